@@ -1,0 +1,30 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AuthModule } from './auth/auth.module.js';
+import { ConfigModule, type Now } from './config/config.module.js';
+import type { Config } from './config/config.js';
+import { DatabaseModule } from './database/database.module.js';
+import type { Database } from './database/database.js';
+import { EventsModule } from './events/event-bus.js';
+import { OperationsModule } from './operations/operations.module.js';
+import type { Schema } from './protocol/schema.js';
+import { SyncModule } from './sync/sync.module.js';
+
+/** The one list of modules. */
+@Module({})
+export class AppModule {
+  static with(parts: { config: Config; now?: Now; database: Database; schema: Schema }): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(parts.config, parts.now),
+        DatabaseModule.with(parts.database, parts.schema),
+        EventsModule,
+        ScheduleModule.forRoot(),
+        OperationsModule,
+        AuthModule,
+        SyncModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import 'reflect-metadata';
+import { ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import { AccessTokens } from './auth/access-tokens.js';
+import type { Config } from './config/config.js';
+import type { Now } from './config/config.module.js';
+import { openDatabase } from './database/open.js';
+import { AppError } from './errors/app-error.js';
+import { readJsonBodies } from './http/body.js';
+import { serveOpenApi } from './http/openapi.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { Lifecycle } from './operations/lifecycle.js';
+import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
+import type { Schema } from './protocol/schema.js';
+import { schema as defaultSchema } from './protocol/tables.js';
+
+/** What a server can be given beyond its settings. */
+export interface AppParts {
+  /** The declared records; default: `protocol/tables.ts`. */
+  schema?: Schema;
+  /** The server's clock, epoch ms. */
+  now?: Now;
+  logger?: Logger;
+}
+
+/**
+ * Makes a server: database opened and migrated, every route in place, not yet listening.
+ * @throws AppStartError with a sentence for the operator
+ */
+export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
+  const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
+  const database = await openDatabase(config, schema);
+  const adapter = new FastifyAdapter({
+    trustProxy: config.trustProxy,
+    genReqId: requestId,
+    requestIdHeader: false,
+    // After draining, whatever connection is left is cut.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with({ config, now, database, schema }),
+    adapter,
+    { logger: nestLogger(logger), bodyParser: false, abortOnError: false },
+  );
+  app.setGlobalPrefix(config.apiPrefix, { exclude: ['health/live', 'health/ready'] });
+  app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalPipes(new ValidationPipe({ whitelist: true, transform: true, exceptionFactory: toAppError }));
+  if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
+
+  const server = adapter.getInstance();
+  app.get(Lifecycle).watch(server);
+  logRequests(server, logger);
+  readJsonBodies(server, app.get(AccessTokens), config.maxBodyBytes);
+  serveOpenApi(app, schema);
+  return app;
+}
+
+function toAppError(faults: { constraints?: Record<string, string> }[]): AppError {
+  const sentences = faults.flatMap(({ constraints }) => Object.values(constraints ?? {}));
+  return new AppError('BAD_REQUEST', { detail: `${sentences.join('; ')}.` });
+}
+
+function corsOptions(origins: string) {
+  return {
+    origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
+    exposedHeaders: ['Tidemark-Rows', 'Retry-After', 'X-Request-Id'],
+    maxAge: 600,
+  };
+}

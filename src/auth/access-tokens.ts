@@ -1,0 +1,96 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { AppError } from '../errors/app-error.js';
+import { signingSecret } from './secret.js';
+
+/** Whom a valid access token speaks for. */
+export interface TokenBearer {
+  accountId: string;
+  deviceId: string;
+}
+
+interface SigningKey {
+  id: string;
+  key: KeyObject;
+}
+
+const CLOCK_TOLERANCE_MS = 5_000;
+const MAX_REMEMBERED = 50_000;
+
+/** Makes and checks access tokens (JWT, HS256). A checked token is remembered until it expires. */
+@Injectable()
+export class AccessTokens {
+  /** The first signs; all are accepted. */
+  private readonly keys: SigningKey[];
+  private readonly remembered = new Map<string, { bearer: TokenBearer; expiresAt: number }>();
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {
+    const secrets = [signingSecret(config), config.jwtSecretPrevious].filter((secret) => secret !== null);
+    this.keys = secrets.map(signingKey);
+  }
+
+  /** @returns the token and when it expires (epoch ms) */
+  async issue({ accountId, deviceId }: TokenBearer): Promise<{ token: string; expiresAt: number }> {
+    const [current] = this.keys;
+    const issuedAt = Math.floor(this.now() / 1_000);
+    const expiresAt = issuedAt + this.config.accessTokenTtlSeconds;
+    const token = await new SignJWT({ did: deviceId })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: current!.id })
+      .setSubject(accountId)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(expiresAt)
+      .sign(current!.key);
+    return { token, expiresAt: expiresAt * 1_000 };
+  }
+
+  /** @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
+  async verify(token: string): Promise<TokenBearer> {
+    const known = this.remembered.get(token);
+    if (known && this.now() < known.expiresAt + CLOCK_TOLERANCE_MS) return known.bearer;
+    const { bearer, expiresAt } = await this.check(token);
+    this.remember(token, bearer, expiresAt);
+    return bearer;
+  }
+
+  private async check(token: string): Promise<{ bearer: TokenBearer; expiresAt: number }> {
+    try {
+      const { payload } = await jwtVerify(token, (header) => this.keyOf(header.kid), {
+        algorithms: ['HS256'],
+        requiredClaims: ['sub', 'did', 'exp'],
+        clockTolerance: CLOCK_TOLERANCE_MS / 1_000,
+        currentDate: new Date(this.now()),
+      });
+      if (typeof payload.did !== 'string') throw new AppError('TOKEN_INVALID');
+      return { bearer: { accountId: payload.sub!, deviceId: payload.did }, expiresAt: payload.exp! * 1_000 };
+    } catch (error) {
+      if (error instanceof joseErrors.JWTExpired) throw new AppError('TOKEN_EXPIRED', {}, { cause: error });
+      if (error instanceof joseErrors.JOSEError) throw new AppError('TOKEN_INVALID', {}, { cause: error });
+      throw error;
+    }
+  }
+
+  private keyOf(id: string | undefined): KeyObject {
+    const found = this.keys.find((candidate) => candidate.id === id);
+    if (!found) throw new AppError('TOKEN_INVALID', { detail: 'The token was signed with another key.' });
+    return found.key;
+  }
+
+  private remember(token: string, bearer: TokenBearer, expiresAt: number): void {
+    // A Map keeps insertion order and lifetimes are alike: the first is the one to expire first.
+    const oldest = this.remembered.size >= MAX_REMEMBERED ? this.remembered.keys().next().value : undefined;
+    if (oldest !== undefined) this.remembered.delete(oldest);
+    this.remembered.set(token, { bearer, expiresAt });
+  }
+}
+
+function signingKey(secret: string): SigningKey {
+  // A KeyObject, not a string: strings are parsed as PEM at each use.
+  const key = createSecretKey(Buffer.from(secret));
+  return { id: createHmac('sha256', key).update('key id').digest('hex').slice(0, 12), key };
+}

@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessTokens } from './access-tokens.js';
+import { AccountsRepository } from './accounts.repository.js';
+import { AuthController } from './auth.controller.js';
+import { AuthService } from './auth.service.js';
+import { DeviceActivity } from './device-activity.js';
+import { DeviceGuard } from './device.guard.js';
+import { DevicesRepository } from './devices.repository.js';
+
+@Module({
+  controllers: [AuthController],
+  providers: [
+    AccessTokens,
+    AccountsRepository,
+    AuthService,
+    DeviceActivity,
+    DevicesRepository,
+    // Every route asks for a token unless it is marked @Public().
+    { provide: APP_GUARD, useClass: DeviceGuard },
+  ],
+  exports: [AccessTokens, AccountsRepository, DeviceActivity],
+})
+export class AuthModule {}

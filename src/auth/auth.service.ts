@@ -1,0 +1,166 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { Database, type Transaction } from '../database/database.js';
+import { AppError } from '../errors/app-error.js';
+import { AccessTokens } from './access-tokens.js';
+import { AccountsRepository } from './accounts.repository.js';
+import { DeviceActivity } from './device-activity.js';
+import { DevicesRepository, type DeviceProfile } from './devices.repository.js';
+import { hashPairingCode, newPairingCode, PAIRING_CODE_TTL_MS } from './pairing-code.js';
+import { RateLimit } from './rate-limit.js';
+import { firstRefreshToken, parseRefreshToken, rotate } from './refresh-tokens.js';
+
+/** What a device needs to act for its account; `expiresAt` (epoch ms) is the access token's. */
+export interface Credentials {
+  accountId: string;
+  deviceId: string;
+  accessToken: string;
+  refreshToken: string;
+  expiresAt: number;
+}
+
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const WRONG_CODES_PER_ADDRESS = 10;
+const WRONG_CODES_IN_TOTAL = 200;
+
+/** Accounts, devices, pairing and tokens. */
+@Injectable()
+export class AuthService {
+  private readonly newAccounts: RateLimit;
+  private readonly wrongCodes: RateLimit;
+  private readonly allWrongCodes: RateLimit;
+
+  constructor(
+    private readonly database: Database,
+    private readonly accounts: AccountsRepository,
+    private readonly devices: DevicesRepository,
+    private readonly accessTokens: AccessTokens,
+    private readonly activity: DeviceActivity,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {
+    this.newAccounts = new RateLimit(config.maxAccountsPerAddressPerHour, HOUR_MS, now);
+    this.wrongCodes = new RateLimit(WRONG_CODES_PER_ADDRESS, MINUTE_MS, now);
+    this.allWrongCodes = new RateLimit(WRONG_CODES_IN_TOTAL, MINUTE_MS, now);
+  }
+
+  /**
+   * Registers a device: with a pairing code in that code's account, else in a new one.
+   * @throws AppError PAIRING_CODE_INVALID, RATE_LIMITED, QUOTA_EXCEEDED
+   */
+  async registerDevice(
+    device: { name?: string; platform?: string; pairingCode?: string },
+    address: string,
+  ): Promise<Credentials> {
+    const join = device.pairingCode === undefined ? this.newAccount(address) : this.pairedAccount(device.pairingCode, address);
+    const deviceId = randomId();
+    const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
+      const accountId = await join(tx);
+      const { token, state } = firstRefreshToken(accountId, deviceId);
+      const profile = { deviceId, name: device.name || 'Unnamed device', platform: device.platform ?? null };
+      await this.devices.create(tx, accountId, profile, state, this.now());
+      return { accountId, refreshToken: token };
+    });
+    return this.credentials(accountId, deviceId, refreshToken);
+  }
+
+  /**
+   * Exchanges a refresh token for a new pair.
+   * @throws AppError TOKEN_INVALID; DEVICE_REVOKED when an old token came back, which revokes the device
+   */
+  async refresh(refreshToken: string): Promise<Credentials> {
+    const used = parseRefreshToken(refreshToken);
+    if (!used) throw new AppError('TOKEN_INVALID', { detail: 'This is no refresh token.' });
+    const { accountId, deviceId } = used;
+    const outcome = await this.database.transaction(async (tx) => {
+      const state = await this.devices.lockRefresh(tx, accountId, deviceId);
+      if (!state) return 'unknown';
+      const rotated = rotate(used, state);
+      if (rotated === 'reused') await this.devices.remove(tx, accountId, deviceId);
+      if (typeof rotated === 'object') await this.devices.updateRefresh(tx, accountId, deviceId, rotated.state);
+      return rotated;
+    });
+    if (outcome === 'unknown') throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
+    if (outcome === 'reused') {
+      throw new AppError('DEVICE_REVOKED', { detail: 'An old refresh token was used again, so the device was revoked.' });
+    }
+    return this.credentials(accountId, deviceId, outcome.token);
+  }
+
+  /** Makes a code that lets one more device into the account within 10 minutes. */
+  async createPairingCode(accountId: string): Promise<{ code: string; expiresAt: number }> {
+    const code = newPairingCode();
+    const now = this.now();
+    const expiresAt = now + PAIRING_CODE_TTL_MS;
+    await this.database.transaction((tx) =>
+      this.devices.createPairingCode(tx, hashPairingCode(code), accountId, expiresAt, now),
+    );
+    return { code, expiresAt };
+  }
+
+  async listDevices(accountId: string): Promise<DeviceProfile[]> {
+    await this.activity.flush();
+    return this.devices.list(accountId);
+  }
+
+  /** @throws AppError NOT_FOUND */
+  async renameDevice(accountId: string, deviceId: string, name: string): Promise<DeviceProfile> {
+    const device = await this.database.transaction((tx) => this.devices.rename(tx, accountId, deviceId, name));
+    if (!device) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
+    return device;
+  }
+
+  /** @throws AppError NOT_FOUND */
+  async revokeDevice(accountId: string, deviceId: string): Promise<void> {
+    const isRemoved = await this.database.transaction((tx) => this.devices.remove(tx, accountId, deviceId));
+    if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
+  }
+
+  private newAccount(address: string): (tx: Transaction) => Promise<string> {
+    if (this.config.maxAccountsPerAddressPerHour > 0) {
+      refuseWhenExhausted(this.newAccounts, address, 'Too many accounts were made from this address.');
+      this.newAccounts.take(address);
+    }
+    return async (tx) => {
+      const accountId = randomId();
+      await this.accounts.create(tx, accountId, randomUUID(), this.now());
+      return accountId;
+    };
+  }
+
+  private pairedAccount(code: string, address: string): (tx: Transaction) => Promise<string> {
+    refuseWhenExhausted(this.wrongCodes, address, 'Too many wrong pairing codes from this address.');
+    refuseWhenExhausted(this.allWrongCodes, 'all', 'Too many wrong pairing codes.');
+    return async (tx) => {
+      const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
+      if (accountId === null) {
+        this.wrongCodes.take(address);
+        this.allWrongCodes.take('all');
+        throw new AppError('PAIRING_CODE_INVALID');
+      }
+      const limit = this.config.maxDevicesPerAccount;
+      if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {
+        throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${limit} devices.` });
+      }
+      return accountId;
+    };
+  }
+
+  private async credentials(accountId: string, deviceId: string, refreshToken: string): Promise<Credentials> {
+    const { token, expiresAt } = await this.accessTokens.issue({ accountId, deviceId });
+    return { accountId, deviceId, accessToken: token, refreshToken, expiresAt };
+  }
+}
+
+function refuseWhenExhausted(limit: RateLimit, key: string, detail: string): void {
+  const seconds = limit.retryAfterSeconds(key);
+  if (seconds > 0) throw new AppError('RATE_LIMITED', { detail, retry_after: seconds });
+}
+
+/** 96 random bits as 16 characters. */
+function randomId(): string {
+  return randomBytes(12).toString('base64url');
+}

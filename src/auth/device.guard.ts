@@ -1,0 +1,71 @@
+import {
+  createParamDecorator,
+  Injectable,
+  SetMetadata,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../errors/app-error.js';
+import { AccessTokens } from './access-tokens.js';
+import type { AccountState } from './accounts.repository.js';
+import { DeviceActivity } from './device-activity.js';
+import { DevicesRepository } from './devices.repository.js';
+
+/** The device behind a request, with its account as it stood when the request came in. */
+export interface Device {
+  accountId: string;
+  deviceId: string;
+  account: AccountState;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    device?: Device;
+  }
+}
+
+const IS_PUBLIC = 'isPublic';
+
+/** Marks a route that needs no token. */
+export const Public = () => SetMetadata(IS_PUBLIC, true);
+
+/** The device behind the request. */
+export const CurrentDevice = createParamDecorator((_: unknown, context: ExecutionContext): Device => {
+  const { device } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!device) throw new AppError('TOKEN_MISSING');
+  return device;
+});
+
+/**
+ * Lets a request pass that carries a valid token of a device which still exists. The device and its account are read
+ * anew each time, in one query, so that revoking works at once.
+ */
+@Injectable()
+export class DeviceGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: AccessTokens,
+    private readonly devices: DevicesRepository,
+    private readonly activity: DeviceActivity,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [context.getHandler(), context.getClass()])) return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const { accountId, deviceId } = await this.tokens.verify(bearerToken(request.headers.authorization));
+    const account = await this.devices.findAccountState(accountId, deviceId);
+    if (!account) throw new AppError('DEVICE_REVOKED');
+    this.activity.noteSeen(accountId, deviceId);
+    request.device = { accountId, deviceId, account };
+    return true;
+  }
+}
+
+/** @throws AppError TOKEN_MISSING */
+export function bearerToken(header: string | undefined): string {
+  const match = header === undefined ? null : /^Bearer ([^\s]+)$/i.exec(header);
+  if (!match) throw new AppError('TOKEN_MISSING');
+  return match[1]!;
+}

@@ -1,0 +1,150 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Connection, type Transaction } from '../database/database.js';
+import { ACCOUNT_STATE, type AccountState } from './accounts.repository.js';
+
+/** A device as its account's people see it; times are epoch ms. */
+export interface DeviceProfile {
+  deviceId: string;
+  name: string;
+  platform: string | null;
+  lastSeenAt: number;
+  /** null: never pulled. */
+  lastPulledAt: number | null;
+}
+
+/** What is kept of a device's refresh tokens: hashes only. */
+export interface RefreshState {
+  /** Hash of what all tokens of the device share. */
+  family: string;
+  generation: number;
+  /** Hashes of the tokens of the newest generation; several when answers got lost. */
+  current: string[];
+  /** Hash of the token that brought the newest generation forth; null: none yet. */
+  previous: string | null;
+}
+
+interface RefreshRow {
+  family: string;
+  generation: number;
+  current: string;
+  previous: string | null;
+}
+
+const PROFILE = `id AS "deviceId", name AS "name", platform AS "platform", last_seen_at AS "lastSeenAt",
+  last_pulled_at AS "lastPulledAt"`;
+
+/** Devices, their refresh tokens and the pairing codes that let them in. */
+@Injectable()
+export class DevicesRepository {
+  constructor(private readonly database: Database) {}
+
+  async create(
+    tx: Transaction,
+    accountId: string,
+    device: { deviceId: string; name: string; platform: string | null },
+    refresh: RefreshState,
+    now: number,
+  ): Promise<void> {
+    await tx.query(
+      `INSERT INTO devices (account_id, id, name, platform, created_at, last_seen_at, last_pulled_at,
+         refresh_family, refresh_generation, refresh_current, refresh_previous)
+       VALUES ($1, $2, $3, $4, $5, $5, NULL, $6, $7, $8, $9)`,
+      [accountId, device.deviceId, device.name, device.platform, now, ...refreshValues(refresh)],
+    );
+  }
+
+  /** Reads a device's account in one query; null when the device does not exist (any more). */
+  async findAccountState(accountId: string, deviceId: string): Promise<AccountState | null> {
+    const rows = await this.database.query<AccountState>(
+      `SELECT ${ACCOUNT_STATE} FROM devices d JOIN accounts a ON a.id = d.account_id
+       WHERE d.account_id = $1 AND d.id = $2`,
+      [accountId, deviceId],
+    );
+    return rows[0] ?? null;
+  }
+
+  async count(connection: Connection, accountId: string): Promise<number> {
+    const rows = await connection.query<{ n: number }>(
+      'SELECT count(*) AS n FROM devices WHERE account_id = $1',
+      [accountId],
+    );
+    return rows[0]?.n ?? 0;
+  }
+
+  list(accountId: string): Promise<DeviceProfile[]> {
+    return this.database.query<DeviceProfile>(
+      `SELECT ${PROFILE} FROM devices WHERE account_id = $1 ORDER BY created_at, id`,
+      [accountId],
+    );
+  }
+
+  /** @returns null when the account has no such device */
+  async rename(tx: Transaction, accountId: string, deviceId: string, name: string): Promise<DeviceProfile | null> {
+    const rows = await tx.query<DeviceProfile>(
+      `UPDATE devices SET name = $3 WHERE account_id = $1 AND id = $2 RETURNING ${PROFILE}`,
+      [accountId, deviceId, name],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** @returns whether the account had such a device */
+  async remove(tx: Transaction, accountId: string, deviceId: string): Promise<boolean> {
+    const rows = await tx.query('DELETE FROM devices WHERE account_id = $1 AND id = $2 RETURNING id', [
+      accountId,
+      deviceId,
+    ]);
+    return rows.length > 0;
+  }
+
+  /** Notes when a device was last there; a null time leaves what is stored. */
+  async touch(tx: Transaction, accountId: string, deviceId: string, seenAt: number, pulledAt: number | null): Promise<void> {
+    await tx.query(
+      `UPDATE devices SET last_seen_at = $3, last_pulled_at = coalesce($4, last_pulled_at)
+       WHERE account_id = $1 AND id = $2`,
+      [accountId, deviceId, seenAt, pulledAt],
+    );
+  }
+
+  /** Reads a device's refresh tokens and keeps others from changing them meanwhile; null: no such device. */
+  async lockRefresh(tx: Transaction, accountId: string, deviceId: string): Promise<RefreshState | null> {
+    const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
+    const [row] = await tx.query<RefreshRow>(
+      `SELECT refresh_family AS "family", refresh_generation AS "generation", refresh_current AS "current",
+         refresh_previous AS "previous"
+       FROM devices WHERE account_id = $1 AND id = $2${suffix}`,
+      [accountId, deviceId],
+    );
+    return row ? { ...row, current: JSON.parse(row.current) as string[] } : null;
+  }
+
+  async updateRefresh(tx: Transaction, accountId: string, deviceId: string, refresh: RefreshState): Promise<void> {
+    await tx.query(
+      `UPDATE devices SET refresh_family = $3, refresh_generation = $4, refresh_current = $5, refresh_previous = $6
+       WHERE account_id = $1 AND id = $2`,
+      [accountId, deviceId, ...refreshValues(refresh)],
+    );
+  }
+
+  /** Keeps a pairing code, and sweeps those that have expired. */
+  async createPairingCode(tx: Transaction, codeHash: string, accountId: string, expiresAt: number, now: number): Promise<void> {
+    await tx.query('DELETE FROM pairing_codes WHERE expires_at <= $1', [now]);
+    await tx.query('INSERT INTO pairing_codes (code_hash, account_id, expires_at) VALUES ($1, $2, $3)', [
+      codeHash,
+      accountId,
+      expiresAt,
+    ]);
+  }
+
+  /** Uses a pairing code up; null when there is none such, or it has expired. */
+  async takePairingCode(tx: Transaction, codeHash: string, now: number): Promise<string | null> {
+    const [row] = await tx.query<{ accountId: string }>(
+      `DELETE FROM pairing_codes WHERE code_hash = $1 AND expires_at > $2 RETURNING account_id AS "accountId"`,
+      [codeHash, now],
+    );
+    return row?.accountId ?? null;
+  }
+}
+
+function refreshValues(refresh: RefreshState): [string, number, string, string | null] {
+  return [refresh.family, refresh.generation, JSON.stringify(refresh.current), refresh.previous];
+}

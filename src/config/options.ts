@@ -1,0 +1,118 @@
+/** How one setting is declared: everything else (environment, flags, `--help`, README) derives from it. */
+export interface Option {
+  readonly kind: 'text' | 'integer' | 'boolean' | 'choice';
+  readonly default: string | number | boolean | null;
+  /** One sentence; for integers with the unit. */
+  readonly about: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+  /** Never printed. */
+  readonly secret?: true;
+}
+
+/** Every setting of the server by the name of its environment variable; `--kebab-case` on the command line. */
+export const options = {
+  HOST: { kind: 'text', default: '0.0.0.0', about: 'Address to listen on.' },
+  PORT: { kind: 'integer', default: 3000, min: 0, max: 65_535, about: 'Port to listen on; 0 takes a free one.' },
+  DATA_DIR: { kind: 'text', default: './data', about: 'Folder for SQLite and the generated secret.' },
+  DATABASE_URL: {
+    kind: 'text',
+    default: null,
+    secret: true,
+    about: 'postgres://… to use PostgreSQL 15–18; unset: SQLite in DATA_DIR.',
+  },
+  DATABASE_POOL_SIZE: { kind: 'integer', default: 16, min: 4, max: 1_000, about: 'Connections to PostgreSQL.' },
+  JWT_SECRET: {
+    kind: 'text',
+    default: null,
+    secret: true,
+    about: 'Signs access tokens, at least 32 characters; unset: made at first start and kept in DATA_DIR.',
+  },
+  JWT_SECRET_PREVIOUS: {
+    kind: 'text',
+    default: null,
+    secret: true,
+    about: 'Still accepted while secrets rotate; remove it after ACCESS_TOKEN_TTL_SECONDS.',
+  },
+  ACCESS_TOKEN_TTL_SECONDS: {
+    kind: 'integer',
+    default: 900,
+    min: 10,
+    max: 31_536_000,
+    about: 'Lifetime of an access token, in seconds.',
+  },
+  API_PREFIX: { kind: 'text', default: '/api/v1', about: 'Path under which the routes live.' },
+  CORS_ORIGINS: { kind: 'text', default: null, about: 'Web origins allowed to call the API, separated by commas, or *.' },
+  TRUST_PROXY: {
+    kind: 'boolean',
+    default: false,
+    about: 'Take client addresses from X-Forwarded-For; only behind a proxy that sets it.',
+  },
+  LOG_LEVEL: {
+    kind: 'choice',
+    default: 'info',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    about: 'Least severe log line that is written.',
+  },
+  MAX_BODY_BYTES: {
+    kind: 'integer',
+    default: 33_554_432,
+    min: 1_024,
+    max: 1_073_741_824,
+    about: 'Largest request body, in bytes after inflating.',
+  },
+  MAX_OPEN_SNAPSHOTS: { kind: 'integer', default: 32, min: 1, max: 1_000, about: 'Long pulls at once.' },
+  PULL_STALL_SECONDS: {
+    kind: 'integer',
+    default: 30,
+    min: 1,
+    max: 3_600,
+    about: 'A reader that takes nothing for this many seconds is cut off.',
+  },
+  MAX_ROWS_PER_ACCOUNT: {
+    kind: 'integer',
+    default: 2_000_000,
+    min: 0,
+    about: 'Records an account may hold, deletions included; 0: no limit.',
+  },
+  MAX_DEVICES_PER_ACCOUNT: { kind: 'integer', default: 100, min: 0, about: 'Devices of one account; 0: no limit.' },
+  MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: {
+    kind: 'integer',
+    default: 60,
+    min: 0,
+    about: 'Accounts made from one address in an hour; 0: no limit.',
+  },
+  TOMBSTONE_RETENTION_DAYS: {
+    kind: 'integer',
+    default: 0,
+    min: 0,
+    max: 36_500,
+    about: 'Days for which deletions are remembered; 0: for ever.',
+  },
+  SHUTDOWN_DEADLINE_SECONDS: {
+    kind: 'integer',
+    default: 30,
+    min: 0,
+    max: 3_600,
+    about: 'How long running requests may take to finish on SIGTERM.',
+  },
+} as const satisfies Record<string, Option>;
+
+/** The name of an option. */
+export type OptionName = keyof typeof options;
+
+/** The flag of an option: `DATA_DIR` → `data-dir`. */
+export function flagOf(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
+/** The options as lines for `--help`. */
+export function describeOptions(): string {
+  return Object.entries<Option>(options)
+    .map(([name, option]) => {
+      const fallback = option.default === null || option.default === false ? '' : ` [${option.default}]`;
+      return `  --${flagOf(name).padEnd(36)}${option.about}${fallback}`;
+    })
+    .join('\n');
+}

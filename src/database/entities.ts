@@ -1,0 +1,94 @@
+import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
+import type { Column, Dialect } from '../protocol/columns.js';
+import { sinceOf, type Schema, type Table } from '../protocol/schema.js';
+
+type ColumnMap = Record<string, EntitySchemaColumnOptions>;
+
+const idText = (dialect: Dialect): EntitySchemaColumnOptions =>
+  dialect === 'postgres' ? { type: 'text', collation: 'C' } : { type: 'text' };
+
+const bigint = (dialect: Dialect): EntitySchemaColumnOptions => ({
+  type: dialect === 'postgres' ? 'bigint' : 'integer',
+});
+
+/** The indexes of a record table, all led by the account so that tables can be distributed by it. */
+export function recordIndexes(name: string, table: Table): { name: string; columns: string[]; where?: string }[] {
+  const owners = Object.entries(table.columns).filter(([, column]) => column.isOwner);
+  return [
+    { name: `${name}_by_change`, columns: ['account_id', 'last_modified', 'id'] },
+    { name: `${name}_tombstones`, columns: ['account_id', 'last_modified', 'id'], where: 'is_deleted' },
+    ...owners.map(([column]) => ({ name: `${name}_by_${column}`, columns: ['account_id', column] })),
+  ];
+}
+
+function recordColumn(dialect: Dialect, table: Table, column: Column): EntitySchemaColumnOptions {
+  return {
+    type: column.sqlType[dialect] as EntitySchemaColumnOptions['type'],
+    nullable: column.optional,
+    collation: dialect === 'postgres' && column.references ? 'C' : undefined,
+    // A column added later needs a default for the rows that are there already.
+    default: sinceOf(table, column) > table.since && !column.optional ? column.defaultValue : undefined,
+  };
+}
+
+function recordEntity(dialect: Dialect, name: string, table: Table): EntitySchema {
+  const columns: ColumnMap = {
+    account_id: { ...idText(dialect), primary: true },
+    id: { ...idText(dialect), primary: true },
+    last_modified: bigint(dialect),
+    is_deleted: { type: 'boolean' },
+  };
+  for (const [columnName, column] of Object.entries(table.columns)) {
+    columns[columnName] = recordColumn(dialect, table, column);
+  }
+  return new EntitySchema({
+    name,
+    columns,
+    withoutRowid: dialect === 'sqlite',
+    indices: recordIndexes(name, table),
+  });
+}
+
+/** TypeORM's entities for the server's own tables and for every declared table. */
+export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
+  const id = idText(dialect);
+  const time = bigint(dialect);
+  const accounts = new EntitySchema({
+    name: 'accounts',
+    columns: {
+      id: { ...id, primary: true },
+      history_id: { type: 'text' },
+      clock: time,
+      origin: time,
+      horizon: time,
+      row_count: time,
+      created_at: time,
+    },
+  });
+  const devices = new EntitySchema({
+    name: 'devices',
+    columns: {
+      account_id: { ...id, primary: true },
+      id: { ...id, primary: true },
+      name: { type: 'text' },
+      platform: { type: 'text', nullable: true },
+      created_at: time,
+      last_seen_at: time,
+      last_pulled_at: { ...time, nullable: true },
+      refresh_family: { type: 'text' },
+      refresh_generation: { type: 'integer' },
+      refresh_current: { type: 'text' },
+      refresh_previous: { type: 'text', nullable: true },
+    },
+  });
+  const pairingCodes = new EntitySchema({
+    name: 'pairing_codes',
+    columns: {
+      code_hash: { type: 'text', primary: true },
+      account_id: id,
+      expires_at: time,
+    },
+  });
+  const records = Object.entries(schema.tables).map(([name, table]) => recordEntity(dialect, name, table));
+  return [accounts, devices, pairingCodes, ...records];
+}

@@ -1,0 +1,99 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { Column, ColumnValue, Dialect } from '../protocol/columns.js';
+import { columnsAt, sinceOf, type Schema, type Table } from '../protocol/schema.js';
+import { recordIndexes } from './entities.js';
+
+// TypeORM orders migrations by the 13 digits at the end of their names.
+const FIRST = 1_790_000_000_000;
+
+/** Every migration in order: the server's own tables, then one migration for each schema version of the records. */
+export function migrations(dialect: Dialect, schema: Schema): (new () => MigrationInterface)[] {
+  const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
+  return [
+    migration(`Accounts${FIRST}`, accountStatements(dialect)),
+    ...versions.map((version) => migration(`Records${FIRST + version}`, recordStatements(dialect, schema, version))),
+  ];
+}
+
+function migration(name: string, statements: string[]): new () => MigrationInterface {
+  return class implements MigrationInterface {
+    name = name;
+
+    async up(runner: QueryRunner): Promise<void> {
+      for (const statement of statements) await runner.query(statement);
+    }
+
+    down(): Promise<void> {
+      throw new Error('Migrations only go forward; restore a backup instead.');
+    }
+  };
+}
+
+const collated = (dialect: Dialect) => (dialect === 'postgres' ? 'text COLLATE "C"' : 'text');
+const bigint = (dialect: Dialect) => (dialect === 'postgres' ? 'bigint' : 'integer');
+
+function accountStatements(dialect: Dialect): string[] {
+  const id = collated(dialect);
+  const int = bigint(dialect);
+  return [
+    `CREATE TABLE "accounts" ("id" ${id} PRIMARY KEY NOT NULL, "history_id" text NOT NULL, "clock" ${int} NOT NULL,
+       "origin" ${int} NOT NULL, "horizon" ${int} NOT NULL, "row_count" ${int} NOT NULL, "created_at" ${int} NOT NULL)`,
+    `CREATE TABLE "devices" ("account_id" ${id} NOT NULL, "id" ${id} NOT NULL, "name" text NOT NULL, "platform" text,
+       "created_at" ${int} NOT NULL, "last_seen_at" ${int} NOT NULL, "last_pulled_at" ${int},
+       "refresh_family" text NOT NULL, "refresh_generation" integer NOT NULL, "refresh_current" text NOT NULL,
+       "refresh_previous" text, PRIMARY KEY ("account_id", "id"))`,
+    `CREATE TABLE "pairing_codes" ("code_hash" text PRIMARY KEY NOT NULL, "account_id" ${id} NOT NULL,
+       "expires_at" ${int} NOT NULL)`,
+  ];
+}
+
+function recordStatements(dialect: Dialect, schema: Schema, version: number): string[] {
+  return Object.entries(schema.tables).flatMap(([name, table]) => {
+    if (table.since === version) return createTable(dialect, name, table);
+    if (table.since < version) return addColumns(dialect, name, table, version);
+    return [];
+  });
+}
+
+function createTable(dialect: Dialect, name: string, table: Table): string[] {
+  const first = Object.fromEntries(columnsAt(table, table.since));
+  const columns = Object.entries(first).map(([column, declared]) => columnDefinition(dialect, column, declared));
+  const id = collated(dialect);
+  return [
+    `CREATE TABLE "${name}" ("account_id" ${id} NOT NULL, "id" ${id} NOT NULL,
+       "last_modified" ${bigint(dialect)} NOT NULL, "is_deleted" boolean NOT NULL, ${columns.join(', ')},
+       PRIMARY KEY ("account_id", "id"))${dialect === 'sqlite' ? ' WITHOUT ROWID' : ''}`,
+    ...createIndexes(name, { ...table, columns: first }),
+  ];
+}
+
+function addColumns(dialect: Dialect, name: string, table: Table, version: number): string[] {
+  const added = Object.entries(table.columns).filter(([, column]) => sinceOf(table, column) === version);
+  const before = recordIndexes(name, { ...table, columns: Object.fromEntries(columnsAt(table, version - 1)) });
+  const after = createIndexes(name, { ...table, columns: Object.fromEntries(columnsAt(table, version)) });
+  return [
+    ...added.map(([column, declared]) => {
+      const definition = columnDefinition(dialect, column, declared);
+      const fill = declared.optional ? '' : ` DEFAULT ${literal(declared.defaultValue)}`;
+      return `ALTER TABLE "${name}" ADD COLUMN ${definition}${fill}`;
+    }),
+    ...after.slice(before.length),
+  ];
+}
+
+function createIndexes(name: string, table: Table): string[] {
+  return recordIndexes(name, table).map((index) => {
+    const columns = index.columns.map((column) => `"${column}"`).join(', ');
+    const where = index.where ? ` WHERE ${index.where}` : '';
+    return `CREATE INDEX "${index.name}" ON "${name}" (${columns})${where}`;
+  });
+}
+
+function columnDefinition(dialect: Dialect, name: string, column: Column): string {
+  const collation = dialect === 'postgres' && column.references ? ' COLLATE "C"' : '';
+  return `"${name}" ${column.sqlType[dialect]}${collation}${column.optional ? '' : ' NOT NULL'}`;
+}
+
+function literal(value: ColumnValue): string {
+  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
+}

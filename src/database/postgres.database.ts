@@ -1,0 +1,105 @@
+import type { Pool, PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { Database, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import { Permits } from './permits.js';
+
+/** PostgreSQL over a pool of connections; statements are prepared once a connection. */
+export class PostgresDatabase extends Database {
+  readonly dialect = 'postgres';
+  private readonly snapshots: Permits;
+
+  /** @param maxSnapshots kept below the pool's size, so that slow readers never starve writers */
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly pool: Pool,
+    maxSnapshots: number,
+  ) {
+    super();
+    this.snapshots = new Permits(maxSnapshots);
+  }
+
+  query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
+    return send<R>(this.pool, sql, params);
+  }
+
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    const connection = toConnection(client);
+    let failure: unknown;
+    try {
+      await connection.query('BEGIN');
+      const result = await work({ ...connection, executeEach });
+      await connection.query('COMMIT');
+      return result;
+    } catch (error) {
+      // A connection that cannot roll back is of no use to the next one.
+      await connection.query('ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
+      throw error;
+    } finally {
+      client.release(failure !== undefined);
+    }
+  }
+
+  async openSnapshot(): Promise<Snapshot> {
+    await this.snapshots.take();
+    let client: PoolClient;
+    try {
+      client = await this.pool.connect();
+    } catch (error) {
+      this.snapshots.giveBack();
+      throw error;
+    }
+    let isOpen = true;
+    const release = (isBroken: boolean) => {
+      isOpen = false;
+      client.release(isBroken);
+      this.snapshots.giveBack();
+    };
+    const connection = toConnection(client);
+    try {
+      await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    } catch (error) {
+      release(true);
+      throw error;
+    }
+    return {
+      ...connection,
+      close: async () => {
+        if (!isOpen) return;
+        isOpen = false;
+        const isBroken = await connection.query('COMMIT').then(
+          () => false,
+          () => true,
+        );
+        release(isBroken);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.dataSource.destroy();
+  }
+}
+
+function executeEach(): never {
+  throw new Error('executeEach would cost a round trip a row; send the rows as one parameter.');
+}
+
+function toConnection(client: PoolClient): Connection {
+  return { dialect: 'postgres', query: (sql, params = []) => send(client, sql, params) };
+}
+
+/** Statement names, so that each connection parses a text once; what clients can vary stays out beyond the limit. */
+const names = new Map<string, string>();
+const MAX_PREPARED = 500;
+
+async function send<R extends object>(
+  target: Pool | PoolClient,
+  text: string,
+  values: readonly SqlValue[],
+): Promise<R[]> {
+  let name = names.get(text);
+  if (!name && names.size < MAX_PREPARED) names.set(text, (name = `tidemark_${names.size}`));
+  const result = await target.query<R>({ name, text, values: [...values] });
+  return result.rows;
+}

@@ -1,0 +1,147 @@
+import BetterSqlite from 'better-sqlite3';
+import type { DataSource } from 'typeorm';
+import type { DataLock } from './data-lock.js';
+import { Database, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import { Permits } from './permits.js';
+
+type Handle = BetterSqlite.Database;
+
+/** Statements kept prepared on one connection; clients can vary a few texts, which must not grow without bound. */
+const MAX_PREPARED = 500;
+
+interface Prepared {
+  statement: BetterSqlite.Statement;
+  /** For each `?`, which parameter it takes. */
+  order: number[];
+}
+
+/**
+ * SQLite in WAL mode: one connection writes, a queue orders its transactions, and others read. TypeORM alone would
+ * share one connection among all, so that reads would see uncommitted rows (typeorm#1884).
+ */
+export class SqliteDatabase extends Database {
+  readonly dialect = 'sqlite';
+  private readonly writer: SqliteConnection;
+  private readonly reader: SqliteConnection;
+  private readonly idle: SqliteConnection[] = [];
+  private readonly snapshots: Permits;
+  private lastWrite: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param writer TypeORM's connection, already configured
+   * @param file path of the database, opened again for readers
+   * @param lock keeps other processes out; released on close
+   */
+  constructor(
+    readonly dataSource: DataSource,
+    writer: Handle,
+    private readonly file: string,
+    maxSnapshots: number,
+    private readonly lock: DataLock,
+  ) {
+    super();
+    this.writer = new SqliteConnection(writer);
+    this.reader = this.openReader();
+    this.snapshots = new Permits(maxSnapshots);
+  }
+
+  async query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    return this.reader.query<R>(sql, params);
+  }
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const run = async () => {
+      await this.writer.query('BEGIN IMMEDIATE');
+      try {
+        const result = await work(this.writer);
+        await this.writer.query('COMMIT');
+        return result;
+      } catch (error) {
+        // A full disk, say, makes SQLite roll back by itself.
+        if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
+        throw error;
+      }
+    };
+    const result = this.lastWrite.then(run, run);
+    this.lastWrite = result.catch(() => undefined);
+    return result;
+  }
+
+  async openSnapshot(): Promise<Snapshot> {
+    await this.snapshots.take();
+    const connection = this.idle.pop() ?? this.openReader();
+    await connection.query('BEGIN');
+    let isOpen = true;
+    return {
+      dialect: this.dialect,
+      query: (sql, params) => connection.query(sql, params),
+      close: async () => {
+        if (!isOpen) return;
+        isOpen = false;
+        await connection.query('COMMIT');
+        this.idle.push(connection);
+        this.snapshots.giveBack();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.lastWrite;
+    for (const connection of [this.reader, ...this.idle]) connection.close();
+    await this.dataSource.destroy();
+    this.lock.release();
+  }
+
+  private openReader(): SqliteConnection {
+    const handle = new BetterSqlite(this.file, { readonly: true, fileMustExist: true });
+    handle.pragma('busy_timeout = 5000');
+    return new SqliteConnection(handle);
+  }
+}
+
+/** One SQLite connection with its prepared statements. */
+class SqliteConnection implements Connection, Transaction {
+  readonly dialect = 'sqlite';
+  private readonly statements = new Map<string, Prepared>();
+
+  constructor(private readonly handle: Handle) {}
+
+  get inTransaction(): boolean {
+    return this.handle.inTransaction;
+  }
+
+  async query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
+    const { statement, order } = this.prepare(sql);
+    const values = order.map((index) => toSqlite(params[index]));
+    if (statement.reader) return statement.all(values) as R[];
+    statement.run(values);
+    return [];
+  }
+
+  executeEach(sql: string, rows: Iterable<readonly SqlValue[]>): void {
+    const { statement, order } = this.prepare(sql);
+    for (const row of rows) statement.run(order.map((index) => toSqlite(row[index])));
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+
+  private prepare(sql: string): Prepared {
+    let prepared = this.statements.get(sql);
+    if (!prepared) {
+      const order: number[] = [];
+      const text = sql.replace(/\$(\d+)/g, (_, digits: string) => {
+        order.push(Number(digits) - 1);
+        return '?';
+      });
+      prepared = { statement: this.handle.prepare(text), order };
+      if (this.statements.size < MAX_PREPARED) this.statements.set(sql, prepared);
+    }
+    return prepared;
+  }
+}
+
+function toSqlite(value: SqlValue | undefined): SqlValue | undefined {
+  return typeof value === 'boolean' ? Number(value) : value;
+}

@@ -1,0 +1,65 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { AppError } from '../errors/app-error.js';
+import { errors, type ErrorCode, type Problem } from '../protocol/errors.js';
+
+/** Turns whatever was thrown into problem+json; what nobody expected is logged and says nothing of its inside. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    if (error.code === 'INTERNAL') this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
+    if (reply.sent || reply.raw.headersSent) {
+      // Too late for a problem: a broken answer must not look like a whole one.
+      reply.raw.destroy();
+      return;
+    }
+    const { detail, ...details } = error.details;
+    const { title, hint, status } = errors[error.code];
+    const problem: Problem = {
+      type: `urn:tidemark:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
+      title,
+      status,
+      detail: detail ?? `${title}.`,
+      code: error.code,
+      hint,
+      request_id: request.id,
+      ...details,
+    };
+    if (details.retry_after !== undefined) void reply.header('retry-after', String(details.retry_after));
+    if (status === 401) void reply.header('www-authenticate', 'Bearer');
+    void reply
+      .code(status)
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .removeHeader('content-encoding')
+      .send(JSON.stringify(problem));
+  }
+}
+
+function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = statusOf(thrown);
+  if (status === 404) return new AppError('NOT_FOUND', { detail: 'There is no such route.' }, { cause: thrown });
+  if (status >= 400 && status < 500) {
+    return new AppError(codeOf(status), { detail: (thrown as Error).message }, { cause: thrown });
+  }
+  return new AppError('INTERNAL', {}, { cause: thrown });
+}
+
+/** Errors of the framework itself carry a status. */
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const { statusCode } = (thrown ?? {}) as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : 500;
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 413) return 'BODY_TOO_LARGE';
+  return status === 415 ? 'UNSUPPORTED_MEDIA_TYPE' : 'BAD_REQUEST';
+}

@@ -1,0 +1,45 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Public } from '../auth/device.guard.js';
+import { Database } from '../database/database.js';
+import { ApiProblems } from '../errors/api-problems.js';
+import { AppError } from '../errors/app-error.js';
+import { Lifecycle } from './lifecycle.js';
+
+export class HealthAnswer {
+  @ApiProperty({ enum: ['ok'] }) status!: 'ok';
+}
+
+@ApiTags('Health')
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly database: Database,
+    private readonly lifecycle: Lifecycle,
+  ) {}
+
+  /** Whether the process runs; restart it when not. */
+  @Get('live')
+  @Header('cache-control', 'no-store')
+  @ApiOkResponse({ type: HealthAnswer })
+  @ApiProblems(400)
+  live(): HealthAnswer {
+    return { status: 'ok' };
+  }
+
+  /** Whether requests should be sent here: the database answers, and the server is not shutting down. */
+  @Get('ready')
+  @Header('cache-control', 'no-store')
+  @ApiOkResponse({ type: HealthAnswer })
+  @ApiProblems(400)
+  async ready(): Promise<HealthAnswer> {
+    if (this.lifecycle.isDraining) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
+    try {
+      await this.database.query('SELECT 1');
+    } catch (error) {
+      throw new AppError('OVERLOADED', { detail: 'The database does not answer.', retry_after: 5 }, { cause: error });
+    }
+    return { status: 'ok' };
+  }
+}

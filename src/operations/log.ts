@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import type { LoggerService } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import { pino, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+/** The server's log: JSON lines, or readable ones on a terminal. */
+export function createLogger(level: string): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: describeError },
+  };
+  return process.stdout.isTTY ? pino(options, pretty({ sync: true, singleLine: true })) : pino(options);
+}
+
+/** Database errors carry their SQL and its parameters: only what identifies an error is written. */
+function describeError(thrown: unknown): Record<string, unknown> {
+  if (!(thrown instanceof Error)) return { message: String(thrown) };
+  const { code } = thrown as { code?: unknown };
+  const cause = thrown.cause === undefined ? undefined : describeError(thrown.cause);
+  return { type: thrown.name, message: thrown.message.split('\n', 1)[0], code, stack: framesOf(thrown), cause };
+}
+
+function framesOf(error: Error): string | undefined {
+  return error.stack?.split('\n').filter((line) => line.startsWith('    at ')).join('\n');
+}
+
+/** Gives Nest's own few lines to the server's log. */
+export function nestLogger(logger: Logger): LoggerService {
+  const context = (rest: unknown[]) => ({ context: rest.find((entry) => typeof entry === 'string') });
+  return {
+    log: (message, ...rest: unknown[]) => logger.debug(context(rest), String(message)),
+    warn: (message, ...rest: unknown[]) => logger.warn(context(rest), String(message)),
+    error: (message, ...rest: unknown[]) => {
+      if (message instanceof Error) logger.error({ err: message, ...context(rest) }, 'Error');
+      else logger.error(context(rest), String(message));
+    },
+  };
+}
+
+/** Takes over a caller's request id when it is harmless, else makes one. */
+export function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+/** Answers with the request's id, and writes one line a request: no headers, query or body, so no token. */
+export function logRequests(server: FastifyInstance, logger: Logger): void {
+  server.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  if (!logger.isLevelEnabled('info')) return;
+  server.addHook('onResponse', async (request, reply) => {
+    logger.info(
+      {
+        request_id: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+        device_id: request.device?.deviceId,
+      },
+      'request',
+    );
+  });
+}

@@ -1,0 +1,80 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { createApp } from '../app.js';
+import type { Config } from '../config/config.js';
+import { AppStartError } from '../errors/app-start-error.js';
+import { Lifecycle } from './lifecycle.js';
+import { createLogger } from './log.js';
+
+/**
+ * Runs the server until a signal ends it.
+ * @returns the exit code: 0 when every request finished, 1 when some were cut off
+ * @throws AppStartError with a sentence for the operator
+ */
+export async function serve(config: Config): Promise<number> {
+  const logger = createLogger(config.logLevel);
+  // Before anything else: an impatient Ctrl-C during start-up still stops cleanly.
+  const signalled = firstSignal();
+  const app = await createApp(config, { logger });
+  try {
+    await listen(app, config);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  announce(app, config, logger);
+  const signal = await signalled;
+  logger.info({ signal }, 'Stopping: running requests finish first');
+  const isClean = await app.get(Lifecycle).drain(config.shutdownDeadlineSeconds * 1_000);
+  await app.close();
+  if (!isClean) logger.warn('Some requests did not finish in time');
+  logger.info('Stopped');
+  return isClean ? 0 : 1;
+}
+
+async function listen(app: NestFastifyApplication, config: Config): Promise<void> {
+  try {
+    await app.listen(config.port, config.host);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const sentences: Record<string, string> = {
+      EADDRINUSE: `Port ${config.port} is taken; choose another with --port.`,
+      EACCES: `This user may not listen on port ${config.port}; choose one above 1023 with --port.`,
+      EADDRNOTAVAIL: `This machine has no address ${config.host}; see --host.`,
+      ENOTFOUND: `The host "${config.host}" is not known; see --host.`,
+    };
+    throw new AppStartError(sentences[code ?? ''] ?? `Cannot listen: ${message}`, { cause: error });
+  }
+}
+
+function announce(app: NestFastifyApplication, config: Config, logger: Logger): void {
+  const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
+  const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
+  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const addresses = { api: `${base}${config.apiPrefix}`, docs: `${base}/docs`, health: `${base}/health/ready` };
+  if (!process.stdout.isTTY) {
+    logger.info(addresses, 'Tidemark is ready');
+    return;
+  }
+  const database = config.databaseUrl ? 'PostgreSQL' : `SQLite in ${config.dataDir}`;
+  process.stdout.write(
+    `\nTidemark is ready (${database}). Ctrl-C stops it.\n` +
+      `  API     ${addresses.api}\n  Docs    ${addresses.docs}\n  Health  ${addresses.health}\n\n`,
+  );
+}
+
+/** The first SIGTERM or SIGINT; a second one ends the process at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isSecond = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (isSecond) process.exit(signal === 'SIGINT' ? 130 : 143);
+      isSecond = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

@@ -1,0 +1,201 @@
+/** What a record's column can hold; `null` only in optional columns. */
+export type ColumnValue = string | number | boolean | null;
+
+/** The two databases Tidemark runs on. */
+export type Dialect = 'sqlite' | 'postgres';
+
+/**
+ * One column of a synced table. A column knows its own SQL type, JSON projection, coercion and limits, so that
+ * everything else (migrations, sanitising, OpenAPI, the client's schema) can be derived from it.
+ */
+export interface Column<V extends ColumnValue = ColumnValue> {
+  /** WatermelonDB's type of the column. */
+  readonly type: 'string' | 'number' | 'boolean';
+  /** Whether the column may hold null. */
+  readonly optional: boolean;
+  /** The schema version in which the column appeared; absent: with its table. */
+  readonly since?: number;
+  readonly sqlType: Readonly<Record<Dialect, string>>;
+  /** What a new row gets when it was pushed without the column. */
+  readonly defaultValue: V;
+  /** The longest text, in UTF-16 units; longer rows are refused. Absent: no limit (not a text). */
+  readonly maxLength?: number;
+  /** The closed set a text must come from. Absent: any text. */
+  readonly values?: readonly string[];
+  /** The table whose rows this column points to. Absent: not a reference. */
+  readonly references?: string;
+  /** Whether the referenced row owns this one, so that deleting it deletes this row too. */
+  readonly isOwner: boolean;
+  /** JSON Schema (2020-12) of the column on the wire. */
+  readonly jsonSchema: Readonly<Record<string, unknown>>;
+  /**
+   * Makes any JSON value fit the column, as WatermelonDB's own `sanitizedRaw` would.
+   * @returns undefined when the value must not replace what is stored (outside a closed set)
+   */
+  coerce(value: unknown): V | undefined;
+  /** SQL that yields the column's JSON value, given the quoted column name. */
+  project(dialect: Dialect, name: string): string;
+}
+
+interface CommonOptions {
+  since?: number;
+}
+interface OptionalOptions extends CommonOptions {
+  optional: true;
+}
+type Optional<O, V> = O extends OptionalOptions ? V | null : V;
+
+const plainProjection = (_dialect: Dialect, name: string): string => name;
+
+/** Removes what no database can store or compare alike: NUL, and halves of surrogate pairs (which become U+FFFD). */
+export function cleanText(text: string): string {
+  return text.replaceAll('\u0000', '').toWellFormed();
+}
+
+function nullable(schema: Record<string, unknown>, optional: boolean): Record<string, unknown> {
+  return optional ? { ...schema, type: [schema.type, 'null'] } : schema;
+}
+
+function stringColumn(options: {
+  optional: boolean;
+  since?: number;
+  maxLength?: number;
+  defaultValue?: string | null;
+  references?: string;
+  isOwner?: boolean;
+}): Column<string | null> {
+  const { optional, since, maxLength, references } = options;
+  const empty = optional ? null : '';
+  return {
+    type: 'string',
+    optional,
+    since,
+    sqlType: { sqlite: 'text', postgres: 'text' },
+    defaultValue: options.defaultValue ?? empty,
+    maxLength,
+    references,
+    isOwner: options.isOwner ?? false,
+    jsonSchema: nullable({ type: 'string', maxLength }, optional),
+    coerce: (value) => (typeof value === 'string' ? cleanText(value) : empty),
+    project: plainProjection,
+  };
+}
+
+function numberColumn(options: {
+  optional: boolean;
+  since?: number;
+  defaultValue?: number | null;
+  integer: boolean;
+}): Column<number | null> {
+  const { optional, since, integer } = options;
+  const empty = optional ? null : 0;
+  return {
+    type: 'number',
+    optional,
+    since,
+    sqlType: integer
+      ? { sqlite: 'integer', postgres: 'bigint' }
+      : { sqlite: 'real', postgres: 'double precision' },
+    defaultValue: options.defaultValue ?? empty,
+    isOwner: false,
+    jsonSchema: nullable({ type: integer ? 'integer' : 'number' }, optional),
+    coerce: (value) => {
+      if (typeof value !== 'number' || !Number.isFinite(value)) return empty;
+      if (!integer) return value || 0;
+      const clamped = Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+      return Math.trunc(clamped) || 0;
+    },
+    // SQLite writes a REAL into JSON with 15 digits; 17 bring every double back unchanged.
+    project: (dialect, name) =>
+      integer || dialect === 'postgres'
+        ? name
+        : `CASE WHEN ${name} IS NULL THEN NULL ELSE json(printf('%!.17g', ${name})) END`,
+  };
+}
+
+/** Free text of at most `max` UTF-16 units (default 1,000). */
+export function text<const O extends CommonOptions & { max?: number; optional?: true; default?: string }>(
+  options?: O,
+): Column<Optional<O, string>> {
+  const { max = 1_000, optional = false, since, default: defaultValue } = options ?? {};
+  return stringColumn({ optional, since, maxLength: max, defaultValue }) as Column<Optional<O, string>>;
+}
+
+/** A whole number within ±(2^53−1); fractions are truncated, larger values clamped. */
+export function integer<const O extends CommonOptions & { optional?: true; default?: number }>(
+  options?: O,
+): Column<Optional<O, number>> {
+  const { optional = false, since, default: defaultValue } = options ?? {};
+  return numberColumn({ optional, since, defaultValue, integer: true }) as Column<Optional<O, number>>;
+}
+
+/** A point in time, epoch milliseconds. */
+export function timestamp<const O extends CommonOptions & { optional?: true }>(
+  options?: O,
+): Column<Optional<O, number>> {
+  return integer(options) as Column<Optional<O, number>>;
+}
+
+/** Any finite double. */
+export function real<const O extends CommonOptions & { optional?: true; default?: number }>(
+  options?: O,
+): Column<Optional<O, number>> {
+  const { optional = false, since, default: defaultValue } = options ?? {};
+  return numberColumn({ optional, since, defaultValue, integer: false }) as Column<Optional<O, number>>;
+}
+
+/** true or false; 1 and 0 are taken as such. */
+export function boolean<const O extends CommonOptions & { optional?: true; default?: boolean }>(
+  options?: O,
+): Column<Optional<O, boolean>> {
+  const { optional = false, since, default: defaultValue } = options ?? {};
+  const empty = optional ? null : false;
+  const column: Column<boolean | null> = {
+    type: 'boolean',
+    optional,
+    since,
+    sqlType: { sqlite: 'boolean', postgres: 'boolean' },
+    defaultValue: defaultValue ?? empty,
+    isOwner: false,
+    jsonSchema: nullable({ type: 'boolean' }, optional),
+    coerce: (value) => {
+      if (typeof value === 'boolean') return value;
+      return value === 1 || value === 0 ? value === 1 : empty;
+    },
+    project: (dialect, name) =>
+      dialect === 'postgres'
+        ? name
+        : `CASE ${name} WHEN 1 THEN json('true') WHEN 0 THEN json('false') END`,
+  };
+  return column as Column<Optional<O, boolean>>;
+}
+
+/** A text out of a closed set; anything else keeps what is stored, or takes the default. */
+export function choice<const V extends string>(
+  values: readonly V[],
+  options: CommonOptions & { default: NoInfer<V> },
+): Column<V> {
+  const column = stringColumn({ optional: false, since: options.since, defaultValue: options.default });
+  return {
+    ...column,
+    values,
+    jsonSchema: { type: 'string', enum: values },
+    coerce: (value: unknown) => values.find((candidate) => candidate === value),
+  } as unknown as Column<V>;
+}
+
+/** The id of the row that owns this one: deleting the owner deletes this row. */
+export function ref(table: string, options: CommonOptions = {}): Column<string> {
+  return stringColumn({
+    optional: false,
+    since: options.since,
+    maxLength: 64,
+    references: table,
+    isOwner: true,
+  }) as Column<string>;
+}
+
+/** The id of another row, or null; deleting that row leaves this one alone. */
+export function optionalRef(table: string, options: CommonOptions = {}): Column<string | null> {
+  return stringColumn({ optional: true, since: options.since, maxLength: 64, references: table });
+}

@@ -1,0 +1,31 @@
+/** Sets of record ids by table. */
+export class IdSets {
+  private readonly sets = new Map<string, Set<string>>();
+
+  get size(): number {
+    let size = 0;
+    for (const set of this.sets.values()) size += set.size;
+    return size;
+  }
+
+  /** @returns whether it was not in before */
+  add(table: string, id: string): boolean {
+    let set = this.sets.get(table);
+    if (!set) this.sets.set(table, (set = new Set()));
+    if (set.has(id)) return false;
+    set.add(id);
+    return true;
+  }
+
+  has(table: string, id: string): boolean {
+    return this.sets.get(table)?.has(id) ?? false;
+  }
+
+  of(table: string): ReadonlySet<string> {
+    return this.sets.get(table) ?? new Set();
+  }
+
+  tables(): [table: string, ids: ReadonlySet<string>][] {
+    return [...this.sets];
+  }
+}

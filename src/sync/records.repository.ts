@@ -1,0 +1,116 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { breathe, type Connection, type SqlValue, type Transaction } from '../database/database.js';
+import { SCHEMA } from '../database/database.module.js';
+import type { ColumnValue } from '../protocol/columns.js';
+import type { Schema, Table } from '../protocol/schema.js';
+import type { Timestamp } from '../protocol/sync.js';
+import type { FullRow, StoredRow } from './merge.js';
+import { idList, insertRows, jsonRow, quote, toJsonRows, upsertStatement } from './records.sql.js';
+
+/** Ids and rows sent to the database at once: few enough that other requests get their turn in between. */
+const AT_ONCE = 1_000;
+
+/** Reads and writes the stored records for a push; every statement is set-based and led by the account. */
+@Injectable()
+export class RecordsRepository {
+  constructor(@Inject(SCHEMA) private readonly schema: Schema) {}
+
+  /** The stored rows, live or deleted, behind the ids. */
+  async listByIds(tx: Transaction, accountId: string, name: string, ids: Iterable<string>): Promise<StoredRow[]> {
+    const columns = Object.entries(this.table(name).columns);
+    const { dialect } = tx;
+    const row = jsonRow(dialect, columns, [
+      ['last_modified', 'last_modified'],
+      ['is_deleted', dialect === 'sqlite' ? "json(iif(is_deleted, 'true', 'false'))" : 'is_deleted'],
+    ]);
+    const sql = `SELECT ${toJsonRows(dialect, row)} AS "rows" FROM ${quote(name)}
+      WHERE account_id = $1 AND id IN (${idList(dialect, '$2')})`;
+    return inPieces(ids, async (piece) => {
+      const [answer] = await tx.query<{ rows: string }>(sql, [accountId, JSON.stringify(piece)]);
+      return JSON.parse(answer!.rows) as StoredRow[];
+    });
+  }
+
+  /** Which of the ids are tombstones. */
+  listTombstones(tx: Transaction, accountId: string, name: string, ids: string[]): Promise<string[]> {
+    const sql = `SELECT id FROM ${quote(name)}
+      WHERE account_id = $1 AND id IN (${idList(tx.dialect, '$2')}) AND is_deleted`;
+    return this.listIds(tx, sql, accountId, ids);
+  }
+
+  /** The live rows whose `column` names one of the owners. */
+  listLiveIdsByOwner(
+    tx: Transaction,
+    accountId: string,
+    name: string,
+    column: string,
+    ownerIds: string[],
+  ): Promise<string[]> {
+    const sql = `SELECT id FROM ${quote(name)}
+      WHERE account_id = $1 AND ${quote(column)} IN (${idList(tx.dialect, '$2')}) AND NOT is_deleted`;
+    return this.listIds(tx, sql, accountId, ownerIds);
+  }
+
+  /** Inserts or replaces live rows under one stamp. */
+  async writeRows(tx: Transaction, accountId: string, name: string, rows: FullRow[], stamp: Timestamp): Promise<void> {
+    await this.write(tx, accountId, name, rows, stamp, false);
+  }
+
+  /** Inserts tombstones, or turns what is stored into them; their content is blanked. */
+  async writeTombstones(
+    tx: Transaction,
+    accountId: string,
+    name: string,
+    ids: Iterable<string>,
+    stamp: Timestamp,
+  ): Promise<void> {
+    const blank: Record<string, ColumnValue> = {};
+    for (const [column, declared] of Object.entries(this.table(name).columns)) blank[column] = blankOf(declared);
+    const rows = Array.from(ids, (id): FullRow => ({ ...blank, id }));
+    await this.write(tx, accountId, name, rows, stamp, true);
+  }
+
+  private async write(
+    tx: Transaction,
+    accountId: string,
+    name: string,
+    rows: FullRow[],
+    stamp: Timestamp,
+    isDeleted: boolean,
+  ): Promise<void> {
+    const columns = Object.keys(this.table(name).columns);
+    const sql = upsertStatement(tx.dialect, name, this.table(name));
+    // In the order of the primary key: pages are filled one after another.
+    rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+    await inPieces(rows, async (piece) => {
+      await insertRows(tx, sql, [accountId, stamp, isDeleted], ['id', ...columns], piece);
+      return [];
+    });
+  }
+
+  private listIds(connection: Connection, sql: string, accountId: string, ids: string[]): Promise<string[]> {
+    return inPieces(ids, async (piece) => {
+      const rows = await connection.query<{ id: string }>(sql, [accountId, JSON.stringify(piece)]);
+      return rows.map((row) => row.id);
+    });
+  }
+
+  private table(name: string): Table {
+    return this.schema.tables[name]!;
+  }
+}
+
+function blankOf(column: Table['columns'][string]): SqlValue {
+  if (column.optional) return null;
+  return column.type === 'string' ? '' : column.type === 'number' ? 0 : false;
+}
+
+async function inPieces<T, R>(items: Iterable<T>, work: (piece: T[]) => Promise<R[]>): Promise<R[]> {
+  const all = Array.isArray(items) ? (items as T[]) : [...items];
+  const results: R[] = [];
+  for (let start = 0; start < all.length; start += AT_ONCE) {
+    if (start > 0) await breathe();
+    for (const result of await work(all.slice(start, start + AT_ONCE))) results.push(result);
+  }
+  return results;
+}

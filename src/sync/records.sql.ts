@@ -1,0 +1,72 @@
+import type { SqlValue, Transaction } from '../database/database.js';
+import type { Column, Dialect } from '../protocol/columns.js';
+import type { Table } from '../protocol/schema.js';
+import type { FullRow } from './merge.js';
+
+// The few places where the SQL of the two databases differs, and the SQL that derives from the declaration.
+
+/** Names come from the checked declaration only, never from a request. */
+export function quote(name: string): string {
+  return `"${name}"`;
+}
+
+/** One row as a JSON object, built by the database; `extra` adds members beyond the declared columns. */
+export function jsonRow(
+  dialect: Dialect,
+  columns: [name: string, column: Column][],
+  extra: [name: string, sql: string][] = [],
+): string {
+  const members = [
+    ['id', 'id'],
+    ...columns.map(([name, column]) => [name, column.project(dialect, quote(name))]),
+    ...extra,
+  ];
+  const pairs = members.map(([name, sql]) => `'${name}', ${sql}`).join(', ');
+  return dialect === 'sqlite' ? `json_object(${pairs})` : `json_build_object(${pairs})`;
+}
+
+/** Aggregates JSON values to the text of an array. */
+export function toJsonRows(dialect: Dialect, value: string): string {
+  return dialect === 'sqlite' ? `json_group_array(${value})` : `coalesce(json_agg(${value}), '[]')::text`;
+}
+
+/** A subquery that yields the strings of a JSON array parameter: any number of ids in one variable. */
+export function idList(dialect: Dialect, parameter: string): string {
+  return dialect === 'sqlite'
+    ? `SELECT value FROM json_each(${parameter})`
+    : `SELECT json_array_elements_text(${parameter}::json)`;
+}
+
+/** Inserts or replaces rows; parameters: account, stamp, is_deleted, then the row (see insertRows). */
+export function upsertStatement(dialect: Dialect, name: string, table: Table): string {
+  const columns = ['id', ...Object.keys(table.columns)];
+  const target = `INSERT INTO ${quote(name)} (account_id, last_modified, is_deleted, ${columns.map(quote).join(', ')})`;
+  const replaced = ['last_modified', 'is_deleted', ...Object.keys(table.columns)]
+    .map((column) => `${quote(column)} = excluded.${quote(column)}`)
+    .join(', ');
+  const conflict = `ON CONFLICT (account_id, id) DO UPDATE SET ${replaced}`;
+  if (dialect === 'sqlite') {
+    const values = ['$1', '$2', '$3', ...columns.map((_, index) => `$${index + 4}`)].join(', ');
+    return `${target} VALUES (${values}) ${conflict}`;
+  }
+  const types = [`id text`, ...Object.entries(table.columns).map(([column, { sqlType }]) => `${quote(column)} ${sqlType.postgres}`)];
+  return `${target} SELECT $1::text, $2::bigint, $3::boolean, r.* FROM json_to_recordset($4::json) AS r (${types.join(', ')}) ${conflict}`;
+}
+
+/** Runs an upsert statement: a call a row where a call is cheap, else all rows as one JSON parameter. */
+export async function insertRows(
+  tx: Transaction,
+  sql: string,
+  shared: readonly [accountId: string, stamp: number, isDeleted: boolean],
+  columns: string[],
+  rows: FullRow[],
+): Promise<void> {
+  if (tx.dialect === 'postgres') {
+    await tx.query(sql, [...shared, JSON.stringify(rows)]);
+    return;
+  }
+  tx.executeEach(
+    sql,
+    rows.map((row): SqlValue[] => [...shared, ...columns.map((column) => row[column]!)]),
+  );
+}

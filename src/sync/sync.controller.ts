@@ -1,0 +1,77 @@
+import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CurrentDevice, type Device } from '../auth/device.guard.js';
+import { CONFIG } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { SCHEMA } from '../database/database.module.js';
+import type { Schema } from '../protocol/schema.js';
+import type { PushAnswer } from '../protocol/sync.js';
+import { PROTOCOL_VERSION } from '../protocol/version.js';
+import { PullService } from './pull.service.js';
+import { sendPull } from './pull.response.js';
+import { readClientState, readPullRequest, readPushRequest } from './requests.js';
+import { ApiMeta, ApiPull, ApiPush, ApiStatus, type MetaAnswer, type StatusAnswer } from './sync.api.js';
+import { SyncService } from './sync.service.js';
+
+@ApiTags('Sync')
+@ApiBearerAuth()
+@Controller('sync')
+export class SyncController {
+  constructor(
+    private readonly pulls: PullService,
+    private readonly pushes: SyncService,
+    @Inject(SCHEMA) private readonly schema: Schema,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** Gets what changed since the last pull. */
+  @Get('pull')
+  @ApiPull()
+  async pull(
+    @CurrentDevice() device: Device,
+    @Query() query: Record<string, unknown>,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const answer = await this.pulls.pull(device, readPullRequest(query));
+    await sendPull(request, reply, answer, this.config.pullStallSeconds * 1_000);
+  }
+
+  /** Applies a device's offline changes, all or nothing. */
+  @Post('push')
+  @HttpCode(200)
+  @ApiPush()
+  push(
+    @CurrentDevice() device: Device,
+    @Query() query: Record<string, unknown>,
+    @Body() body: unknown,
+  ): Promise<PushAnswer> {
+    return this.pushes.push(device, readPushRequest(query, body));
+  }
+
+  /** Tells which history, schema and protocol the server speaks. */
+  @Get('meta')
+  @ApiMeta()
+  meta(@CurrentDevice() device: Device): MetaAnswer {
+    return {
+      history_id: device.account.historyId,
+      schema_version: this.schema.version,
+      protocol_version: PROTOCOL_VERSION,
+      tables: Object.keys(this.schema.tables),
+    };
+  }
+
+  /** Tells whether a pull would bring anything, without reading a record. */
+  @Get('status')
+  @ApiStatus()
+  status(@CurrentDevice() device: Device, @Query() query: Record<string, unknown>): StatusAnswer {
+    const { isUpToDate, timestamp } = this.pulls.status(device, readClientState(query));
+    return {
+      up_to_date: isUpToDate,
+      timestamp,
+      history_id: device.account.historyId,
+      schema_version: this.schema.version,
+    };
+  }
+}

@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { ChangesReader } from './changes.reader.js';
+import { PullService } from './pull.service.js';
+import { RecordsRepository } from './records.repository.js';
+import { RetentionService } from './retention.service.js';
+import { SyncController } from './sync.controller.js';
+import { SyncService } from './sync.service.js';
+import { TombstonesRepository } from './tombstones.repository.js';
+
+@Module({
+  imports: [AuthModule],
+  controllers: [SyncController],
+  providers: [ChangesReader, PullService, RecordsRepository, RetentionService, SyncService, TombstonesRepository],
+  exports: [RetentionService, SyncService],
+})
+export class SyncModule {}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Transaction } from '../database/database.js';
+import type { Timestamp } from '../protocol/sync.js';
+import { quote } from './records.sql.js';
+
+const BATCH_ROWS = 5_000;
+
+/** Finds and removes old tombstones, along their own small index. */
+@Injectable()
+export class TombstonesRepository {
+  constructor(private readonly database: Database) {}
+
+  /** The accounts with tombstones in `table` stamped before `cutoff`. */
+  async listAccounts(table: string, cutoff: Timestamp): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT DISTINCT account_id AS "id" FROM ${quote(table)} WHERE is_deleted AND last_modified < $1`,
+      [cutoff],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Removes the oldest tombstones before `cutoff`, at most a batch. */
+  async removeBatch(
+    tx: Transaction,
+    accountId: string,
+    table: string,
+    cutoff: Timestamp,
+  ): Promise<{ count: number; greatestStamp: Timestamp }> {
+    const rows = await tx.query<{ stamp: Timestamp }>(
+      `DELETE FROM ${quote(table)} WHERE account_id = $1 AND id IN (
+         SELECT id FROM ${quote(table)} WHERE account_id = $1 AND is_deleted AND last_modified < $2
+         ORDER BY last_modified, id LIMIT ${BATCH_ROWS})
+       RETURNING last_modified AS "stamp"`,
+      [accountId, cutoff],
+    );
+    return { count: rows.length, greatestStamp: rows.reduce((greatest, { stamp }) => Math.max(greatest, stamp), 0) };
+  }
+}
