@@ -116,3 +116,12 @@ export function describeOptions(): string {
     })
     .join('\n');
 }
+
+/** The options as a Markdown table, for the README. */
+export function describeOptionsAsTable(): string {
+  const rows = Object.entries<Option>(options).map(([name, option]) => {
+    const fallback = option.default === null ? '' : `\`${option.default}\``;
+    return `| \`${name}\` | ${fallback} | ${option.about} |`;
+  });
+  return ['| option | default | meaning |', '|---|---|---|', ...rows].join('\n');
+}

@@ -1,5 +1,5 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
-import type { Column, Dialect } from '../protocol/columns.js';
+import type { Column, ColumnValue, Dialect } from '../protocol/columns.js';
 import { sinceOf, type Schema, type Table } from '../protocol/schema.js';
 
 type ColumnMap = Record<string, EntitySchemaColumnOptions>;
@@ -21,13 +21,25 @@ export function recordIndexes(name: string, table: Table): { name: string; colum
   ];
 }
 
+/** A column added later needs a default for the rows that are there already. */
+function sqlDefault(table: Table, column: Column): EntitySchemaColumnOptions['default'] {
+  if (sinceOf(table, column) === table.since || column.optional) return undefined;
+  const value = column.defaultValue;
+  // TypeORM quotes a text without escaping what is in it; numbers it compares only when they are given as such.
+  return typeof value === 'string' ? () => literal(value) : value;
+}
+
+/** A value as SQL text. */
+export function literal(value: ColumnValue): string {
+  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
+}
+
 function recordColumn(dialect: Dialect, table: Table, column: Column): EntitySchemaColumnOptions {
   return {
     type: column.sqlType[dialect] as EntitySchemaColumnOptions['type'],
     nullable: column.optional,
     collation: dialect === 'postgres' && column.references ? 'C' : undefined,
-    // A column added later needs a default for the rows that are there already.
-    default: sinceOf(table, column) > table.since && !column.optional ? column.defaultValue : undefined,
+    default: sqlDefault(table, column),
   };
 }
 

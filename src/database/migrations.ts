@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import type { Column, ColumnValue, Dialect } from '../protocol/columns.js';
+import type { Column, Dialect } from '../protocol/columns.js';
 import { columnsAt, sinceOf, type Schema, type Table } from '../protocol/schema.js';
-import { recordIndexes } from './entities.js';
+import { literal, recordIndexes } from './entities.js';
 
 // TypeORM orders migrations by the 13 digits at the end of their names.
 const FIRST = 1_790_000_000_000;
@@ -92,8 +92,4 @@ function createIndexes(name: string, table: Table): string[] {
 function columnDefinition(dialect: Dialect, name: string, column: Column): string {
   const collation = dialect === 'postgres' && column.references ? ' COLLATE "C"' : '';
   return `"${name}" ${column.sqlType[dialect]}${collation}${column.optional ? '' : ' NOT NULL'}`;
-}
-
-function literal(value: ColumnValue): string {
-  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.js';
 
-const WAIT_MS = 5_000;
+const WAIT_MS = 1_000;
 
 /** A counted set of permits, handed out in the order of asking. */
 export class Permits {
@@ -9,7 +9,7 @@ export class Permits {
   constructor(private free: number) {}
 
   /**
-   * Takes a permit, waiting up to 5 s for one.
+   * Takes a permit, waiting up to 1 s for one.
    * @throws AppError OVERLOADED
    */
   async take(): Promise<void> {
