@@ -1,10 +1,13 @@
 import { PassThrough, pipeline, Readable, type Transform } from 'node:stream';
-import { constants, createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PullStream } from './pull.service.js';
 
 /** Up to this many rows are read at once, so that their snapshot never waits for a slow reader. */
 const SMALL_ROWS = 1_000;
+// Rows repeat their column names: the fastest level shrinks them to about a sixth already.
+const GZIP = { level: constants.Z_BEST_SPEED };
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
@@ -22,35 +25,25 @@ export async function sendPull(
     await reply.header('tidemark-rows', 0).send(answer);
     return;
   }
-  void reply.header('tidemark-rows', answer.rows);
-  if (answer.rows <= SMALL_ROWS) {
-    const pieces: Buffer[] = [];
-    for await (const piece of answer.body) pieces.push(Buffer.from(piece));
-    if (!acceptsGzip(request) || answer.rows === 0) {
-      await reply.send(Buffer.concat(pieces));
-      return;
-    }
-    answer = { rows: answer.rows, body: replay(pieces) };
+  const { rows, body } = answer;
+  const isZipped = rows > 0 && acceptsGzip(request);
+  void reply.header('tidemark-rows', rows);
+  if (isZipped) void reply.header('content-encoding', 'gzip');
+  if (rows <= SMALL_ROWS) {
+    let text = '';
+    for await (const piece of body) text += piece;
+    await reply.send(isZipped ? await promisify(gzip)(text, GZIP) : text);
+    return;
   }
-  const out: Transform = acceptsGzip(request) ? gzip(reply) : new PassThrough();
+  const out: Transform = isZipped ? createGzip(GZIP) : new PassThrough();
   // Ends the generator, and with it the snapshot, however the response ends.
-  pipeline(Readable.from(cutWhenStalled(answer.body, stallMs, out)), out, () => undefined);
+  pipeline(Readable.from(cutWhenStalled(body, stallMs, out)), out, () => undefined);
   await reply.send(out);
-}
-
-function gzip(reply: FastifyReply): Transform {
-  void reply.header('content-encoding', 'gzip');
-  // Rows repeat their column names: the fastest level shrinks them to about a sixth already.
-  return createGzip({ level: constants.Z_BEST_SPEED });
-}
-
-async function* replay(pieces: Buffer[]): AsyncGenerator<Buffer, void> {
-  yield* pieces;
 }
 
 /** Passes pieces on; one that is not taken within `stallMs` ends the response as broken. */
 async function* cutWhenStalled(
-  body: AsyncGenerator<string | Buffer, void>,
+  body: AsyncGenerator<string, void>,
   stallMs: number,
   out: Transform,
 ): AsyncGenerator<Buffer, void> {

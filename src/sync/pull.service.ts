@@ -14,7 +14,7 @@ import type { PullRequest } from './requests.js';
 /** An answer on its way: how many rows it holds, and its JSON text piece by piece. */
 export interface PullStream {
   rows: number;
-  body: AsyncGenerator<string | Buffer, void>;
+  body: AsyncGenerator<string, void>;
 }
 
 /** Answers pulls: from the account's clock alone when there is nothing new, else out of one snapshot. */
@@ -74,7 +74,7 @@ export class PullService {
     return { rows, body: this.stream(snapshot, plan, this.ending(account, isReplacement)) };
   }
 
-  private async *stream(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string | Buffer, void> {
+  private async *stream(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
     try {
       yield '{"changes":{';
       yield* this.reader.read(snapshot, plan);

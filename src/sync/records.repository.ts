@@ -5,7 +5,7 @@ import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { FullRow, StoredRow } from './merge.js';
-import { idList, insertRows, jsonRow, quote, toJsonRows, upsertStatement } from './records.sql.js';
+import { idList, insertRows, quote, rowMembers, selectJson, upsertStatement, type Member } from './records.sql.js';
 
 /** Ids and rows sent to the database at once: few enough that other requests get their turn in between. */
 const AT_ONCE = 1_000;
@@ -17,17 +17,17 @@ export class RecordsRepository {
 
   /** The stored rows, live or deleted, behind the ids. */
   async listByIds(tx: Transaction, accountId: string, name: string, ids: Iterable<string>): Promise<StoredRow[]> {
-    const columns = Object.entries(this.table(name).columns);
     const { dialect } = tx;
-    const row = jsonRow(dialect, columns, [
+    const members: Member[] = [
+      ...rowMembers(dialect, Object.entries(this.table(name).columns)),
       ['last_modified', 'last_modified'],
       ['is_deleted', dialect === 'sqlite' ? "json(iif(is_deleted, 'true', 'false'))" : 'is_deleted'],
-    ]);
-    const sql = `SELECT ${toJsonRows(dialect, row)} AS "rows" FROM ${quote(name)}
-      WHERE account_id = $1 AND id IN (${idList(dialect, '$2')})`;
+    ];
+    const stored = `SELECT * FROM ${quote(name)} WHERE account_id = $1 AND id IN (${idList(dialect, '$2')})`;
+    const sql = selectJson(dialect, members, stored);
     return inPieces(ids, async (piece) => {
-      const [answer] = await tx.query<{ rows: string }>(sql, [accountId, JSON.stringify(piece)]);
-      return JSON.parse(answer!.rows) as StoredRow[];
+      const [answer] = await tx.query<{ items: string | null }>(sql, [accountId, JSON.stringify(piece)]);
+      return JSON.parse(`[${answer!.items ?? ''}]`) as StoredRow[];
     });
   }
 

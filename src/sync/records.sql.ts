@@ -10,24 +10,34 @@ export function quote(name: string): string {
   return `"${name}"`;
 }
 
-/** One row as a JSON object, built by the database; `extra` adds members beyond the declared columns. */
-export function jsonRow(
-  dialect: Dialect,
-  columns: [name: string, column: Column][],
-  extra: [name: string, sql: string][] = [],
-): string {
-  const members = [
-    ['id', 'id'],
-    ...columns.map(([name, column]) => [name, column.project(dialect, quote(name))]),
-    ...extra,
-  ];
-  const pairs = members.map(([name, sql]) => `'${name}', ${sql}`).join(', ');
-  return dialect === 'sqlite' ? `json_object(${pairs})` : `json_build_object(${pairs})`;
+/** A member of a JSON object: its name, and the SQL of its value. */
+export type Member = [name: string, sql: string];
+
+/** The members of a row as it travels. */
+export function rowMembers(dialect: Dialect, columns: [name: string, column: Column][]): Member[] {
+  return [['id', 'id'], ...columns.map(([name, column]): Member => [name, column.project(dialect, quote(name))])];
 }
 
-/** Aggregates JSON values to the text of an array. */
-export function toJsonRows(dialect: Dialect, value: string): string {
-  return dialect === 'sqlite' ? `json_group_array(${value})` : `coalesce(json_agg(${value}), '[]')::text`;
+/**
+ * Selects rows as the text of JSON objects joined by commas (`items`; null when there is none), built by the database.
+ * @param source the query whose rows are meant
+ * @param more further aggregates to select, such as `, count(*) AS "count"`
+ */
+export function selectJson(dialect: Dialect, members: Member[], source: string, more = ''): string {
+  if (dialect === 'sqlite') {
+    const object = `json_object(${members.map(([name, sql]) => `'${name}', ${sql}`).join(', ')})`;
+    return `SELECT group_concat(${object}) AS "items"${more} FROM (${source}) AS page`;
+  }
+  // Half the time of json_build_object, which looks up its arguments' types for each row.
+  const object = members.map(([name, sql]) => `${sql} AS ${quote(name)}`).join(', ');
+  return `SELECT string_agg(row_to_json(item)::text, ',') AS "items"${more}
+    FROM (${source}) AS page CROSS JOIN LATERAL (SELECT ${object}) AS item`;
+}
+
+/** Selects ids as JSON strings joined by commas, like `selectJson`. */
+export function selectJsonIds(dialect: Dialect, source: string, more = ''): string {
+  const ids = dialect === 'sqlite' ? 'group_concat(json_quote(id))' : `string_agg(to_json(id)::text, ',')`;
+  return `SELECT ${ids} AS "items"${more} FROM (${source}) AS page`;
 }
 
 /** A subquery that yields the strings of a JSON array parameter: any number of ids in one variable. */
