@@ -1,5 +1,6 @@
-import type { Pool, PoolClient } from 'pg';
+import pg, { type Pool, type PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
+import { AppError } from '../errors/app-error.js';
 import { Database, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
 import { Permits } from './permits.js';
 
@@ -23,7 +24,7 @@ export class PostgresDatabase extends Database {
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await this.pool.connect().catch(rethrow);
     const connection = toConnection(client);
     let failure: unknown;
     try {
@@ -44,7 +45,7 @@ export class PostgresDatabase extends Database {
     await this.snapshots.take();
     let client: PoolClient;
     try {
-      client = await this.pool.connect();
+      client = await this.pool.connect().catch(rethrow);
     } catch (error) {
       this.snapshots.giveBack();
       throw error;
@@ -100,6 +101,12 @@ async function send<R extends object>(
 ): Promise<R[]> {
   let name = names.get(text);
   if (!name && names.size < MAX_PREPARED) names.set(text, (name = `tidemark_${names.size}`));
-  const result = await target.query<R>({ name, text, values: [...values] });
+  const result = await target.query<R>({ name, text, values: [...values] }).catch(rethrow);
   return result.rows;
+}
+
+/** Tells a database that is away, or just going (class 57), from a statement that failed. */
+function rethrow(error: unknown): never {
+  if (error instanceof pg.DatabaseError && !error.code?.startsWith('57')) throw error;
+  throw new AppError('OVERLOADED', { detail: 'The database does not answer.', retry_after: 5 }, { cause: error });
 }

@@ -33,6 +33,7 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     ...(recordSchemas(schema) as NonNullable<OpenAPIObject['components']>['schemas']),
   };
   const modern = withoutNullable(document) as OpenAPIObject;
+  app.getHttpAdapter().getInstance().get('/', (_, reply) => reply.redirect('/docs'));
   SwaggerModule.setup('docs', app, modern, { jsonDocumentUrl: 'openapi.json', raw: ['json'], customSiteTitle: 'Tidemark API' });
 }
 

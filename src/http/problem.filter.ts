@@ -14,6 +14,7 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL') this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
+    else if (error.code === 'OVERLOADED') this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
     if (reply.sent || reply.raw.headersSent) {
       // Too late for a problem: a broken answer must not look like a whole one.
       reply.raw.destroy();
