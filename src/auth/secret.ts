@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.js';
+import { makeDataDir } from '../config/data-dir.js';
 
 /** The secret that signs access tokens: as configured, else made once and kept in the data directory (mode 0600). */
 export function signingSecret(config: Config): string {
   if (config.jwtSecret !== null) return config.jwtSecret;
   const file = join(config.dataDir, 'jwt-secret');
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  makeDataDir(config.dataDir);
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   writeFileSync(temporary, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true });
   try {

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import pg, { type Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { Config } from '../config/config.js';
+import { makeDataDir } from '../config/data-dir.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { Dialect } from '../protocol/columns.js';
 import type { Schema } from '../protocol/schema.js';
@@ -47,26 +47,13 @@ function ormOptions(dialect: Dialect, schema: Schema) {
 }
 
 async function openSqlite(config: Config, schema: Schema): Promise<Database> {
-  const lock = lockDataDir(config.dataDir);
+  makeDataDir(config.dataDir);
+  const lock = DataLock.take(config.dataDir);
   try {
     return await openSqliteFile(config, schema, lock);
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-/**
- * Makes the data folder if need be, and keeps other processes out of it.
- * @throws AppStartError when it cannot be written to, or is in use
- */
-export function lockDataDir(dataDir: string): DataLock {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    return DataLock.take(dataDir);
-  } catch (error) {
-    if (error instanceof AppStartError) throw error;
-    throw new AppStartError(`Cannot write to the data folder ${dataDir}: ${(error as Error).message}`, { cause: error });
   }
 }
 

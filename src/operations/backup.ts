@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import type { Config } from '../config/config.js';
-import { lockDataDir, sqliteFile } from '../database/open.js';
+import { makeDataDir } from '../config/data-dir.js';
+import { DataLock } from '../database/data-lock.js';
+import { sqliteFile } from '../database/open.js';
 import { AppStartError } from '../errors/app-start-error.js';
 
 /**
@@ -51,7 +53,8 @@ function backupSqlite(database: string, file: string): void {
 }
 
 function restoreSqlite(dataDir: string, file: string): string {
-  const lock = lockDataDir(dataDir);
+  makeDataDir(dataDir);
+  const lock = DataLock.take(dataDir);
   const database = sqliteFile(dataDir);
   const temporary = `${database}.part`;
   try {
