@@ -26,6 +26,9 @@ export interface Snapshot extends Connection {
   close(): Promise<void>;
 }
 
+/** Whoever reads on after closing would read on a connection that serves somebody else by then. */
+export const SNAPSHOT_CLOSED = 'This snapshot is closed.';
+
 /** The database, whichever it is: one-shot statements, transactions and snapshots. */
 export abstract class Database {
   abstract readonly dialect: Dialect;

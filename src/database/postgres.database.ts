@@ -1,7 +1,7 @@
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { AppError } from '../errors/app-error.js';
-import { Database, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import { Database, SNAPSHOT_CLOSED, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
 import { Permits } from './permits.js';
 
 /** PostgreSQL over a pool of connections; statements are prepared once a connection. */
@@ -64,7 +64,11 @@ export class PostgresDatabase extends Database {
       throw error;
     }
     return {
-      ...connection,
+      dialect: this.dialect,
+      query: async (sql, params) => {
+        if (!isOpen) throw new Error(SNAPSHOT_CLOSED);
+        return connection.query(sql, params);
+      },
       close: async () => {
         if (!isOpen) return;
         isOpen = false;

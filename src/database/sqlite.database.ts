@@ -1,7 +1,7 @@
 import BetterSqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import type { DataLock } from './data-lock.js';
-import { Database, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import { Database, SNAPSHOT_CLOSED, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
 import { Permits } from './permits.js';
 
 type Handle = BetterSqlite.Database;
@@ -74,7 +74,10 @@ export class SqliteDatabase extends Database {
     let isOpen = true;
     return {
       dialect: this.dialect,
-      query: (sql, params) => connection.query(sql, params),
+      query: async (sql, params) => {
+        if (!isOpen) throw new Error(SNAPSHOT_CLOSED);
+        return connection.query(sql, params);
+      },
       close: async () => {
         if (!isOpen) return;
         isOpen = false;

@@ -25,20 +25,27 @@ export async function sendPull(
     await reply.header('tidemark-rows', 0).send(answer);
     return;
   }
-  const { rows, body } = answer;
-  const isZipped = rows > 0 && acceptsGzip(request);
-  void reply.header('tidemark-rows', rows);
+  const isZipped = answer.rows > 0 && acceptsGzip(request);
+  void reply.header('tidemark-rows', answer.rows);
   if (isZipped) void reply.header('content-encoding', 'gzip');
-  if (rows <= SMALL_ROWS) {
-    let text = '';
-    for await (const piece of body) text += piece;
+  if (answer.rows <= SMALL_ROWS) {
+    const text = await collect(answer);
     await reply.send(isZipped ? await promisify(gzip)(text, GZIP) : text);
     return;
   }
   const out: Transform = isZipped ? createGzip(GZIP) : new PassThrough();
-  // Ends the generator, and with it the snapshot, however the response ends.
-  pipeline(Readable.from(cutWhenStalled(body, stallMs, out)), out, () => undefined);
+  pipeline(Readable.from(cutWhenStalled(answer.body, stallMs, out)), out, () => void answer.close());
   await reply.send(out);
+}
+
+async function collect(answer: PullStream): Promise<string> {
+  try {
+    let text = '';
+    for await (const piece of answer.body) text += piece;
+    return text;
+  } finally {
+    await answer.close();
+  }
 }
 
 /** Passes pieces on; one that is not taken within `stallMs` ends the response as broken. */

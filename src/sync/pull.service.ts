@@ -15,6 +15,8 @@ import type { PullRequest } from './requests.js';
 export interface PullStream {
   rows: number;
   body: AsyncGenerator<string, void>;
+  /** Lets go of the snapshot; to be called however the answer ends, twice is harmless. */
+  close(): Promise<void>;
 }
 
 /** Answers pulls: from the account's clock alone when there is nothing new, else out of one snapshot. */
@@ -33,7 +35,7 @@ export class PullService {
 
   /**
    * Gives what changed since the client's last pull (BE pull 1–13).
-   * @returns the whole text when nothing is new, else a stream that holds a snapshot until it ends
+   * @returns the whole text when nothing is new, else a stream that holds a snapshot until it is closed
    * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD, RESYNC_REQUIRED, OVERLOADED
    */
   async pull(device: Device, request: PullRequest): Promise<string | PullStream> {
@@ -71,17 +73,16 @@ export class PullService {
       migration: request.migration,
     };
     const rows = await this.reader.count(snapshot, plan);
-    return { rows, body: this.stream(snapshot, plan, this.ending(account, isReplacement)) };
+    const body = this.text(snapshot, plan, this.ending(account, isReplacement));
+    return { rows, body, close: () => snapshot.close() };
   }
 
-  private async *stream(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
-    try {
-      yield '{"changes":{';
-      yield* this.reader.read(snapshot, plan);
-      yield ending;
-    } finally {
-      await snapshot.close();
-    }
+  private async *text(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
+    yield '{"changes":{';
+    yield* this.reader.read(snapshot, plan);
+    // Nothing more to read: a slow reader of the rest holds nobody up.
+    await snapshot.close();
+    yield ending;
   }
 
   private nothingNew(account: AccountState, request: PullRequest): string {
