@@ -1,0 +1,21 @@
+// `npm run check`: everything that CI asks of a change, the quick answers first.
+import { ensureBuilt, ensureInstalled, runBin, runScript, say } from './setup.mjs';
+
+await ensureInstalled();
+const steps = {
+  format: () => runBin('prettier', 'prettier', ['--check', '.', '--log-level', 'warn']),
+  lint: () => runBin('eslint', 'eslint', ['.', '--max-warnings', '0']),
+  readme: () => runScript('readme.mjs', ['--check']),
+  types: () => runBin('typescript', 'tsc', ['-p', 'tsconfig.json']),
+  tests: () => {
+    ensureBuilt();
+    return runBin('jest', 'jest', [], { NODE_ENV: 'test' });
+  },
+};
+const chosen = process.argv.slice(2);
+for (const [name, run] of Object.entries(steps)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  say(`Checking ${name} …`);
+  const status = run();
+  if (status !== 0) process.exit(status);
+}

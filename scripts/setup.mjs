@@ -1,0 +1,170 @@
+// Prepares a fresh clone. Uses Node's own modules only: nothing else is there yet.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MINIMUM_NODE = [20, 19];
+const BUILD_CONFIG = 'tsconfig.build.json';
+
+/** The project's folder. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const installStamp = join(root, 'node_modules', '.tidemark-installed');
+const buildStamp = join(root, 'dist', '.tidemark-built');
+
+/** Ends the process with one clear line when this Node is too old to go on. */
+export function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
+  fail(`Tidemark needs Node ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+}
+
+/** Installs the dependencies unless exactly those of package-lock.json are there already. */
+export async function ensureInstalled() {
+  checkNode();
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  // A native module fits one platform and one generation of Node.
+  const runtime = [process.platform, process.arch, process.versions.modules].join('-');
+  const wanted = `${createHash('sha256').update(lock).digest('hex')} ${runtime}`;
+  if (readText(installStamp) === wanted) return;
+  if (!isInstalled(JSON.parse(lock.toString())) || !isDatabaseLoadable()) {
+    const isFirst = !existsSync(join(root, 'node_modules'));
+    say(`Installing dependencies (${isFirst ? 'first start only' : 'they have changed'}) …`);
+    await install();
+  }
+  writeFileSync(installStamp, wanted);
+}
+
+/** Compiles src/ into dist/ unless nothing has changed since the last time. */
+export function ensureBuilt() {
+  const sources = listFiles(join(root, 'src'));
+  const inputs = [...sources, join(root, 'tsconfig.json'), join(root, BUILD_CONFIG), installStamp];
+  const state = createHash('sha256');
+  for (const path of inputs) {
+    const { mtimeMs, size } = statSync(path);
+    state.update(`${relative(root, path)} ${mtimeMs} ${size}\n`);
+  }
+  const wanted = state.digest('hex');
+  if (readText(buildStamp) === wanted) return;
+  say('Building …');
+  const status = runBin('typescript', 'tsc', ['-p', BUILD_CONFIG]);
+  if (status !== 0) fail('The build failed; the lines above say where.', status);
+  removeStale(sources);
+  mkdirSync(dirname(buildStamp), { recursive: true });
+  writeFileSync(buildStamp, wanted);
+}
+
+/** Runs a program of a dependency to its end and gives its exit code. */
+export function runBin(packageName, program, args, env = {}) {
+  return runNode([binPath(packageName, program), ...args], env);
+}
+
+/** Runs another of these scripts to its end and gives its exit code. */
+export function runScript(name, args) {
+  return runNode([join(root, 'scripts', name), ...args], {});
+}
+
+function runNode(args, env) {
+  const options = { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } };
+  const result = spawnSync(process.execPath, args, options);
+  if (result.error) throw result.error;
+  return result.status ?? 1;
+}
+
+/** Where a dependency's program lies; run by Node itself it needs no shell and no executable bit. */
+export function binPath(packageName, program = packageName) {
+  const folder = join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return join(folder, typeof bin === 'string' ? bin : bin[program]);
+}
+
+/** Says in one line what is being done, out of the way of what a program prints. */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function fail(line, status = 1) {
+  say(line);
+  process.exit(status);
+}
+
+function readText(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function listFiles(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** npm's own record of what it installed, compared with the lock file: a manual `npm ci` counts too. */
+function isInstalled(lock) {
+  const record = readText(join(root, 'node_modules', '.package-lock.json'));
+  if (record === undefined) return false;
+  const installed = JSON.parse(record).packages;
+  return Object.entries(lock.packages).every(
+    ([path, { version, optional }]) =>
+      path === '' || installed[path]?.version === version || (optional && !installed[path]),
+  );
+}
+
+function isDatabaseLoadable() {
+  const script = "new (require('better-sqlite3'))(':memory:').close()";
+  return spawnSync(process.execPath, ['-e', script], { cwd: root }).status === 0;
+}
+
+async function install() {
+  // Under `npm start` this is the npm that runs us; Windows has no npm that could be started without a shell.
+  const ownNpm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '') && process.env.npm_execpath;
+  const [command, args] = ownNpm ? [process.execPath, [ownNpm, 'ci']] : ['npm', ['ci']];
+  // NODE_ENV=production would leave out the compiler.
+  const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const child = spawn(command, [...args, ...options], {
+    cwd: root,
+    shell: !ownNpm && process.platform === 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (status === 0 && isDatabaseLoadable()) return;
+  const lines = output.trim().split('\n');
+  say((lines.length > 30 ? [...lines.slice(0, 12), '…', ...lines.slice(-16)] : lines).join('\n'));
+  if (status === 0 || /better-sqlite3|node-gyp/.test(output)) explainCompiler();
+  fail('The dependencies could not be installed; the lines above say why.', status || 1);
+}
+
+/** Says what a machine lacks to compile better-sqlite3, which it must where no compiled one can be downloaded. */
+function explainCompiler() {
+  const tools = {
+    'a C++ compiler (g++ or clang++)': ['c++', 'g++', 'clang++'],
+    make: ['make'],
+    python3: ['python3'],
+  };
+  const missing = Object.entries(tools)
+    .filter(([, names]) => !names.some(isOnPath))
+    .map(([tool]) => tool);
+  if (missing.length === 0) return;
+  say(`better-sqlite3 had to be compiled on this machine, which lacks: ${missing.join(', ')}.`);
+  say('On Debian and Ubuntu: apt-get install g++ make python3');
+}
+
+function isOnPath(program) {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Removes what was compiled from sources that are gone, so that nothing keeps running on them. */
+function removeStale(sources) {
+  const dist = join(root, 'dist');
+  const known = new Set(sources.map((path) => relative(join(root, 'src'), path).replace(/\.ts$/, '')));
+  for (const path of listFiles(dist)) {
+    const name = relative(dist, path);
+    if (/\.(js|js\.map|d\.ts)$/.test(name) && !known.has(name.replace(/\.(js|js\.map|d\.ts)$/, '')))
+      rmSync(path);
+  }
+}

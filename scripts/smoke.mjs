@@ -1,0 +1,65 @@
+// What an operator does first: `npm start`, look at its health, stop it. For CI; fails with the server's output.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { root } from './setup.mjs';
+
+const DEADLINE_MS = 120_000;
+
+const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-smoke-'));
+const server = spawn('npm', ['start', '--', '--port', '0', '--host', '127.0.0.1', '--data-dir', dataDir], {
+  cwd: root,
+  stdio: ['ignore', 'pipe', 'inherit'],
+  detached: true, // a group of its own, which can be ended whole when npm leaves something behind
+});
+const exited = new Promise((resolve) => server.once('close', (code, signal) => resolve({ code, signal })));
+const deadline = setTimeout(() => killAll(), DEADLINE_MS);
+const output = [];
+try {
+  const { health } = await readyLine();
+  const response = await fetch(new URL('/health/ready', health));
+  expect(response.status === 200, `ready answered ${response.status}`);
+  server.kill('SIGTERM');
+  const { code, signal } = await exited;
+  expect(code === 0, `SIGTERM ended it with code ${code}, signal ${signal}`);
+  const isDown = await fetch(health).then(
+    () => false,
+    () => true,
+  );
+  expect(isDown, 'the server outlived npm');
+  console.log('npm start serves, and SIGTERM stops it with exit code 0.');
+} catch (error) {
+  killAll();
+  console.error(`${output.join('\n')}\n${error.message}`);
+  process.exitCode = 1;
+} finally {
+  clearTimeout(deadline);
+  await exited;
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+function killAll() {
+  try {
+    process.kill(-server.pid, 'SIGKILL');
+  } catch {
+    // Nothing is left of it.
+  }
+}
+
+function readyLine() {
+  return new Promise((resolve, reject) => {
+    createInterface({ input: server.stdout }).on('line', (line) => {
+      output.push(line);
+      if (line.startsWith('{') && line.includes('Tidemark is ready')) resolve(JSON.parse(line));
+    });
+    exited.then(({ code, signal }) =>
+      reject(new Error(`npm start ended with code ${code}, signal ${signal}`)),
+    );
+  });
+}
+
+function expect(condition, otherwise) {
+  if (!condition) throw new Error(otherwise);
+}

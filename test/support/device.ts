@@ -1,0 +1,127 @@
+/** Where the API lives on a server that was not told otherwise (`API_PREFIX`). */
+const API_PREFIX = '/api/v1';
+
+type QueryValue = string | number | boolean;
+
+/** Query parameters; a list repeats its parameter, undefined leaves it out. */
+export type Query = Readonly<Record<string, QueryValue | readonly QueryValue[] | undefined>>;
+
+/** What to send beside method and address. */
+export interface SendOptions {
+  query?: Query;
+  /** Texts and bytes go out as they are, anything else as JSON; undefined sends no body. */
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}
+
+/** An answer, read to its end; JSON is parsed, anything else is a text, no body is undefined. */
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- callers assert on any shape an answer may have
+  body: any;
+}
+
+/** What a device may say about itself when it registers. */
+export interface Registration {
+  name?: string;
+  platform?: string;
+  pairing_code?: string;
+}
+
+/** Sends one request and reads the whole answer; only a broken connection throws. */
+export async function send(method: string, url: string, options: SendOptions = {}): Promise<Reply> {
+  const address = new URL(url);
+  for (const [name, value] of Object.entries(options.query ?? {})) {
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) address.searchParams.append(name, String(one));
+  }
+  const headers = new Headers(options.headers);
+  const response = await fetch(address, {
+    method,
+    headers,
+    body: encodeBody(options.body, headers),
+    signal: options.signal,
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: decodeBody(text, response.headers) };
+}
+
+function encodeBody(body: unknown, headers: Headers): string | Uint8Array<ArrayBuffer> | undefined {
+  if (body === undefined) return undefined;
+  if (!headers.has('content-type')) headers.set('content-type', 'application/json');
+  if (typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return new Uint8Array(body);
+  return JSON.stringify(body);
+}
+
+function decodeBody(text: string, headers: Headers): unknown {
+  if (text === '') return undefined;
+  return /[/+]json\b/.test(headers.get('content-type') ?? '') ? JSON.parse(text) : text;
+}
+
+/** One registered device, speaking plain HTTP: what a test sends is exactly what goes over the wire. */
+export class TestDevice {
+  private constructor(
+    /** The server's address, without the API's prefix. */
+    readonly url: string,
+    readonly accountId: string,
+    readonly deviceId: string,
+    public accessToken: string,
+    public refreshToken: string,
+  ) {}
+
+  /**
+   * Registers a device: on a new account, or on the one that its pairing code belongs to.
+   * @throws Error when the server refuses
+   */
+  static async register(url: string, body: Registration = {}): Promise<TestDevice> {
+    const address = url.replace(/\/+$/, '');
+    const reply = await send('POST', `${address}${API_PREFIX}/auth/devices`, { body });
+    expectStatus(reply, 201, 'register a device');
+    const { account_id, device_id, access_token, refresh_token } = reply.body as Record<string, string>;
+    return new TestDevice(address, account_id!, device_id!, access_token!, refresh_token!);
+  }
+
+  /** Sends a request with this device's access token; `path` is below the API's prefix. */
+  request(method: string, path: string, options: SendOptions = {}): Promise<Reply> {
+    const headers = { authorization: `Bearer ${this.accessToken}`, ...options.headers };
+    return send(method, `${this.url}${API_PREFIX}${path}`, { ...options, headers });
+  }
+
+  /** `GET /sync/pull`. */
+  pull(query: Query = {}): Promise<Reply> {
+    return this.request('GET', '/sync/pull', { query });
+  }
+
+  /** `POST /sync/push` with `{ changes, last_pulled_at }` as its body. */
+  push(changes: unknown, lastPulledAt: number, query: Query = {}): Promise<Reply> {
+    return this.request('POST', '/sync/push', { query, body: { changes, last_pulled_at: lastPulledAt } });
+  }
+
+  /** Makes a pairing code and registers a second device of the same account with it. */
+  async pair(body: Omit<Registration, 'pairing_code'> = {}): Promise<TestDevice> {
+    const reply = await this.request('POST', '/auth/pairing-codes');
+    expectStatus(reply, 201, 'make a pairing code');
+    return TestDevice.register(this.url, { ...body, pairing_code: (reply.body as { code: string }).code });
+  }
+
+  /** Trades the refresh token for a new pair of tokens and keeps them when the server agrees. */
+  async refresh(): Promise<Reply> {
+    const body = { refresh_token: this.refreshToken };
+    const reply = await send('POST', `${this.url}${API_PREFIX}/auth/token`, { body });
+    if (reply.status === 200) {
+      const tokens = reply.body as { access_token: string; refresh_token: string };
+      this.accessToken = tokens.access_token;
+      this.refreshToken = tokens.refresh_token;
+    }
+    return reply;
+  }
+}
+
+function expectStatus(reply: Reply, status: number, purpose: string): void {
+  if (reply.status !== status) {
+    throw new Error(`Could not ${purpose}: ${reply.status} ${JSON.stringify(reply.body)}`);
+  }
+}

@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Storage } from './storage.js';
+
+const START_DEADLINE_MS = 30_000;
+const STOP_DEADLINE_MS = 15_000;
+const KEPT_OUTPUT_CHARS = 1_000_000;
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** What a command line said, and how it ended. */
+export interface CommandResult extends Exit {
+  stdout: string;
+  stderr: string;
+}
+
+/** How to start a server process. */
+export interface ServerOptions {
+  storage: Storage;
+  /** Default: a free one. */
+  port?: number;
+  /** Further options by their environment names. */
+  env?: Record<string, string>;
+}
+
+/** A process that ended, or said nothing in time, instead of becoming ready. */
+export class StartFailure extends Error {
+  override readonly name = 'StartFailure';
+
+  constructor(
+    readonly exit: Exit | undefined,
+    readonly output: string,
+  ) {
+    super(`The server did not start (${exit ? JSON.stringify(exit) : 'no ready line in time'}):\n${output}`);
+  }
+}
+
+/** A real server in a process of its own, as an operator runs it; `dist/` must be built. */
+export class ServerProcess implements AsyncDisposable {
+  constructor(
+    readonly url: string,
+    readonly exited: Promise<Exit>,
+    private readonly child: ChildProcess,
+    /** All that the process has written so far (of very much, the end). */
+    readonly output: () => string,
+  ) {}
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** Sends a signal and waits for the end of the process. */
+  kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Stops the process as an operator would, or by force when it does not listen. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const force = setTimeout(() => this.child.kill('SIGKILL'), STOP_DEADLINE_MS);
+    await this.kill('SIGTERM');
+    clearTimeout(force);
+  }
+}
+
+/**
+ * Starts `tidemark start` and waits for its ready line.
+ * @throws StartFailure with the output and the exit
+ */
+export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+  const child = launch(['start'], {
+    HOST: '127.0.0.1',
+    PORT: String(options.port ?? 0),
+    MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '1000000',
+    ...options.storage.env,
+    ...options.env,
+  });
+  let output = '';
+  const keep = (chunk: string): void => void (output = (output + chunk).slice(-KEPT_OUTPUT_CHARS));
+  child.stdout!.setEncoding('utf8').on('data', keep);
+  child.stderr!.setEncoding('utf8').on('data', keep);
+  const exited = exitOf(child);
+
+  const outcome = await Promise.race([readyUrl(child), exited, timeout(START_DEADLINE_MS)]);
+  if (typeof outcome === 'string') return new ServerProcess(outcome, exited, child, () => output);
+  child.kill('SIGKILL');
+  throw new StartFailure(outcome, output);
+}
+
+/** Runs one command of the command line to its end, such as `['backup', file]`. */
+export async function runTidemark(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
+  const child = launch(args, env);
+  const result = { stdout: '', stderr: '' };
+  child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (result.stdout += chunk));
+  child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (result.stderr += chunk));
+  return { ...(await exitOf(child)), ...result };
+}
+
+function launch(args: string[], env: Record<string, string>): ChildProcess {
+  // Only what a process needs to run, so that the options under test are exactly the ones that were given.
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [join(process.cwd(), 'bin', 'tidemark.js'), ...args], {
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stop = (): void => void child.kill('SIGKILL');
+  process.on('exit', stop);
+  child.once('close', () => process.off('exit', stop));
+  return child;
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    // Not 'exit': the last lines may still be on their way.
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function readyUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: child.stdout! });
+    lines.on('line', (line) => {
+      if (!line.includes('Tidemark is ready')) return;
+      resolve(new URL((JSON.parse(line) as { api: string }).api).origin);
+      lines.close();
+      child.stdout!.resume(); // closing the lines paused it, and a full pipe would block the server
+    });
+  });
+}
+
+function timeout(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined).unref());
+}

@@ -1,0 +1,26 @@
+import { startApp, type AppOptions, type DatabaseName, type TestApp } from './app.js';
+
+/** A server's clock that a test holds in its hand, in epoch milliseconds. */
+export class TestClock {
+  constructor(public ms = 1_800_000_000_000) {}
+
+  readonly now = (): number => this.ms;
+}
+
+/**
+ * One server for all tests of a describe block. Every test takes its own account from it, so that they do not meet;
+ * a test that moves the clock or uses up a limit starts its own with `startApp`.
+ */
+export function shareApp(database: DatabaseName, options?: AppOptions): () => TestApp {
+  let app: TestApp | undefined;
+  beforeAll(async () => {
+    app = await startApp(database, options);
+  }, 60_000);
+  afterAll(async () => {
+    await app?.close();
+  });
+  return () => {
+    if (app === undefined) throw new Error('The shared server is there only while tests run.');
+    return app;
+  };
+}
