@@ -1,0 +1,160 @@
+import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
+import { send, type Reply, type TestDevice } from '../support/device.js';
+import { clockOf, expectProblem, liveRows, pull, stateOf, store } from '../support/exchange.js';
+import { creating, deleting, evening, game } from '../support/records.js';
+
+/** A stranger, and the account it must not see. */
+interface Scene {
+  app: TestApp;
+  stranger: TestDevice;
+  theirs: TestDevice;
+  theirHistory: string;
+}
+
+/** What each route answers a stranger who knows every id of another account; answers are searched for its secrets. */
+const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
+  'GET /health/live': async ({ app }) => [await send('GET', `${app.url}/health/live`)],
+  'GET /health/ready': async ({ app }) => [await send('GET', `${app.url}/health/ready`)],
+
+  'POST /api/v1/auth/devices': async ({ stranger, theirs }) => {
+    const body = { account_id: theirs.accountId, device_id: theirs.deviceId };
+    const reply = await stranger.request('POST', '/auth/devices', { body });
+    expect([201, 400]).toContain(reply.status);
+    return [reply];
+  },
+
+  'POST /api/v1/auth/token': async ({ stranger, theirs }) => {
+    const theirIds = stranger.refreshToken
+      .replace(stranger.accountId, theirs.accountId)
+      .replace(stranger.deviceId, theirs.deviceId);
+    const body = { refresh_token: theirIds === stranger.refreshToken ? theirs.deviceId : theirIds };
+    const reply = await stranger.request('POST', '/auth/token', { body });
+    expectProblem(reply, 401, 'TOKEN_INVALID');
+    return [reply];
+  },
+
+  'POST /api/v1/auth/pairing-codes': async ({ stranger, theirs }) => {
+    const body = { account_id: theirs.accountId };
+    const reply = await stranger.request('POST', '/auth/pairing-codes', { body, query: { account_id: theirs.accountId } });
+    const joined = await send('POST', `${stranger.url}/api/v1/auth/devices`, { body: { pairing_code: reply.body.code as string } });
+    expect(joined.body.account_id).toBe(stranger.accountId);
+    return [reply, joined];
+  },
+
+  'GET /api/v1/auth/devices': async ({ stranger, theirs }) => {
+    const reply = await stranger.request('GET', '/auth/devices', { query: { account_id: theirs.accountId } });
+    expect((reply.body as { device_id: string }[]).map(({ device_id }) => device_id)).not.toContain(theirs.deviceId);
+    return [reply];
+  },
+
+  'PATCH /api/v1/auth/devices/{id}': ({ stranger, theirs }) => likeUnknown(stranger, 'PATCH', theirs.deviceId, { name: 'Mine now' }),
+
+  'DELETE /api/v1/auth/devices/{id}': ({ stranger, theirs }) => likeUnknown(stranger, 'DELETE', theirs.deviceId),
+
+  'GET /api/v1/sync/pull': async ({ stranger, theirs, theirHistory }) => {
+    const foreign = await stranger.pull({ history_id: theirHistory });
+    expectProblem(foreign, 409, 'HISTORY_CHANGED');
+    const plain = await stranger.pull({ account_id: theirs.accountId, device_id: theirs.deviceId });
+    expect((plain.body.changes.games.updated as unknown[]).length).toBe(0);
+    return [foreign, plain];
+  },
+
+  'POST /api/v1/sync/push': async ({ stranger, theirs, theirHistory }) => {
+    const lastPulledAt = await clockOf(stranger);
+    const foreign = await stranger.push(creating({ games: [game('x')] }), lastPulledAt, { history_id: theirHistory });
+    expectProblem(foreign, 409, 'HISTORY_CHANGED');
+    const rows = creating({ games: [{ ...game('their-game', { name: 'Mine' }), account_id: theirs.accountId }] });
+    const created = await stranger.push(rows, lastPulledAt, { account_id: theirs.accountId });
+    expect(created.body).toEqual({ ok: true, timestamp: expect.any(Number) });
+    const ids = { games: ['their-game'], scores: ['their-score-ada'] };
+    const deleted = await stranger.push(deleting(ids), await clockOf(stranger), { account_id: theirs.accountId });
+    expect(deleted.status).toBe(200);
+    return [foreign, created, deleted];
+  },
+
+  'GET /api/v1/sync/meta': async ({ stranger, theirs }) => [
+    await stranger.request('GET', '/sync/meta', { query: { account_id: theirs.accountId } }),
+  ],
+
+  'GET /api/v1/sync/status': async ({ stranger, theirs }) => {
+    const query = { last_pulled_at: await clockOf(stranger), account_id: theirs.accountId };
+    const reply = await stranger.request('GET', '/sync/status', { query });
+    expect(reply.body).toMatchObject({ up_to_date: true, timestamp: query.last_pulled_at });
+    return [reply];
+  },
+};
+
+/** The routes that need no token. */
+const open = ['GET /health/live', 'GET /health/ready', 'POST /api/v1/auth/devices', 'POST /api/v1/auth/token'];
+
+/** Asks for another account's device: the answer must be the one for a device that does not exist. */
+async function likeUnknown(stranger: TestDevice, method: string, id: string, body?: unknown): Promise<Reply[]> {
+  const reply = await stranger.request(method, `/auth/devices/${id}`, { body });
+  const unknown = await stranger.request(method, '/auth/devices/none-such', { body });
+  expectProblem(reply, 404, 'NOT_FOUND');
+  const { request_id: _first, ...told } = reply.body;
+  const { request_id: _second, ...toldOfUnknown } = unknown.body;
+  expect(told).toEqual(toldOfUnknown);
+  return [reply];
+}
+
+/** Every route of the OpenAPI document as "METHOD /path". */
+async function documentedRoutes(app: TestApp): Promise<string[]> {
+  const { paths, servers } = (await send('GET', `${app.url}/openapi.json`)).body as {
+    paths: Record<string, Record<string, unknown>>;
+    servers?: { url: string }[];
+  };
+  const base = new URL(servers?.[0]?.url ?? '/', app.url).pathname.replace(/\/$/, '');
+  const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+  return Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations)
+      .filter((key) => methods.includes(key))
+      .map((method) => `${method.toUpperCase()} ${base}${path}`),
+  );
+}
+
+/** accounts.md: "Every route is checked with a foreign account's token." */
+forEachDatabase((database) => {
+  let scene: Scene;
+  beforeAll(async () => {
+    const app = await startApp(database);
+    const theirs = await app.newDevice();
+    await store(theirs, evening('their'));
+    const { history_id } = await pull(theirs);
+    scene = { app, theirs, theirHistory: history_id, stranger: await app.newDevice() };
+  }, 60_000);
+  afterAll(() => scene.app.close());
+
+  test('every route of the OpenAPI document is in the table of this test, and no other', async () => {
+    expect((await documentedRoutes(scene.app)).sort()).toEqual(Object.keys(routes).sort());
+  });
+
+  test.each(Object.keys(routes))('%s shows and does nothing of another account', async (route) => {
+    const { theirs, theirHistory } = scene;
+    const devicesOf = async () => (await theirs.request('GET', '/auth/devices')).body as { device_id: string; name: string }[];
+    const before = { state: await stateOf(theirs), devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]) };
+    const replies = await routes[route]!(scene);
+    for (const reply of replies) {
+      expect(reply.status).toBeLessThan(500);
+      const text = JSON.stringify(reply.body ?? '') + JSON.stringify([...reply.headers]);
+      for (const secret of [theirs.accountId, theirs.deviceId, theirHistory, 'their-ada']) expect(text).not.toContain(secret);
+    }
+    const after = { state: await stateOf(theirs), devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]) };
+    expect(after).toEqual(before);
+    expect((await liveRows(theirs)).scores).toHaveLength(2);
+  });
+
+  test.each(Object.keys(routes).filter((route) => !open.includes(route)))('%s needs a token', async (route) => {
+    const [method, path] = route.replace('{id}', scene.theirs.deviceId).split(' ') as [string, string];
+    expectProblem(await send(method, scene.app.url + path), 401, 'TOKEN_MISSING');
+    const headers = { authorization: 'Bearer abc.def.ghi' };
+    expectProblem(await send(method, scene.app.url + path, { headers }), 401, 'TOKEN_INVALID');
+  });
+
+  test.each(Object.keys(routes).filter((route) => !open.includes(route)))('%s refuses a revoked device', async (route) => {
+    const device = await scene.app.newDevice();
+    await device.request('DELETE', `/auth/devices/${device.deviceId}`);
+    const [method, path] = route.replace('{id}', device.deviceId).split(' ') as [string, string];
+    expectProblem(await device.request(method, path.replace('/api/v1', '')), 401, 'DEVICE_REVOKED');
+  });
+});

@@ -1,0 +1,137 @@
+import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
+import { send, type TestDevice } from '../support/device.js';
+import { expectProblem } from '../support/exchange.js';
+import { TestClock } from '../support/shared-app.js';
+
+const MINUTE = 60_000;
+
+/** accounts.md: pairing codes. */
+forEachDatabase((database) => {
+  let clock: TestClock;
+  let app: TestApp;
+  beforeEach(async () => {
+    clock = new TestClock();
+    app = await startApp(database, { now: clock.now });
+  });
+  afterEach(() => app.close());
+
+  const newCode = async (device: TestDevice) => (await device.request('POST', '/auth/pairing-codes')).body.code as string;
+  const join = (code: string) => send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
+
+  test('a code is answered with 201 and its end, 10 minutes away', async () => {
+    const device = await app.newDevice();
+    const reply = await device.request('POST', '/auth/pairing-codes');
+    expect(reply.status).toBe(201);
+    expect(reply.body).toEqual({ code: expect.any(String), expires_at: clock.ms + 10 * MINUTE });
+  });
+
+  test('codes are 8 characters without look-alikes, and no two alike', async () => {
+    const device = await app.newDevice();
+    const codes = await Promise.all(Array.from({ length: 40 }, () => newCode(device)));
+    for (const code of codes) expect(code).toMatch(/^[2-9A-Z]{8}$/);
+    expect(codes.join('')).not.toMatch(/[01OIL]/);
+    expect(new Set(codes).size).toBe(40);
+  });
+
+  test('a code works once', async () => {
+    const device = await app.newDevice();
+    const code = await newCode(device);
+    const first = await join(code);
+    expect(first.status).toBe(201);
+    expect(first.body.account_id).toBe(device.accountId);
+    expectProblem(await join(code), 400, 'PAIRING_CODE_INVALID');
+  });
+
+  test('of two devices joining with one code at the same moment one gets in', async () => {
+    const device = await app.newDevice();
+    const code = await newCode(device);
+    const replies = await Promise.all([join(code), join(code), join(code)]);
+    expect(replies.map((reply) => reply.status).sort()).toEqual([201, 400, 400]);
+    expect((await device.request('GET', '/auth/devices')).body).toHaveLength(2);
+  });
+
+  test('a code works for 10 minutes', async () => {
+    const device = await app.newDevice();
+    const [early, late] = [await newCode(device), await newCode(device)];
+    clock.ms += 10 * MINUTE - 1;
+    expect((await join(early)).status).toBe(201);
+    clock.ms += 1;
+    expectProblem(await join(late), 400, 'PAIRING_CODE_INVALID');
+  });
+
+  test('several codes of an account can be open at once', async () => {
+    const device = await app.newDevice();
+    const codes = [await newCode(device), await newCode(device)];
+    for (const code of codes) expect((await join(code)).status).toBe(201);
+  });
+
+  test('a code may be typed in lower case and with spaces', async () => {
+    const device = await app.newDevice();
+    const code = await newCode(device);
+    const typed = ` ${code.slice(0, 4).toLowerCase()} ${code.slice(4).toLowerCase()} `;
+    expect((await join(typed)).body.account_id).toBe(device.accountId);
+  });
+
+  test('a wrong code is refused and makes no account', async () => {
+    const device = await app.newDevice();
+    await newCode(device);
+    for (const code of ['AAAAAAAA', '', 'x', '🎲', '\u0000']) {
+      const reply = await join(code);
+      expect(reply.status).toBe(400);
+      expect(reply.body).not.toHaveProperty('account_id');
+    }
+    expect((await device.request('GET', '/auth/devices')).body).toHaveLength(1);
+  });
+
+  test('wrong codes are rate-limited: 429 with Retry-After, also for a right one, until that time has passed', async () => {
+    const device = await app.newDevice();
+    const code = await newCode(device);
+    let refused = await join('AAAAAAAA');
+    for (let tries = 0; refused.status !== 429 && tries < 60; tries += 1) refused = await join('AAAAAAAA');
+    expectProblem(refused, 429, 'RATE_LIMITED');
+    const retryAfter = Number(refused.headers.get('retry-after'));
+    expect(retryAfter).toBeGreaterThan(0);
+    expectProblem(await join(code), 429, 'RATE_LIMITED');
+    clock.ms += retryAfter * 1_000;
+    expect((await join(code)).status).toBe(201);
+  });
+
+  test('wrong codes from many addresses are limited in total', async () => {
+    await using behind = await startApp(database, { now: clock.now, env: { TRUST_PROXY: 'true' } });
+    const from = (index: number) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
+    const tryOnce = (index: number) =>
+      send('POST', `${behind.url}/api/v1/auth/devices`, {
+        body: { pairing_code: 'AAAAAAAA' },
+        headers: { 'x-forwarded-for': from(index) },
+      });
+    let reply = await tryOnce(0);
+    for (let index = 1; reply.status !== 429 && index < 2_000; index += 1) reply = await tryOnce(index);
+    expectProblem(reply, 429, 'RATE_LIMITED');
+  });
+
+  test('without TRUST_PROXY nobody escapes the limit by an X-Forwarded-For of his own', async () => {
+    const statuses: number[] = [];
+    for (let index = 0; index < 60 && !statuses.includes(429); index += 1) {
+      const headers = { 'x-forwarded-for': `10.0.0.${index}` };
+      const reply = await send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: 'AAAAAAAA' }, headers });
+      statuses.push(reply.status);
+    }
+    expect(statuses).toContain(429);
+  });
+
+  test('right codes and registrations without a code are not slowed down by it', async () => {
+    const device = await app.newDevice();
+    for (let n = 0; n < 15; n += 1) expect((await join(await newCode(device))).status).toBe(201);
+    for (let n = 0; n < 60; n += 1) await join('AAAAAAAA');
+    expect((await send('POST', `${app.url}/api/v1/auth/devices`, { body: {} })).status).toBe(201);
+  });
+
+  test('a code of an account that is full lets nobody in: QUOTA_EXCEEDED', async () => {
+    await using small = await startApp(database, { env: { MAX_DEVICES_PER_ACCOUNT: '2' } });
+    const device = await small.newDevice();
+    const codes = [await newCode(device), await newCode(device)];
+    const joinSmall = (code: string) => send('POST', `${small.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
+    expect((await joinSmall(codes[0]!)).status).toBe(201);
+    expectProblem(await joinSmall(codes[1]!), 403, 'QUOTA_EXCEEDED');
+  });
+});

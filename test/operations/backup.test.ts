@@ -1,0 +1,219 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { TestDevice } from '../support/device.js';
+import { clockOf, expectProblem, liveRows, moveTo, pull, push, stateOf } from '../support/exchange.js';
+import { creating, deleting, evening, game, updating } from '../support/records.js';
+import { startPostgres, type Postgres } from '../support/postgres.js';
+import { runTidemark, startServer, type CommandResult } from '../support/server-process.js';
+import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
+
+/** Folders with a PostgreSQL and its tools in one version; what comes with the tests brings no tools. */
+function postgresFolders(): string[] {
+  const folders = [process.env.POSTGRES_BIN_DIR, ...(process.env.PATH ?? '').split(delimiter)];
+  try {
+    folders.push(execFileSync('pg_config', ['--bindir'], { encoding: 'utf8', stdio: 'pipe' }).trim());
+  } catch {
+    // Not installed: other folders may have it.
+  }
+  const debian = '/usr/lib/postgresql';
+  if (existsSync(debian)) folders.push(...readdirSync(debian).map((version) => join(debian, version, 'bin')));
+  const programs = ['initdb', 'postgres', 'pg_dump', 'pg_restore'];
+  return folders.filter((folder): folder is string => !!folder && programs.every((name) => existsSync(join(folder, name))));
+}
+
+const [toolsFolder] = postgresFolders();
+const databases: DatabaseName[] = toolsFolder === undefined ? ['sqlite'] : ['sqlite', 'postgres'];
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tidemark-backup-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function expectFailure(result: CommandResult, pattern: RegExp): void {
+  expect(result.code).toBeGreaterThan(0);
+  expect(result.stderr).toMatch(pattern);
+  expect(result.stderr).not.toMatch(/^\s+at |node:internal/m);
+}
+
+describe.each(databases)('on %s', (database) => {
+  let postgres: Postgres | undefined;
+  let storage: Storage;
+  let env: Record<string, string>;
+  let file: string;
+
+  beforeAll(async () => {
+    if (database !== 'postgres') return;
+    const before = process.env.POSTGRES_BIN_DIR;
+    process.env.POSTGRES_BIN_DIR = toolsFolder;
+    postgres = await startPostgres();
+    if (before === undefined) delete process.env.POSTGRES_BIN_DIR;
+    else process.env.POSTGRES_BIN_DIR = before;
+  }, 60_000);
+  afterAll(() => postgres?.stop());
+  beforeEach(async () => {
+    storage = await createStorage(database, { postgres });
+    env = { ...storage.env, PATH: [toolsFolder, process.env.PATH].join(delimiter) };
+    file = join(folder, 'tidemark.backup');
+  });
+  afterEach(() => storage.dispose());
+
+  const succeed = async (...args: string[]) => {
+    const result = await runTidemark(args, env);
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    return result.stdout;
+  };
+
+  test('what a running server is backed up with comes back, as a new history of every account', async () => {
+    const server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    const other = await TestDevice.register(server.url);
+    const early = await clockOf(device);
+    await push(device, creating(evening('a')), early);
+    await push(device, deleting({ scores: ['a-score-bob'] }), await clockOf(device));
+    await push(other, creating({ games: [game('theirs')] }), await clockOf(other));
+    const saved = await pull(device);
+    const savedRows = await liveRows(device);
+    expect(await succeed('backup', file)).toContain(file);
+
+    const lost = await push(device, creating({ games: [game('later')] }), saved.timestamp);
+    await push(device, updating({ games: [{ id: 'a-game', name: 'Later' }] }), lost.timestamp);
+    const newcomer = await device.pair();
+    const seen = await pull(device);
+    await server.kill('SIGTERM');
+    const restoredFrom = Date.now();
+    await succeed('restore', file);
+
+    await using again = await startServer({ storage });
+    for (const each of [device, other, newcomer]) moveTo(each, again.url);
+    for (const lastPulledAt of [seen.timestamp, saved.timestamp, early]) {
+      for (const query of [{}, { history_id: saved.history_id }]) {
+        expectProblem(await device.pull({ last_pulled_at: lastPulledAt, ...query }), 409, 'HISTORY_CHANGED');
+        const pushed = creating({ games: [game('old-phone')] });
+        expectProblem(await device.push(pushed, lastPulledAt, query), 409, 'HISTORY_CHANGED');
+      }
+    }
+    expectProblem(await device.pull({ history_id: saved.history_id }), 409, 'HISTORY_CHANGED');
+    expectProblem(await newcomer.pull(), 401, 'DEVICE_REVOKED');
+
+    const fresh = await pull(device);
+    expect(await liveRows(device)).toEqual(savedRows);
+    expect(fresh.history_id).not.toBe(saved.history_id);
+    expect(fresh.timestamp).toBeGreaterThan(saved.timestamp);
+    expect(fresh.timestamp).toBeGreaterThanOrEqual(restoredFrom);
+    expectProblem(await device.pull({ last_pulled_at: fresh.timestamp - 1 }), 409, 'HISTORY_CHANGED');
+    expect((await pull(device, fresh.timestamp, { history_id: fresh.history_id })).timestamp).toBe(fresh.timestamp);
+    await push(device, creating({ games: [game('after')] }), fresh.timestamp, { history_id: fresh.history_id });
+
+    const theirs = await pull(other);
+    expect(theirs.changes.games?.updated).toEqual([game('theirs')]);
+    expect(new Set([theirs.history_id, fresh.history_id, saved.history_id]).size).toBe(3);
+  }, 60_000);
+
+  test('a backup taken while pushes run holds each of them whole or not at all, and the server goes on', async () => {
+    const server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    let isRunning = true;
+    const pushing = (async () => {
+      for (let n = 0; isRunning; n += 1) await push(device, creating(evening(`e${n}`)), await clockOf(device));
+    })();
+    await succeed('backup', file);
+    isRunning = false;
+    await pushing;
+    await server.kill('SIGTERM');
+    await succeed('restore', file);
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    const rows = await liveRows(device);
+    const evenings = rows.games?.length ?? 0;
+    expect(Object.fromEntries(Object.entries(rows).map(([table, list]) => [table, list.length]))).toEqual({
+      games: evenings,
+      game_players: 2 * evenings,
+      rounds: evenings,
+      scores: 2 * evenings,
+    });
+  }, 60_000);
+
+  test('restore refuses while a server runs on the data, and changes nothing', async () => {
+    await using server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    await push(device, creating(evening('a')), await clockOf(device));
+    await succeed('backup', file);
+    const before = await stateOf(device);
+    const { history_id } = await pull(device);
+    expectFailure(await runTidemark(['restore', file], env), /stop|in use|runs|running/i);
+    expect(await stateOf(device)).toEqual(before);
+    expect((await pull(device)).history_id).toBe(history_id);
+  }, 60_000);
+
+  test('restore refuses what is no backup, or is cut short, and leaves the data as they are', async () => {
+    const server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    await push(device, creating(evening('a')), await clockOf(device));
+    const before = await stateOf(device);
+    await succeed('backup', file);
+    await server.kill('SIGTERM');
+
+    const garbage = join(folder, 'garbage');
+    writeFileSync(garbage, 'no backup'.repeat(500));
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    for (const path of [garbage, empty, join(folder, 'missing')]) {
+      expectFailure(await runTidemark(['restore', path], env), /./);
+    }
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    expect(await stateOf(device)).toEqual(before);
+  }, 60_000);
+
+  test('backup replaces no file, and says where it cannot write', async () => {
+    const server = await startServer({ storage });
+    await TestDevice.register(server.url);
+    writeFileSync(file, 'precious');
+    expectFailure(await runTidemark(['backup', file], env), /exist/i);
+    expect(statSync(file).size).toBe('precious'.length);
+    expectFailure(await runTidemark(['backup', join(folder, 'no', 'such', 'folder', 'x')], env), /./);
+    expectFailure(await runTidemark(['backup'], env), /file/i);
+    await server.kill('SIGTERM');
+    expect(readdirSync(folder)).toEqual(['tidemark.backup']);
+  }, 60_000);
+});
+
+test('on sqlite a backup comes back on another machine: a new, empty data folder', async () => {
+  const from = await createStorage('sqlite');
+  const to = await createStorage('sqlite');
+  const file = join(folder, 'tidemark.backup');
+  try {
+    const server = await startServer({ storage: from });
+    const device = await TestDevice.register(server.url);
+    await push(device, creating(evening('a')), await clockOf(device));
+    await server.kill('SIGTERM');
+    expect((await runTidemark(['backup', file], from.env)).code).toBe(0);
+    expect((await runTidemark(['restore', file], to.env)).code).toBe(0);
+    await using moved = await startServer({ storage: to });
+    moveTo(device, moved.url);
+    // The old machine's secret stayed there: the device signs in anew with its refresh token.
+    expectProblem(await device.pull(), 401, 'TOKEN_INVALID');
+    expect((await device.refresh()).status).toBe(200);
+    expect(Object.values(await liveRows(device)).flat()).toHaveLength(6);
+  } finally {
+    await from.dispose();
+    await to.dispose();
+  }
+}, 60_000);
+
+test('on postgres without its tools, backup and restore say plainly what to run', async () => {
+  const storage = await createStorage('postgres');
+  try {
+    await (await startServer({ storage })).kill('SIGTERM');
+    const file = join(folder, 'tidemark.backup');
+    const env = { ...storage.env, PATH: folder };
+    expectFailure(await runTidemark(['backup', file], env), /pg_dump --/);
+    writeFileSync(file, 'x');
+    expectFailure(await runTidemark(['restore', file], env), /pg_restore --/);
+  } finally {
+    await storage.dispose();
+  }
+}, 60_000);

@@ -1,0 +1,103 @@
+import { request, type ClientRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { forEachDatabase } from '../support/app.js';
+import { send, TestDevice } from '../support/device.js';
+import { clockOf, expectProblem, findRow, moveTo, pull, until } from '../support/exchange.js';
+import { creating, game } from '../support/records.js';
+import { startServer } from '../support/server-process.js';
+import { createStorage, type Storage } from '../support/storage.js';
+
+/** A push whose body is sent in two parts, so that a test decides when it ends. */
+class SlowPush {
+  readonly answer: Promise<{ status: number; body: string }>;
+  private readonly call: ClientRequest;
+  private readonly rest: string;
+
+  constructor(device: TestDevice, body: string) {
+    this.call = request(`${device.url}/api/v1/sync/push`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${device.accessToken}`,
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      },
+    });
+    this.answer = new Promise((resolve, reject) => {
+      this.call.once('error', reject);
+      this.call.once('response', (response) => {
+        text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
+      });
+    });
+    this.answer.catch(() => undefined);
+    this.rest = body.slice(10);
+    this.call.write(body.slice(0, 10));
+  }
+
+  finish(): void {
+    this.call.end(this.rest);
+  }
+
+  destroy(): void {
+    this.call.destroy();
+  }
+}
+
+forEachDatabase((database) => {
+  let storage: Storage;
+  beforeEach(async () => {
+    storage = await createStorage(database);
+  });
+  afterEach(() => storage.dispose());
+
+  const isReady = async (url: string) => (await send('GET', `${url}/health/ready`)).status;
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s: ready turns 503, the running push finishes, new requests are refused, exit 0', async (signal) => {
+    await using server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    const body = JSON.stringify({ changes: creating({ games: [game('g1')] }), last_pulled_at: await clockOf(device) });
+    const slow = new SlowPush(device, body);
+    await pull(device);
+    const exit = server.kill(signal);
+    await until(() => isReady(server.url), (status) => status === 503);
+    const refused = await device.pull();
+    expectProblem(refused, 503, 'SHUTTING_DOWN');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await send('GET', `${server.url}/health/live`)).status).toBe(200);
+    slow.finish();
+    expect((await slow.answer).status).toBe(200);
+    expect(await exit).toEqual({ code: 0, signal: null });
+
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    expect(await findRow(device, 'games', 'g1')).toEqual(game('g1'));
+  });
+
+  test('idle connections that are kept alive do not hold the end up', async () => {
+    await using server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    await Promise.all([pull(device), pull(device), pull(device)]);
+    const started = Date.now();
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(Date.now() - started).toBeLessThan(5_000);
+  });
+
+  test('a request that does not end is cut off after SHUTDOWN_DEADLINE_SECONDS, and the exit code says so', async () => {
+    await using server = await startServer({ storage, env: { SHUTDOWN_DEADLINE_SECONDS: '1' } });
+    const device = await TestDevice.register(server.url);
+    const slow = new SlowPush(device, JSON.stringify({ changes: {}, last_pulled_at: await clockOf(device) }));
+    await pull(device);
+    const exit = await server.kill('SIGTERM');
+    expect(exit.signal).toBeNull();
+    expect(exit.code).not.toBe(0);
+    await expect(slow.answer).rejects.toThrow();
+  });
+
+  test('a client that went away in the middle of its push does not hold the end up', async () => {
+    await using server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    const slow = new SlowPush(device, JSON.stringify({ changes: {}, last_pulled_at: await clockOf(device) }));
+    await pull(device);
+    slow.destroy();
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});

@@ -1,0 +1,173 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { forEachDatabase } from '../support/app.js';
+import { send, TestDevice } from '../support/device.js';
+import { clockOf, pull, push } from '../support/exchange.js';
+import { creating, game } from '../support/records.js';
+import { runTidemark, startServer, StartFailure, type CommandResult } from '../support/server-process.js';
+import { createStorage } from '../support/storage.js';
+import { options } from '../../src/config/options.js';
+
+/** One plain line on stderr, no stack, and an exit code that says so. */
+function expectOneLine(result: CommandResult, pattern: RegExp): void {
+  expect(result.signal).toBeNull();
+  expect(result.code).toBeGreaterThan(0);
+  const lines = result.stderr.trim().split('\n');
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(pattern);
+  expect(result.stdout + result.stderr).not.toMatch(/^\s+at |node:internal|\.js:\d+/m);
+}
+
+describe('the command line', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tidemark-start-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('tidemark --help names the commands and exits with 0', async () => {
+    for (const flag of ['--help', '-h']) {
+      const { code, stdout, stderr } = await runTidemark([flag]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const command of ['start', 'backup <file>', 'restore <file>']) expect(stdout).toContain(`tidemark ${command}`);
+    }
+  });
+
+  test.each(['start', 'backup', 'restore'])('tidemark %s --help lists every option and exits with 0, doing nothing', async (command) => {
+    const { code, stdout } = await runTidemark([command, '--help'], { DATA_DIR: join(folder, 'data') });
+    expect(code).toBe(0);
+    for (const [name, { about }] of Object.entries(options)) {
+      expect(stdout).toContain(`--${name.toLowerCase().replaceAll('_', '-')} `);
+      expect(stdout).toContain(about);
+    }
+    expect(existsSync(join(folder, 'data'))).toBe(false);
+  });
+
+  test.each([[[]], [['nonsense']], [['--nonsense']], [['__proto__']], [['constructor']]])('tidemark %j says what there is and fails', async (args) => {
+    const { code, stderr } = await runTidemark(args);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(/help|tidemark start/);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test.each([
+    ['a port that is none', ['--port', 'abc'], {}, /port.*abc/i],
+    ['a port out of range', [], { PORT: '70000' }, /PORT.*70000/],
+    ['an unknown option', ['--prot', '4000'], {}, /--prot/],
+    ['a flag without its value', ['--port'], {}, /--port/],
+    ['a database of another kind', [], { DATABASE_URL: 'mysql://localhost/x' }, /DATABASE_URL/],
+    ['a short secret', [], { JWT_SECRET: 'short' }, /JWT_SECRET/],
+    ['a log level that is none', ['--log-level', 'loud'], {}, /log-level.*loud/i],
+    ['a prefix that is no path', [], { API_PREFIX: 'api' }, /API_PREFIX/],
+    ['a stray word', ['now'], {}, /now/],
+    ['a number below its minimum', [], { ACCESS_TOKEN_TTL_SECONDS: '-5' }, /ACCESS_TOKEN_TTL_SECONDS/],
+  ])('%s: one clear line', async (_name, args, env: Record<string, string>, pattern) => {
+    const result = await runTidemark(['start', ...args], { DATA_DIR: join(folder, 'data'), PORT: '0', ...env });
+    expectOneLine(result, pattern);
+    expect(existsSync(join(folder, 'data'))).toBe(false);
+  });
+
+  test('all faults are reported together', async () => {
+    const { code, stderr } = await runTidemark(['start', '--port', 'abc', '--max-body-bytes', '1'], { JWT_SECRET: 'short' });
+    expect(code).toBeGreaterThan(0);
+    expect(stderr.trim().split('\n')).toHaveLength(3);
+    for (const pattern of [/port/, /max-body-bytes/, /JWT_SECRET/]) expect(stderr).toMatch(pattern);
+    expect(stderr).not.toContain('short"');
+  });
+
+  test('a data folder that cannot be made or written: one clear line', async () => {
+    const file = join(folder, 'a-file');
+    writeFileSync(file, '');
+    for (const dataDir of [join(file, 'data'), file, '/proc/nowhere/data']) {
+      expectOneLine(await runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' }), /data folder|a-file|nowhere/i);
+    }
+  });
+
+  test('a data folder that holds no database of ours: one clear line', async () => {
+    await using storage = disposable(await createStorage('sqlite'));
+    await (await startServer({ storage })).kill('SIGTERM');
+    const dir = storage.env.DATA_DIR!;
+    const file = join(dir, readdirSync(dir).find((name) => /\.(db|sqlite)$/.test(name))!);
+    writeFileSync(file, 'this is no database'.repeat(1_000));
+    expectOneLine(await runTidemark(['start'], { ...storage.env, PORT: '0' }), /database|data/i);
+    expect(readFileSync(file, 'utf8')).toMatch(/^this is no database/);
+  });
+
+  test('an unreachable PostgreSQL: one clear line, without the password', async () => {
+    const env = { DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/nowhere', DATA_DIR: folder, PORT: '0' };
+    const result = await runTidemark(['start'], env);
+    expectOneLine(result, /PostgreSQL|database/i);
+    expect(result.stderr).not.toContain('hunter2');
+  });
+});
+
+function disposable<T extends { dispose(): Promise<void> }>(storage: T): T & AsyncDisposable {
+  return Object.assign(storage, { [Symbol.asyncDispose]: () => storage.dispose() });
+}
+
+forEachDatabase((database) => {
+  test('the ready line names API, docs and health, and each of them answers', async () => {
+    await using storage = disposable(await createStorage(database));
+    await using server = await startServer({ storage });
+    const line = server.output().split('\n').find((text) => text.includes('Tidemark is ready'))!;
+    const { api, docs, health } = JSON.parse(line) as Record<string, string>;
+    expect((await send('GET', health!)).status).toBe(200);
+    expect((await send('GET', docs!)).status).toBe(200);
+    expect((await send('POST', `${api}/auth/devices`, { body: {} })).status).toBe(201);
+  });
+
+  test('a flag wins over the environment', async () => {
+    await using storage = disposable(await createStorage(database));
+    const result = await runTidemark(['start', '--port', '70001'], { ...storage.env, PORT: '0' });
+    expectOneLine(result, /70001/);
+  });
+
+  test('a taken port: one clear line, and the one who has it lives on', async () => {
+    await using first = disposable(await createStorage(database));
+    await using second = disposable(await createStorage(database));
+    await using server = await startServer({ storage: first });
+    const { port } = new URL(server.url);
+    expectOneLine(
+      await runTidemark(['start'], { ...second.env, HOST: '127.0.0.1', PORT: port, LOG_LEVEL: 'error' }),
+      new RegExp(`${port}.*(taken|in use)`, 'i'),
+    );
+    expect((await send('GET', `${server.url}/health/ready`)).status).toBe(200);
+  });
+
+  test('started again on its data, also after a SIGKILL, it goes on with them', async () => {
+    await using storage = disposable(await createStorage(database));
+    const first = await startServer({ storage });
+    const device = await TestDevice.register(first.url);
+    const { timestamp } = await push(device, creating({ games: [game('g1')] }), await clockOf(device));
+    await first.kill('SIGKILL');
+    await using second = await startServer({ storage });
+    Object.assign(device, { url: second.url });
+    expect(await pull(device)).toMatchObject({ timestamp, changes: { games: { updated: [game('g1')] } } });
+  });
+});
+
+describe('on sqlite', () => {
+  test('a second process on the same data folder is refused with one clear line, and the first lives on', async () => {
+    await using storage = disposable(await createStorage('sqlite'));
+    await using server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    expectOneLine(
+      await runTidemark(['start'], { ...storage.env, PORT: '0', LOG_LEVEL: 'error' }),
+      /in use|another|running/i,
+    );
+    await expect(startServer({ storage })).rejects.toThrow(StartFailure);
+    await push(device, creating({ games: [game('g1')] }), await clockOf(device));
+  });
+
+  test('data folder, database and secret are for this user alone', async () => {
+    await using storage = disposable(await createStorage('sqlite'));
+    const dataDir = join(storage.env.DATA_DIR!, 'made', 'by', 'itself');
+    await using server = await startServer({ storage: { ...storage, env: { DATA_DIR: dataDir } } });
+    await TestDevice.register(server.url);
+    expect(statSync(dataDir).mode & 0o077).toBe(0);
+    for (const name of readdirSync(dataDir).filter((file) => /secret/.test(file))) {
+      expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
+    }
+  });
+});
