@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { options, type Option } from '../../src/config/options.js';
+
+const read = (path: string): string => readFileSync(path, 'utf8');
+const readme = read('README.md');
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+
+/** The rows of the first table under a heading, cells trimmed; backslash-escaped bars belong to their cell. */
+function tableUnder(heading: string): string[][] {
+  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+  const lines = section.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('\\|', '|')),
+  );
+}
+
+test('the README contains examples/watermelondb/sync.ts verbatim', () => {
+  const example = read('examples/watermelondb/sync.ts').trimEnd();
+  expect(example.length).toBeGreaterThan(1_000);
+  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]!.trimEnd());
+  // The longest block is meant to be it: compared like this a difference is shown line by line.
+  expect(blocks.sort((a, b) => b.length - a.length)[0]).toBe(example);
+});
+
+test('the README\'s table of options is the server\'s own: names, defaults, sentences, order', () => {
+  const expected = Object.entries<Option>(options).map(([name, option]) => [
+    `\`${name}\``,
+    option.default === null ? '' : `\`${option.default}\``,
+    option.about,
+  ]);
+  expect(expected.length).toBeGreaterThan(10);
+  expect(tableUnder('Options')).toEqual(expected);
+});
+
+test('every npm script that the README names exists', () => {
+  const named = [...readme.matchAll(/\bnpm (?:run )?(start|test|[a-z:-]+)\b/g)].map((match) => match[1]!);
+  const own = ['ci', 'install', 'i', 'run'];
+  expect(named).toEqual(expect.arrayContaining(['start', 'test']));
+  expect([...new Set(named)].filter((name) => !own.includes(name) && !(name in scripts))).toEqual([]);
+});
+
+test('every file that the README links to exists', () => {
+  const targets = [...readme.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)].map((match) => match[1]!);
+  expect(targets.length).toBeGreaterThan(0);
+  expect(targets.filter((path) => !existsSync(path))).toEqual([]);
+});
