@@ -25,7 +25,8 @@ const commands: Record<string, Command> = {
   },
   restore: {
     usage: 'tidemark restore <file> [options]',
-    about: 'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
+    about:
+      'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
     run: (args) => withFile(args, restore),
   },
 };
@@ -49,7 +50,9 @@ function optionsHelp(): string {
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return version;
 }
 
@@ -68,6 +71,8 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   // One line for what an operator can mend; a stack only for what nobody expected.
-  process.stderr.write(`${error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  process.stderr.write(
+    `${error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error))}\n`,
+  );
   process.exitCode = 1;
 }

@@ -34,7 +34,9 @@ export class AccountsRepository {
 
   /** @throws AppError DEVICE_REVOKED when the account is gone */
   async get(connection: Connection, id: string): Promise<AccountState> {
-    return found(await connection.query<AccountState>(`SELECT ${ACCOUNT_STATE} FROM accounts a WHERE a.id = $1`, [id]));
+    return found(
+      await connection.query<AccountState>(`SELECT ${ACCOUNT_STATE} FROM accounts a WHERE a.id = $1`, [id]),
+    );
   }
 
   /**
@@ -62,6 +64,7 @@ export class AccountsRepository {
 
 function found(rows: AccountState[]): AccountState {
   const [state] = rows;
-  if (!state) throw new AppError('DEVICE_REVOKED', { detail: 'The account of this device no longer exists.' });
+  if (!state)
+    throw new AppError('DEVICE_REVOKED', { detail: 'The account of this device no longer exists.' });
   return state;
 }

@@ -1,5 +1,22 @@
-import { Body, Controller, Delete, Get, HttpCode, Ip, Param, Patch, Post, type PipeTransform } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Ip,
+  Param,
+  Patch,
+  Post,
+  type PipeTransform,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
 import { ID_PATTERN } from '../protocol/sync.js';
@@ -36,7 +53,9 @@ export class AuthController {
   @ApiProblems(400, 403, 413, 415, 429)
   async register(@Body() body: RegisterDeviceBody, @Ip() address: string): Promise<CredentialsAnswer> {
     const { name, platform, pairing_code } = body;
-    return toCredentialsAnswer(await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, address));
+    return toCredentialsAnswer(
+      await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, address),
+    );
   }
 
   /** Exchanges a refresh token for a new pair; the previous one works until its successor was used. */

@@ -12,7 +12,11 @@ const Cleaned = () =>
   Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? cleanText(value).trim() : value));
 
 export class RegisterDeviceBody {
-  @ApiPropertyOptional({ maxLength: 100, description: 'How people call the device.', example: 'Kitchen phone' })
+  @ApiPropertyOptional({
+    maxLength: 100,
+    description: 'How people call the device.',
+    example: 'Kitchen phone',
+  })
   @IsOptional()
   @Cleaned()
   @IsString()
@@ -67,7 +71,8 @@ export class DeviceAnswer {
   @ApiProperty() name!: string;
   @ApiProperty({ type: String, nullable: true }) platform!: string | null;
   @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms, at most a minute old.' }) last_seen_at!: number;
-  @ApiProperty({ ...EPOCH_MS, nullable: true, description: 'Epoch ms; null: never.' }) last_pulled_at!: number | null;
+  @ApiProperty({ ...EPOCH_MS, nullable: true, description: 'Epoch ms; null: never.' }) last_pulled_at!:
+    number | null;
   @ApiProperty({ description: 'Whether it is the device that asks.' }) is_current!: boolean;
 }
 

@@ -55,7 +55,10 @@ export class AuthService {
     device: { name?: string; platform?: string; pairingCode?: string },
     address: string,
   ): Promise<Credentials> {
-    const join = device.pairingCode === undefined ? this.newAccount(address) : this.pairedAccount(device.pairingCode, address);
+    const join =
+      device.pairingCode === undefined
+        ? this.newAccount(address)
+        : this.pairedAccount(device.pairingCode, address);
     const deviceId = randomId();
     const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
       const accountId = await join(tx);
@@ -80,12 +83,16 @@ export class AuthService {
       if (!state) return 'unknown';
       const rotated = rotate(used, state);
       if (rotated === 'reused') await this.devices.remove(tx, accountId, deviceId);
-      if (typeof rotated === 'object') await this.devices.updateRefresh(tx, accountId, deviceId, rotated.state);
+      if (typeof rotated === 'object')
+        await this.devices.updateRefresh(tx, accountId, deviceId, rotated.state);
       return rotated;
     });
-    if (outcome === 'unknown') throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
+    if (outcome === 'unknown')
+      throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
     if (outcome === 'reused') {
-      throw new AppError('DEVICE_REVOKED', { detail: 'An old refresh token was used again, so the device was revoked.' });
+      throw new AppError('DEVICE_REVOKED', {
+        detail: 'An old refresh token was used again, so the device was revoked.',
+      });
     }
     return this.credentials(accountId, deviceId, outcome.token);
   }
@@ -108,7 +115,9 @@ export class AuthService {
 
   /** @throws AppError NOT_FOUND */
   async renameDevice(accountId: string, deviceId: string, name: string): Promise<DeviceProfile> {
-    const device = await this.database.transaction((tx) => this.devices.rename(tx, accountId, deviceId, name));
+    const device = await this.database.transaction((tx) =>
+      this.devices.rename(tx, accountId, deviceId, name),
+    );
     if (!device) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
     return device;
   }

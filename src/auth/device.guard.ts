@@ -52,7 +52,8 @@ export class DeviceGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [context.getHandler(), context.getClass()])) return true;
+    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [context.getHandler(), context.getClass()]))
+      return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { accountId, deviceId } = await this.tokens.verify(bearerToken(request.headers.authorization));
     const account = await this.devices.findAccountState(accountId, deviceId);

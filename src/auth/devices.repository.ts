@@ -79,7 +79,12 @@ export class DevicesRepository {
   }
 
   /** @returns null when the account has no such device */
-  async rename(tx: Transaction, accountId: string, deviceId: string, name: string): Promise<DeviceProfile | null> {
+  async rename(
+    tx: Transaction,
+    accountId: string,
+    deviceId: string,
+    name: string,
+  ): Promise<DeviceProfile | null> {
     const rows = await tx.query<DeviceProfile>(
       `UPDATE devices SET name = $3 WHERE account_id = $1 AND id = $2 RETURNING ${PROFILE}`,
       [accountId, deviceId, name],
@@ -97,7 +102,13 @@ export class DevicesRepository {
   }
 
   /** Notes when a device was last there; a null time leaves what is stored. */
-  async touch(tx: Transaction, accountId: string, deviceId: string, seenAt: number, pulledAt: number | null): Promise<void> {
+  async touch(
+    tx: Transaction,
+    accountId: string,
+    deviceId: string,
+    seenAt: number,
+    pulledAt: number | null,
+  ): Promise<void> {
     await tx.query(
       `UPDATE devices SET last_seen_at = $3, last_pulled_at = coalesce($4, last_pulled_at)
        WHERE account_id = $1 AND id = $2`,
@@ -117,7 +128,12 @@ export class DevicesRepository {
     return row ? { ...row, current: JSON.parse(row.current) as string[] } : null;
   }
 
-  async updateRefresh(tx: Transaction, accountId: string, deviceId: string, refresh: RefreshState): Promise<void> {
+  async updateRefresh(
+    tx: Transaction,
+    accountId: string,
+    deviceId: string,
+    refresh: RefreshState,
+  ): Promise<void> {
     await tx.query(
       `UPDATE devices SET refresh_family = $3, refresh_generation = $4, refresh_current = $5, refresh_previous = $6
        WHERE account_id = $1 AND id = $2`,
@@ -126,7 +142,13 @@ export class DevicesRepository {
   }
 
   /** Keeps a pairing code, and sweeps those that have expired. */
-  async createPairingCode(tx: Transaction, codeHash: string, accountId: string, expiresAt: number, now: number): Promise<void> {
+  async createPairingCode(
+    tx: Transaction,
+    codeHash: string,
+    accountId: string,
+    expiresAt: number,
+    now: number,
+  ): Promise<void> {
     await tx.query('DELETE FROM pairing_codes WHERE expires_at <= $1', [now]);
     await tx.query('INSERT INTO pairing_codes (code_hash, account_id, expires_at) VALUES ($1, $2, $3)', [
       codeHash,

@@ -14,7 +14,5 @@ export function newPairingCode(): string {
 
 /** What is stored of a code; typed in lower case, or with spaces and dashes, it is the same code. */
 export function hashPairingCode(code: string): string {
-  return createHash('sha256')
-    .update(code.toUpperCase().replace(/[\s-]/g, ''))
-    .digest('base64url');
+  return createHash('sha256').update(code.toUpperCase().replace(/[\s-]/g, '')).digest('base64url');
 }

@@ -22,12 +22,22 @@ const MAX_SIBLINGS = 8;
 export function parseRefreshToken(text: string): RefreshToken | null {
   const match = /^([\w-]{1,64})\.([\w-]{1,64})\.(\d{1,9})\.([\w-]{22})\.([\w-]{43})$/.exec(text);
   if (!match) return null;
-  const [, accountId, deviceId, generation, family, secret] = match as unknown as [string, string, string, string, string, string];
+  const [, accountId, deviceId, generation, family, secret] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return { accountId, deviceId, generation: Number(generation), family, secret };
 }
 
 /** The first token of a new device, and what to store of it. */
-export function firstRefreshToken(accountId: string, deviceId: string): { token: string; state: RefreshState } {
+export function firstRefreshToken(
+  accountId: string,
+  deviceId: string,
+): { token: string; state: RefreshState } {
   const token = { accountId, deviceId, generation: 1, family: random(16), secret: random(32) };
   return {
     token: format(token),
@@ -53,7 +63,11 @@ export function rotate(
       state: { ...state, generation, current: [hash(secret)], previous: usedHash },
     };
   }
-  if (used.generation === state.generation - 1 && state.previous !== null && equal(state.previous, usedHash)) {
+  if (
+    used.generation === state.generation - 1 &&
+    state.previous !== null &&
+    equal(state.previous, usedHash)
+  ) {
     return {
       token: format({ ...used, generation: state.generation, secret }),
       state: { ...state, current: [...state.current, hash(secret)].slice(-MAX_SIBLINGS) },

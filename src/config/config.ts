@@ -25,7 +25,8 @@ export function loadConfig(from: { argv?: string[]; env?: NodeJS.ProcessEnv } = 
   for (const [name, option] of Object.entries<Option>(options)) {
     const flag = flags.get(flagOf(name));
     const [source, raw] = flag === undefined ? [name, env[name]] : [`--${flagOf(name)}`, flag];
-    config[camelCase(name)] = raw === undefined || raw === '' ? option.default : parse(source, option, raw, faults);
+    config[camelCase(name)] =
+      raw === undefined || raw === '' ? option.default : parse(source, option, raw, faults);
   }
   checkTogether(config as unknown as Config, faults);
   if (faults.length > 0) throw new AppStartError(faults.join('\n'));
@@ -50,7 +51,8 @@ function readFlags(argv: string[], faults: string[]): Map<string, string> {
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(declared, token.name) ? declared[token.name] : undefined;
     if (!option) faults.push(`${token.rawName} is not an option; see --help.`);
-    else if (option.type === 'string' && token.value === undefined) faults.push(`${token.rawName} needs a value.`);
+    else if (option.type === 'string' && token.value === undefined)
+      faults.push(`${token.rawName} needs a value.`);
     else flags.set(token.name, token.value ?? 'true');
   }
   return flags;
@@ -80,7 +82,9 @@ function checkTogether(config: Config, faults: string[]): void {
   for (const name of ['jwtSecret', 'jwtSecretPrevious'] as const) {
     const secret = config[name];
     if (secret !== null && secret.length < 32) {
-      faults.push(`${name === 'jwtSecret' ? 'JWT_SECRET' : 'JWT_SECRET_PREVIOUS'} must have at least 32 characters.`);
+      faults.push(
+        `${name === 'jwtSecret' ? 'JWT_SECRET' : 'JWT_SECRET_PREVIOUS'} must have at least 32 characters.`,
+      );
     }
   }
   if (!/^(\/[\w.-]+)*$/.test(config.apiPrefix)) faults.push('API_PREFIX must be a path such as /api/v1.');

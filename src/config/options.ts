@@ -14,7 +14,13 @@ export interface Option {
 /** Every setting of the server by the name of its environment variable; `--kebab-case` on the command line. */
 export const options = {
   HOST: { kind: 'text', default: '0.0.0.0', about: 'Address to listen on.' },
-  PORT: { kind: 'integer', default: 3000, min: 0, max: 65_535, about: 'Port to listen on; 0 takes a free one.' },
+  PORT: {
+    kind: 'integer',
+    default: 3000,
+    min: 0,
+    max: 65_535,
+    about: 'Port to listen on; 0 takes a free one.',
+  },
   DATA_DIR: { kind: 'text', default: './data', about: 'Folder for SQLite and the generated secret.' },
   DATABASE_URL: {
     kind: 'text',
@@ -22,7 +28,13 @@ export const options = {
     secret: true,
     about: 'postgres://… to use PostgreSQL 15–18; unset: SQLite in DATA_DIR.',
   },
-  DATABASE_POOL_SIZE: { kind: 'integer', default: 16, min: 4, max: 1_000, about: 'Connections to PostgreSQL.' },
+  DATABASE_POOL_SIZE: {
+    kind: 'integer',
+    default: 16,
+    min: 4,
+    max: 1_000,
+    about: 'Connections to PostgreSQL.',
+  },
   JWT_SECRET: {
     kind: 'text',
     default: null,
@@ -43,7 +55,11 @@ export const options = {
     about: 'Lifetime of an access token, in seconds.',
   },
   API_PREFIX: { kind: 'text', default: '/api/v1', about: 'Path under which the routes live.' },
-  CORS_ORIGINS: { kind: 'text', default: null, about: 'Web origins allowed to call the API, separated by commas, or *.' },
+  CORS_ORIGINS: {
+    kind: 'text',
+    default: null,
+    about: 'Web origins allowed to call the API, separated by commas, or *.',
+  },
   TRUST_PROXY: {
     kind: 'boolean',
     default: false,
@@ -76,7 +92,12 @@ export const options = {
     min: 0,
     about: 'Records an account may hold, deletions included; 0: no limit.',
   },
-  MAX_DEVICES_PER_ACCOUNT: { kind: 'integer', default: 100, min: 0, about: 'Devices of one account; 0: no limit.' },
+  MAX_DEVICES_PER_ACCOUNT: {
+    kind: 'integer',
+    default: 100,
+    min: 0,
+    about: 'Devices of one account; 0: no limit.',
+  },
   MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: {
     kind: 'integer',
     default: 60,

@@ -17,9 +17,12 @@ export class DataLock {
     } catch (error) {
       handle.close();
       if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
-      throw new AppStartError(`The data folder ${dataDir} is in use by another Tidemark; stop that one first.`, {
-        cause: error,
-      });
+      throw new AppStartError(
+        `The data folder ${dataDir} is in use by another Tidemark; stop that one first.`,
+        {
+          cause: error,
+        },
+      );
     }
     return new DataLock(handle);
   }

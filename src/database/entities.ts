@@ -12,7 +12,10 @@ const bigint = (dialect: Dialect): EntitySchemaColumnOptions => ({
 });
 
 /** The indexes of a record table, all led by the account so that tables can be distributed by it. */
-export function recordIndexes(name: string, table: Table): { name: string; columns: string[]; where?: string }[] {
+export function recordIndexes(
+  name: string,
+  table: Table,
+): { name: string; columns: string[]; where?: string }[] {
   const owners = Object.entries(table.columns).filter(([, column]) => column.isOwner);
   return [
     { name: `${name}_by_change`, columns: ['account_id', 'last_modified', 'id'] },

@@ -11,7 +11,9 @@ export function migrations(dialect: Dialect, schema: Schema): (new () => Migrati
   const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
   return [
     migration(`Accounts${FIRST}`, accountStatements(dialect)),
-    ...versions.map((version) => migration(`Records${FIRST + version}`, recordStatements(dialect, schema, version))),
+    ...versions.map((version) =>
+      migration(`Records${FIRST + version}`, recordStatements(dialect, schema, version)),
+    ),
   ];
 }
 
@@ -57,7 +59,9 @@ function recordStatements(dialect: Dialect, schema: Schema, version: number): st
 
 function createTable(dialect: Dialect, name: string, table: Table): string[] {
   const first = Object.fromEntries(columnsAt(table, table.since));
-  const columns = Object.entries(first).map(([column, declared]) => columnDefinition(dialect, column, declared));
+  const columns = Object.entries(first).map(([column, declared]) =>
+    columnDefinition(dialect, column, declared),
+  );
   const id = collated(dialect);
   return [
     `CREATE TABLE "${name}" ("account_id" ${id} NOT NULL, "id" ${id} NOT NULL,
@@ -69,7 +73,10 @@ function createTable(dialect: Dialect, name: string, table: Table): string[] {
 
 function addColumns(dialect: Dialect, name: string, table: Table, version: number): string[] {
   const added = Object.entries(table.columns).filter(([, column]) => sinceOf(table, column) === version);
-  const before = recordIndexes(name, { ...table, columns: Object.fromEntries(columnsAt(table, version - 1)) });
+  const before = recordIndexes(name, {
+    ...table,
+    columns: Object.fromEntries(columnsAt(table, version - 1)),
+  });
   const after = createIndexes(name, { ...table, columns: Object.fromEntries(columnsAt(table, version)) });
   return [
     ...added.map(([column, declared]) => {

@@ -27,7 +27,9 @@ export function sqliteFile(dataDir: string): string {
  * @throws AppStartError when it cannot be reached, or holds other columns than declared
  */
 export async function openDatabase(config: Config, schema: Schema): Promise<Database> {
-  const database = config.databaseUrl ? await openPostgres(config, config.databaseUrl, schema) : await openSqlite(config, schema);
+  const database = config.databaseUrl
+    ? await openPostgres(config, config.databaseUrl, schema)
+    : await openSqlite(config, schema);
   try {
     await checkColumns(database, schema);
   } catch (error) {
@@ -95,7 +97,9 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
     await dataSource.initialize();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new AppStartError(`Cannot reach PostgreSQL at ${withoutPassword(url)}: ${reason}`, { cause: error });
+    throw new AppStartError(`Cannot reach PostgreSQL at ${withoutPassword(url)}: ${reason}`, {
+      cause: error,
+    });
   }
   const { master } = dataSource.driver as unknown as { master: Pool };
   // Two processes may start at once: the second waits here and finds everything done.
@@ -107,7 +111,10 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
   } finally {
     lock.release();
   }
-  const maxSnapshots = Math.min(config.maxOpenSnapshots, Math.max(1, Math.floor(config.databasePoolSize / 2)));
+  const maxSnapshots = Math.min(
+    config.maxOpenSnapshots,
+    Math.max(1, Math.floor(config.databasePoolSize / 2)),
+  );
   return new PostgresDatabase(dataSource, master, maxSnapshots);
 }
 

@@ -1,7 +1,14 @@
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { AppError } from '../errors/app-error.js';
-import { Database, SNAPSHOT_CLOSED, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import {
+  Database,
+  SNAPSHOT_CLOSED,
+  type Connection,
+  type Snapshot,
+  type SqlValue,
+  type Transaction,
+} from './database.js';
 import { Permits } from './permits.js';
 
 /** PostgreSQL over a pool of connections; statements are prepared once a connection. */
@@ -112,5 +119,9 @@ async function send<R extends object>(
 /** Tells a database that is away, or just going (class 57), from a statement that failed. */
 function rethrow(error: unknown): never {
   if (error instanceof pg.DatabaseError && !error.code?.startsWith('57')) throw error;
-  throw new AppError('OVERLOADED', { detail: 'The database does not answer.', retry_after: 5 }, { cause: error });
+  throw new AppError(
+    'OVERLOADED',
+    { detail: 'The database does not answer.', retry_after: 5 },
+    { cause: error },
+  );
 }

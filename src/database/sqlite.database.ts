@@ -1,7 +1,14 @@
 import BetterSqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import type { DataLock } from './data-lock.js';
-import { Database, SNAPSHOT_CLOSED, type Connection, type Snapshot, type SqlValue, type Transaction } from './database.js';
+import {
+  Database,
+  SNAPSHOT_CLOSED,
+  type Connection,
+  type Snapshot,
+  type SqlValue,
+  type Transaction,
+} from './database.js';
 import { Permits } from './permits.js';
 
 type Handle = BetterSqlite.Database;

@@ -14,19 +14,25 @@ const ANONYMOUS_BYTES = 65_536;
  */
 export function readJsonBodies(server: FastifyInstance, tokens: AccessTokens, maxBytes: number): void {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser(['application/json', 'text/plain'], async (request: FastifyRequest, payload: Readable) => {
-    // Settled later: an old token on a route that needs none is no fault.
-    const refusal = await refusalOf(tokens, request);
-    const limit = refusal === null ? maxBytes : Math.min(ANONYMOUS_BYTES, maxBytes);
-    const tooLarge = refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most.` });
-    const text = new TextDecoder().decode(await collect(inflated(request, payload), limit, tooLarge));
-    return text.trim() === '' ? undefined : parse(text);
-  });
+  server.addContentTypeParser(
+    ['application/json', 'text/plain'],
+    async (request: FastifyRequest, payload: Readable) => {
+      // Settled later: an old token on a route that needs none is no fault.
+      const refusal = await refusalOf(tokens, request);
+      const limit = refusal === null ? maxBytes : Math.min(ANONYMOUS_BYTES, maxBytes);
+      const tooLarge =
+        refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most.` });
+      const text = new TextDecoder().decode(await collect(inflated(request, payload), limit, tooLarge));
+      return text.trim() === '' ? undefined : parse(text);
+    },
+  );
 }
 
 async function refusalOf(tokens: AccessTokens, request: FastifyRequest): Promise<AppError | null> {
   if (request.headers.authorization === undefined) {
-    return new AppError('BODY_TOO_LARGE', { detail: `Without a token a body may have ${ANONYMOUS_BYTES} bytes at most.` });
+    return new AppError('BODY_TOO_LARGE', {
+      detail: `Without a token a body may have ${ANONYMOUS_BYTES} bytes at most.`,
+    });
   }
   try {
     await tokens.verify(bearerToken(request.headers.authorization));
@@ -41,7 +47,9 @@ function inflated(request: FastifyRequest, payload: Readable): Readable {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') return payload;
   if (encoding !== 'gzip') {
-    throw new AppError('UNSUPPORTED_MEDIA_TYPE', { detail: `Content-Encoding "${encoding}" is not supported.` });
+    throw new AppError('UNSUPPORTED_MEDIA_TYPE', {
+      detail: `Content-Encoding "${encoding}" is not supported.`,
+    });
   }
   const gunzip = createGunzip();
   payload.once('error', (error) => gunzip.destroy(error));
@@ -59,7 +67,11 @@ async function collect(stream: Readable, limit: number, tooLarge: AppError): Pro
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('BAD_REQUEST', { detail: 'The body is broken off, or no valid gzip.' }, { cause: error });
+    throw new AppError(
+      'BAD_REQUEST',
+      { detail: 'The body is broken off, or no valid gzip.' },
+      { cause: error },
+    );
   }
   return Buffer.concat(chunks, size);
 }

@@ -17,7 +17,9 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
   const base = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Tidemark')
-    .setDescription('Offline-first sync for WatermelonDB apps. Times are epoch milliseconds; errors are problem+json.')
+    .setDescription(
+      'Offline-first sync for WatermelonDB apps. Times are epoch milliseconds; errors are problem+json.',
+    )
     .setVersion(String(PROTOCOL_VERSION))
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/', 'This server')
@@ -33,8 +35,15 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     ...(recordSchemas(schema) as NonNullable<OpenAPIObject['components']>['schemas']),
   };
   const modern = withoutNullable(document) as OpenAPIObject;
-  app.getHttpAdapter().getInstance().get('/', (_, reply) => reply.redirect('/docs'));
-  SwaggerModule.setup('docs', app, modern, { jsonDocumentUrl: 'openapi.json', raw: ['json'], customSiteTitle: 'Tidemark API' });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .get('/', (_, reply) => reply.redirect('/docs'));
+  SwaggerModule.setup('docs', app, modern, {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Tidemark API',
+  });
 }
 
 function operationId(controller: string, method: string): string {
@@ -47,7 +56,9 @@ function withoutNullable(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(withoutNullable);
   if (typeof node !== 'object' || node === null) return node;
   const { nullable, ...rest } = node as JsonSchema;
-  const members = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, withoutNullable(value)]));
+  const members = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, withoutNullable(value)]),
+  );
   return nullable === true ? { ...members, type: [rest.type, 'null'] } : { ...members };
 }
 
@@ -89,7 +100,10 @@ function recordSchemas(schema: Schema): Record<string, JsonSchema> {
       properties: {
         table: TEXT,
         id: TEXT,
-        reason: { type: 'string', enum: ['DELETED', 'PARENT_DELETED', 'TEXT_TOO_LONG', 'ID_INVALID', 'TABLE_UNKNOWN'] },
+        reason: {
+          type: 'string',
+          enum: ['DELETED', 'PARENT_DELETED', 'TEXT_TOO_LONG', 'ID_INVALID', 'TABLE_UNKNOWN'],
+        },
       },
     },
     Problem: {
@@ -121,7 +135,10 @@ function rowSchema(table: Table): JsonSchema {
     type: 'object',
     required: ['id', ...always],
     additionalProperties: false,
-    properties: { id: ID, ...Object.fromEntries(columns.map(([name, { jsonSchema }]) => [name, jsonSchema])) },
+    properties: {
+      id: ID,
+      ...Object.fromEntries(columns.map(([name, { jsonSchema }]) => [name, jsonSchema])),
+    },
   };
 }
 
@@ -163,8 +180,15 @@ function pullAnswer(schema: Schema): JsonSchema {
 function pushedChanges(schema: Schema): JsonSchema {
   const tables = Object.entries(schema.tables).map(([name, table]) => {
     const columns = Object.entries(table.columns).map(([column, { jsonSchema }]) => [column, jsonSchema]);
-    const row = { type: 'object', required: ['id'], properties: { id: TEXT, ...(Object.fromEntries(columns) as JsonSchema) } };
-    return [name, { type: 'object', properties: { created: listOf(row), updated: listOf(row), deleted: listOf(TEXT) } }];
+    const row = {
+      type: 'object',
+      required: ['id'],
+      properties: { id: TEXT, ...(Object.fromEntries(columns) as JsonSchema) },
+    };
+    return [
+      name,
+      { type: 'object', properties: { created: listOf(row), updated: listOf(row), deleted: listOf(TEXT) } },
+    ];
   });
   return { type: 'object', properties: Object.fromEntries(tables) as JsonSchema };
 }

@@ -13,8 +13,10 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = toAppError(thrown);
-    if (error.code === 'INTERNAL') this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
-    else if (error.code === 'OVERLOADED') this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
+    if (error.code === 'INTERNAL')
+      this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
+    else if (error.code === 'OVERLOADED')
+      this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
     if (reply.sent || reply.raw.headersSent) {
       // Too late for a problem: a broken answer must not look like a whole one.
       reply.raw.destroy();
@@ -46,7 +48,8 @@ export class ProblemFilter implements ExceptionFilter {
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   const status = statusOf(thrown);
-  if (status === 404) return new AppError('NOT_FOUND', { detail: 'There is no such route.' }, { cause: thrown });
+  if (status === 404)
+    return new AppError('NOT_FOUND', { detail: 'There is no such route.' }, { cause: thrown });
   if (status >= 400 && status < 500) {
     return new AppError(codeOf(status), { detail: (thrown as Error).message }, { cause: thrown });
   }

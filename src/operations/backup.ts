@@ -18,7 +18,12 @@ import { AppStartError } from '../errors/app-start-error.js';
 export async function backup(config: Config, file: string): Promise<string> {
   if (existsSync(file)) throw new AppStartError(`${file} exists already; a backup replaces nothing.`);
   if (config.databaseUrl) {
-    runPostgresTool('pg_dump', config.databaseUrl, ['--format=custom', `--file=${file}`, '--no-owner', '--no-privileges']);
+    runPostgresTool('pg_dump', config.databaseUrl, [
+      '--format=custom',
+      `--file=${file}`,
+      '--no-owner',
+      '--no-privileges',
+    ]);
   } else {
     backupSqlite(sqliteFile(config.dataDir), file);
   }
@@ -95,7 +100,8 @@ function renewSqliteHistories(copy: string, file: string): number {
 }
 
 function openBackup(copy: string, file: string): BetterSqlite.Database {
-  const refuse = (cause?: unknown) => new AppStartError(`${file} is no Tidemark backup, or it is damaged.`, { cause });
+  const refuse = (cause?: unknown) =>
+    new AppStartError(`${file} is no Tidemark backup, or it is damaged.`, { cause });
   const handle = new BetterSqlite(copy);
   try {
     handle.pragma('trusted_schema = OFF');
@@ -137,7 +143,14 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'`,
     );
     if (running.rowCount) throw new AppStartError('A server runs on this database; stop it first.');
-    runPostgresTool('pg_restore', url, ['--clean', '--if-exists', '--single-transaction', '--no-owner', '--no-privileges', file]);
+    runPostgresTool('pg_restore', url, [
+      '--clean',
+      '--if-exists',
+      '--single-transaction',
+      '--no-owner',
+      '--no-privileges',
+      file,
+    ]);
     const renewed = await client.query(
       `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
          origin = greatest($1::bigint, clock + 1)`,
@@ -160,7 +173,8 @@ function runPostgresTool(tool: 'pg_dump' | 'pg_restore', url: string, args: stri
     encoding: 'utf8',
   });
   const byHand = `Run it where it is installed, in the server's version: ${tool} ${args.join(' ')} --dbname=<DATABASE_URL>`;
-  if (result.error) throw new AppStartError(`${tool} is not installed here. ${byHand}`, { cause: result.error });
+  if (result.error)
+    throw new AppStartError(`${tool} is not installed here. ${byHand}`, { cause: result.error });
   if (result.status !== 0) {
     const reason = result.stderr.trim().split('\n').slice(0, 3).join(' ');
     throw new AppStartError(`${tool} failed: ${reason}\n${byHand}`);

@@ -21,11 +21,20 @@ function describeError(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { message: String(thrown) };
   const { code } = thrown as { code?: unknown };
   const cause = thrown.cause === undefined ? undefined : describeError(thrown.cause);
-  return { type: thrown.name, message: thrown.message.split('\n', 1)[0], code, stack: framesOf(thrown), cause };
+  return {
+    type: thrown.name,
+    message: thrown.message.split('\n', 1)[0],
+    code,
+    stack: framesOf(thrown),
+    cause,
+  };
 }
 
 function framesOf(error: Error): string | undefined {
-  return error.stack?.split('\n').filter((line) => line.startsWith('    at ')).join('\n');
+  return error.stack
+    ?.split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');
 }
 
 /** Gives Nest's own few lines to the server's log. */

@@ -53,7 +53,11 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const addresses = { api: `${base}${config.apiPrefix}`, docs: `${base}/docs`, health: `${base}/health/ready` };
+  const addresses = {
+    api: `${base}${config.apiPrefix}`,
+    docs: `${base}/docs`,
+    health: `${base}/health/ready`,
+  };
   if (!process.stdout.isTTY) {
     logger.info(addresses, 'Tidemark is ready');
     return;

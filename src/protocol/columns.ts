@@ -163,9 +163,7 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
       return value === 1 || value === 0 ? value === 1 : empty;
     },
     project: (dialect, name) =>
-      dialect === 'postgres'
-        ? name
-        : `CASE ${name} WHEN 1 THEN json('true') WHEN 0 THEN json('false') END`,
+      dialect === 'postgres' ? name : `CASE ${name} WHEN 1 THEN json('true') WHEN 0 THEN json('false') END`,
   };
   return column as Column<Optional<O, boolean>>;
 }

@@ -1,22 +1,70 @@
 /** Every error a client can meet: its HTTP status, what happened, and what to do next. */
 export const errors = {
-  BAD_REQUEST: { status: 400, title: 'Malformed request', hint: 'Correct the request; sending it again unchanged fails again.' },
-  TOKEN_MISSING: { status: 401, title: 'No access token', hint: 'Send "Authorization: Bearer <access_token>".' },
-  TOKEN_INVALID: { status: 401, title: 'Token not valid', hint: 'Refresh the tokens, or register the device again.' },
-  TOKEN_EXPIRED: { status: 401, title: 'Access token expired', hint: 'Get a new pair with POST /auth/token.' },
-  DEVICE_REVOKED: { status: 401, title: 'Device revoked', hint: 'Register the device again, with a pairing code of the account.' },
-  PAIRING_CODE_INVALID: { status: 400, title: 'Pairing code not valid', hint: 'Codes work once, for 10 minutes; make a new one on the other device.' },
-  QUOTA_EXCEEDED: { status: 403, title: 'Quota exceeded', hint: 'Remove what is not needed, or ask the operator for a larger quota.' },
+  BAD_REQUEST: {
+    status: 400,
+    title: 'Malformed request',
+    hint: 'Correct the request; sending it again unchanged fails again.',
+  },
+  TOKEN_MISSING: {
+    status: 401,
+    title: 'No access token',
+    hint: 'Send "Authorization: Bearer <access_token>".',
+  },
+  TOKEN_INVALID: {
+    status: 401,
+    title: 'Token not valid',
+    hint: 'Refresh the tokens, or register the device again.',
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    title: 'Access token expired',
+    hint: 'Get a new pair with POST /auth/token.',
+  },
+  DEVICE_REVOKED: {
+    status: 401,
+    title: 'Device revoked',
+    hint: 'Register the device again, with a pairing code of the account.',
+  },
+  PAIRING_CODE_INVALID: {
+    status: 400,
+    title: 'Pairing code not valid',
+    hint: 'Codes work once, for 10 minutes; make a new one on the other device.',
+  },
+  QUOTA_EXCEEDED: {
+    status: 403,
+    title: 'Quota exceeded',
+    hint: 'Remove what is not needed, or ask the operator for a larger quota.',
+  },
   NOT_FOUND: { status: 404, title: 'Not found', hint: 'Check the path and the id.' },
-  HISTORY_CHANGED: { status: 409, title: 'This server holds another history', hint: 'Ask the person: take the server’s data, upload this device’s, or start fresh.' },
-  SCHEMA_AHEAD: { status: 409, title: 'The app is newer than the server', hint: 'Update the server; the data stays on the device until then.' },
+  HISTORY_CHANGED: {
+    status: 409,
+    title: 'This server holds another history',
+    hint: 'Ask the person: take the server’s data, upload this device’s, or start fresh.',
+  },
+  SCHEMA_AHEAD: {
+    status: 409,
+    title: 'The app is newer than the server',
+    hint: 'Update the server; the data stays on the device until then.',
+  },
   PUSH_CONFLICT: { status: 409, title: 'Changed on the server', hint: 'Pull, merge, push again.' },
   PULL_REQUIRED: { status: 409, title: 'Last pull too long ago', hint: 'Pull, then push again.' },
-  RESYNC_REQUIRED: { status: 409, title: 'Last pull too long ago', hint: 'Pull with replacement=1 and pass experimentalStrategy on, or sync from scratch.' },
+  RESYNC_REQUIRED: {
+    status: 409,
+    title: 'Last pull too long ago',
+    hint: 'Pull with replacement=1 and pass experimentalStrategy on, or sync from scratch.',
+  },
   BODY_TOO_LARGE: { status: 413, title: 'Body too large', hint: 'Send less at once.' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Media type not supported', hint: 'Send JSON as application/json or text/plain, plain or with Content-Encoding: gzip.' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'Media type not supported',
+    hint: 'Send JSON as application/json or text/plain, plain or with Content-Encoding: gzip.',
+  },
   RATE_LIMITED: { status: 429, title: 'Too many tries', hint: 'Wait for the time given in Retry-After.' },
-  INTERNAL: { status: 500, title: 'Internal error', hint: 'Try again; if it stays, give the operator the request id.' },
+  INTERNAL: {
+    status: 500,
+    title: 'Internal error',
+    hint: 'Try again; if it stays, give the operator the request id.',
+  },
   OVERLOADED: { status: 503, title: 'Overloaded', hint: 'Wait for the time given in Retry-After.' },
   SHUTTING_DOWN: { status: 503, title: 'Shutting down', hint: 'Wait for the time given in Retry-After.' },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;

@@ -73,7 +73,13 @@ function partsOf(plan: ReadPlan, name: string, table: Table): Part[] {
   const columns = columnsAt(table, plan.schemaVersion);
   const byStamp = plan.since !== null;
   const migrated = plan.since === null ? '' : migratedRows(plan.migration, name, Object.fromEntries(columns));
-  const live: Part = { name, isTombstones: false, columns, byStamp: byStamp && migrated === '', alsoMigrated: migrated };
+  const live: Part = {
+    name,
+    isTombstones: false,
+    columns,
+    byStamp: byStamp && migrated === '',
+    alsoMigrated: migrated,
+  };
   const tombstones: Part = { name, isTombstones: true, columns: [], byStamp, alsoMigrated: '' };
   return plan.withTombstones ? [live, tombstones] : [live];
 }
@@ -85,7 +91,9 @@ function partsOf(plan: ReadPlan, name: string, table: Table): Part[] {
 function migratedRows(migration: Migration | null, name: string, columns: Record<string, Column>): string {
   if (!migration) return '';
   if (migration.tables.includes(name)) return 'true';
-  const added = new Set(migration.columns.filter(({ table }) => table === name).flatMap((entry) => entry.columns));
+  const added = new Set(
+    migration.columns.filter(({ table }) => table === name).flatMap((entry) => entry.columns),
+  );
   return [...added]
     .filter((column) => Object.hasOwn(columns, column))
     .sort()
@@ -95,7 +103,11 @@ function migratedRows(migration: Migration | null, name: string, columns: Record
 
 function differsFromNull(name: string, column: Column): string {
   if (column.optional) return `${name} IS NOT NULL`;
-  const empty: Record<Column['type'], string> = { string: `${name} <> ''`, number: `${name} <> 0`, boolean: name };
+  const empty: Record<Column['type'], string> = {
+    string: `${name} <> ''`,
+    number: `${name} <> 0`,
+    boolean: name,
+  };
   return empty[column.type];
 }
 
@@ -123,7 +135,9 @@ async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncG
     if (separator) yield separator;
     yield page!.items!;
     if (page!.count < PAGE_ROWS[snapshot.dialect]) return;
-    cursor = part.byStamp ? [Number(page!.cursor.slice(0, STAMP_DIGITS)), page!.cursor.slice(STAMP_DIGITS)] : [page!.cursor];
+    cursor = part.byStamp
+      ? [Number(page!.cursor.slice(0, STAMP_DIGITS)), page!.cursor.slice(STAMP_DIGITS)]
+      : [page!.cursor];
     await breathe();
   }
 }
@@ -153,5 +167,7 @@ function accountAnd(part: Part): string {
 }
 
 function changedOrMigrated(part: Part, since: string): string {
-  return part.alsoMigrated === '' ? `last_modified > ${since}` : `(last_modified > ${since} OR ${part.alsoMigrated})`;
+  return part.alsoMigrated === ''
+    ? `last_modified > ${since}`
+    : `(last_modified > ${since} OR ${part.alsoMigrated})`;
 }

@@ -46,7 +46,12 @@ export interface Merge {
  * @param lastPulledAt what the client has seen; later stamps are conflicts (strictly: `last_modified > lpa`)
  * @throws AppError PUSH_CONFLICT listing every conflicting record (BE push 5)
  */
-export function mergePush(schema: Schema, pushed: PushedChanges, stored: StoredRows, lastPulledAt: Timestamp): Merge {
+export function mergePush(
+  schema: Schema,
+  pushed: PushedChanges,
+  stored: StoredRows,
+  lastPulledAt: Timestamp,
+): Merge {
   const merge: Merge = {
     live: new Map(),
     deleted: new IdSets(),

@@ -20,7 +20,10 @@ export async function sendPull(
   answer: string | PullStream,
   stallMs: number,
 ): Promise<void> {
-  void reply.header('content-type', JSON_TYPE).header('cache-control', 'no-store').header('vary', 'accept-encoding');
+  void reply
+    .header('content-type', JSON_TYPE)
+    .header('cache-control', 'no-store')
+    .header('vary', 'accept-encoding');
   if (typeof answer === 'string') {
     await reply.header('tidemark-rows', 0).send(answer);
     return;
@@ -67,5 +70,7 @@ async function* cutWhenStalled(
 function acceptsGzip(request: FastifyRequest): boolean {
   const header = request.headers['accept-encoding'];
   if (typeof header !== 'string') return false;
-  return header.split(',').some((entry) => /^\s*(gzip|\*)\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*))?\s*$/i.test(entry));
+  return header
+    .split(',')
+    .some((entry) => /^\s*(gzip|\*)\s*(;\s*q=(1(\.0*)?|0?\.\d*[1-9]\d*))?\s*$/i.test(entry));
 }

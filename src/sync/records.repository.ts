@@ -5,7 +5,15 @@ import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { FullRow, StoredRow } from './merge.js';
-import { idList, insertRows, quote, rowMembers, selectJson, upsertStatement, type Member } from './records.sql.js';
+import {
+  idList,
+  insertRows,
+  quote,
+  rowMembers,
+  selectJson,
+  upsertStatement,
+  type Member,
+} from './records.sql.js';
 
 /** Ids and rows sent to the database at once: few enough that other requests get their turn in between. */
 const AT_ONCE = 1_000;
@@ -16,7 +24,12 @@ export class RecordsRepository {
   constructor(@Inject(SCHEMA) private readonly schema: Schema) {}
 
   /** The stored rows, live or deleted, behind the ids. */
-  async listByIds(tx: Transaction, accountId: string, name: string, ids: Iterable<string>): Promise<StoredRow[]> {
+  async listByIds(
+    tx: Transaction,
+    accountId: string,
+    name: string,
+    ids: Iterable<string>,
+  ): Promise<StoredRow[]> {
     const { dialect } = tx;
     const members: Member[] = [
       ...rowMembers(dialect, Object.entries(this.table(name).columns)),
@@ -52,7 +65,13 @@ export class RecordsRepository {
   }
 
   /** Inserts or replaces live rows under one stamp. */
-  async writeRows(tx: Transaction, accountId: string, name: string, rows: FullRow[], stamp: Timestamp): Promise<void> {
+  async writeRows(
+    tx: Transaction,
+    accountId: string,
+    name: string,
+    rows: FullRow[],
+    stamp: Timestamp,
+  ): Promise<void> {
     await this.write(tx, accountId, name, rows, stamp, false);
   }
 
@@ -65,7 +84,8 @@ export class RecordsRepository {
     stamp: Timestamp,
   ): Promise<void> {
     const blank: Record<string, ColumnValue> = {};
-    for (const [column, declared] of Object.entries(this.table(name).columns)) blank[column] = blankOf(declared);
+    for (const [column, declared] of Object.entries(this.table(name).columns))
+      blank[column] = blankOf(declared);
     const rows = Array.from(ids, (id): FullRow => ({ ...blank, id }));
     await this.write(tx, accountId, name, rows, stamp, true);
   }

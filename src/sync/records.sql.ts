@@ -15,7 +15,10 @@ export type Member = [name: string, sql: string];
 
 /** The members of a row as it travels. */
 export function rowMembers(dialect: Dialect, columns: [name: string, column: Column][]): Member[] {
-  return [['id', 'id'], ...columns.map(([name, column]): Member => [name, column.project(dialect, quote(name))])];
+  return [
+    ['id', 'id'],
+    ...columns.map(([name, column]): Member => [name, column.project(dialect, quote(name))]),
+  ];
 }
 
 /**
@@ -59,7 +62,10 @@ export function upsertStatement(dialect: Dialect, name: string, table: Table): s
     const values = ['$1', '$2', '$3', ...columns.map((_, index) => `$${index + 4}`)].join(', ');
     return `${target} VALUES (${values}) ${conflict}`;
   }
-  const types = [`id text`, ...Object.entries(table.columns).map(([column, { sqlType }]) => `${quote(column)} ${sqlType.postgres}`)];
+  const types = [
+    `id text`,
+    ...Object.entries(table.columns).map(([column, { sqlType }]) => `${quote(column)} ${sqlType.postgres}`),
+  ];
   return `${target} SELECT $1::text, $2::bigint, $3::boolean, r.* FROM json_to_recordset($4::json) AS r (${types.join(', ')}) ${conflict}`;
 }
 

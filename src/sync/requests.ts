@@ -37,7 +37,9 @@ export function readPushRequest(query: Fields, body: unknown): PushRequest {
   const client = readClientState(fields);
   const { lastPulledAt } = client;
   if (lastPulledAt === null) {
-    throw new AppError('BAD_REQUEST', { detail: 'last_pulled_at is missing: pull first, then push with its timestamp.' });
+    throw new AppError('BAD_REQUEST', {
+      detail: 'last_pulled_at is missing: pull first, then push with its timestamp.',
+    });
   }
   return { ...client, changes: isWrapped ? body.changes : body, lastPulledAt };
 }
@@ -109,8 +111,14 @@ function merged(query: Fields, body: Fields): Fields {
 
 /** Reads an integer in 1 … 2^53−1, as number or as digits. */
 function wholeNumber(value: unknown, name: string): number {
-  const number = typeof value === 'number' ? value : typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(number) || number < 1) throw malformed(`${name} must be a whole number from 1 to 2^53−1, given once.`);
+  const number =
+    typeof value === 'number'
+      ? value
+      : typeof value === 'string' && /^\d+$/.test(value)
+        ? Number(value)
+        : NaN;
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw malformed(`${name} must be a whole number from 1 to 2^53−1, given once.`);
   return number;
 }
 

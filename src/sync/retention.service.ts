@@ -34,7 +34,8 @@ export class RetentionService {
     let purged = 0;
     for (const table of Object.keys(this.schema.tables)) {
       for (const accountId of await this.tombstones.listAccounts(table, cutoff)) {
-        for (let batch = -1; batch !== 0; purged += batch) batch = await this.purgeBatch(table, accountId, cutoff);
+        for (let batch = -1; batch !== 0; purged += batch)
+          batch = await this.purgeBatch(table, accountId, cutoff);
       }
     }
     return purged;
@@ -46,7 +47,11 @@ export class RetentionService {
       const { count, greatestStamp } = await this.tombstones.removeBatch(tx, accountId, table, cutoff);
       if (count > 0) {
         const horizon = Math.max(account.horizon, greatestStamp);
-        await this.accounts.update(tx, accountId, { ...account, horizon, rowCount: account.rowCount - count });
+        await this.accounts.update(tx, accountId, {
+          ...account,
+          horizon,
+          rowCount: account.rowCount - count,
+        });
       }
       return count;
     });

@@ -35,7 +35,10 @@ export async function sanitizeChanges(schema: Schema, changes: unknown): Promise
     const lists = readLists(name, value);
     const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
     if (table) tables.set(name, await sanitizeTable(name, table, lists, refused));
-    else refused.push(...allIds(name, lists).map((id) => ({ table: name, id, reason: 'TABLE_UNKNOWN' as const })));
+    else
+      refused.push(
+        ...allIds(name, lists).map((id) => ({ table: name, id, reason: 'TABLE_UNKNOWN' as const })),
+      );
   }
   return { tables, refused };
 }
@@ -49,7 +52,8 @@ interface Lists {
 function readLists(table: string, value: unknown): Lists {
   const lists: Lists = { created: [], updated: [], deleted: [] };
   for (const [key, list] of Object.entries(objectAt(value, `changes.${table}`))) {
-    if (!isListName(key)) throw malformed(`changes.${table} has a key "${key}" beside created, updated and deleted.`);
+    if (!isListName(key))
+      throw malformed(`changes.${table} has a key "${key}" beside created, updated and deleted.`);
     if (!Array.isArray(list)) throw malformed(`changes.${table}.${key} must be an array.`);
     lists[key] = list;
   }
@@ -60,7 +64,12 @@ function isListName(key: string): key is keyof Lists {
   return key === 'created' || key === 'updated' || key === 'deleted';
 }
 
-async function sanitizeTable(name: string, table: Table, lists: Lists, refused: Rejection[]): Promise<PushedTable> {
+async function sanitizeTable(
+  name: string,
+  table: Table,
+  lists: Lists,
+  refused: Rejection[],
+): Promise<PushedTable> {
   const rows: PushedTable['rows'] = new Map();
   const refusedHere = new Map<string, RejectionReason>();
   const columns = Object.entries(table.columns);
@@ -118,7 +127,8 @@ function idOf(value: unknown, where: string): string {
 }
 
 function objectAt(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(`${where} must be an object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(`${where} must be an object.`);
   return value as Record<string, unknown>;
 }
 

@@ -61,7 +61,9 @@ export const ApiPull = () =>
     ApiHeader({ name: 'Accept-Encoding', required: false, description: 'gzip is used when accepted.' }),
     ApiOkResponse({
       description: 'Every change since the last pull.',
-      headers: { 'Tidemark-Rows': { description: 'Rows and deletions in this answer.', schema: { type: 'integer' } } },
+      headers: {
+        'Tidemark-Rows': { description: 'Rows and deletions in this answer.', schema: { type: 'integer' } },
+      },
       schema: ref('PullAnswer'),
     }),
     ApiProblems(400, 401, 409),
@@ -74,7 +76,10 @@ export const ApiPush = () =>
       description: 'The changes with their fields, or the bare changes object with the fields in the query.',
       schema: { anyOf: [ref('PushBody'), ref('PushedChanges')] },
     }),
-    ApiOkResponse({ description: 'Everything was applied, but for what is listed.', schema: ref('PushAnswer') }),
+    ApiOkResponse({
+      description: 'Everything was applied, but for what is listed.',
+      schema: ref('PushAnswer'),
+    }),
     ApiProblems(400, 401, 403, 409, 413, 415),
   );
 

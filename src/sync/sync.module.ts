@@ -11,7 +11,14 @@ import { TombstonesRepository } from './tombstones.repository.js';
 @Module({
   imports: [AuthModule],
   controllers: [SyncController],
-  providers: [ChangesReader, PullService, RecordsRepository, RetentionService, SyncService, TombstonesRepository],
+  providers: [
+    ChangesReader,
+    PullService,
+    RecordsRepository,
+    RetentionService,
+    SyncService,
+    TombstonesRepository,
+  ],
   exports: [RetentionService, SyncService],
 })
 export class SyncModule {}

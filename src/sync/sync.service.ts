@@ -79,7 +79,11 @@ export class SyncService {
     const changed = new Map<string, FullRow[]>();
     for (const [name, live] of merge.live) {
       const rows = Array.from(live.values()).filter(({ isStored }) => !isStored);
-      if (rows.length > 0) changed.set(name, rows.map(({ row }) => row));
+      if (rows.length > 0)
+        changed.set(
+          name,
+          rows.map(({ row }) => row),
+        );
     }
     const tombstones = union(merge.deleted, merge.restamped);
     if (changed.size === 0 && tombstones.size === 0) {

@@ -33,6 +33,9 @@ export class TombstonesRepository {
        RETURNING last_modified AS "stamp"`,
       [accountId, cutoff],
     );
-    return { count: rows.length, greatestStamp: rows.reduce((greatest, { stamp }) => Math.max(greatest, stamp), 0) };
+    return {
+      count: rows.length,
+      greatestStamp: rows.reduce((greatest, { stamp }) => Math.max(greatest, stamp), 0),
+    };
   }
 }

@@ -32,7 +32,7 @@ forEachDatabase((database) => {
 
   test('100,000 records in one push work, and other accounts are served meanwhile', async () => {
     const other = await app.newDevice();
-    const rows = Array.from({ length: ROWS }, (_, index) => game(`g${index}`, { name: `Game ${index} ${'x'.repeat(150)}` }));
+    const rows = Array.from({ length: ROWS }, (_, index) => game(`g${index}`, { name: `Game ${index}` }));
     const body = JSON.stringify({ changes: creating({ games: rows }), last_pulled_at: await clockOf(device) });
     let isPushing = true;
     const pushing = device.request('POST', '/sync/push', { body }).finally(() => (isPushing = false));

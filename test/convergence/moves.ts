@@ -29,6 +29,7 @@ export async function move(phone: Phone, random: Random, table: Table): Promise<
     deleteGame: 0.7,
     bringBack: 0.4,
     tooLong: 0.4,
+    shorten: 2,
   });
   if (kind === 'newGame' || games.length === 0) return newGame(phone, random, table);
   return (await others[kind](phone, random, random.pick(games), table)) ?? `${kind}: nothing to do`;
@@ -46,7 +47,8 @@ type Kind =
   | 'deletePlayer'
   | 'deleteGame'
   | 'bringBack'
-  | 'tooLong';
+  | 'tooLong'
+  | 'shorten';
 type Move = (phone: Phone, random: Random, game: PhoneRow, table: Table) => Promise<string | undefined>;
 
 const others: Record<Kind, Move> = {
@@ -155,6 +157,8 @@ const others: Record<Kind, Move> = {
     await phone.create('games', { name: `back again ${random.integer(1, 99)}`, started_at: table.now() }, id);
     return `bring back game ${id}`;
   },
+
+  shorten: async (phone) => `${await mend(phone)} names shortened`,
 
   async tooLong(phone, random, game, table) {
     if (random.chance(0.5)) return newGame(phone, random, table, TOO_LONG);

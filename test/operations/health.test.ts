@@ -49,14 +49,14 @@ describe('on postgres, when the database goes away', () => {
     );
   const comeBack = (app: TestApp) => administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
 
-  test('ready turns 503, live stays 200, requests fail with a problem, and all recover by themselves', async () => {
+  test('ready fails, live stays 200, requests fail with a problem, and all recover by themselves', async () => {
     await using app = await startApp('postgres');
     const device = await app.newDevice();
     await pull(device);
     await leave(app);
     try {
       const ready = await until(() => send('GET', `${app.url}/health/ready`), (reply) => reply.status !== 200);
-      expect(ready.status).toBe(503);
+      expect(ready.status).toBeGreaterThanOrEqual(500);
       expectAnyProblem(ready);
       expect((await send('GET', `${app.url}/health/live`)).status).toBe(200);
       const failed = await device.pull();

@@ -1,9 +1,10 @@
-import { request, type ClientRequest } from 'node:http';
+import { once } from 'node:events';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { forEachDatabase } from '../support/app.js';
 import { send, TestDevice } from '../support/device.js';
-import { clockOf, expectProblem, findRow, moveTo, pull, until } from '../support/exchange.js';
-import { creating, game } from '../support/records.js';
+import { clockOf, expectProblem, findRow, moveTo, pull, push, until } from '../support/exchange.js';
+import { creating, game, games } from '../support/records.js';
 import { startServer } from '../support/server-process.js';
 import { createStorage, type Storage } from '../support/storage.js';
 
@@ -93,11 +94,28 @@ forEachDatabase((database) => {
   });
 
   test('a client that went away in the middle of its push does not hold the end up', async () => {
-    await using server = await startServer({ storage });
+    await using server = await startServer({ storage, env: { SHUTDOWN_DEADLINE_SECONDS: '10' } });
     const device = await TestDevice.register(server.url);
     const slow = new SlowPush(device, JSON.stringify({ changes: {}, last_pulled_at: await clockOf(device) }));
     await pull(device);
     slow.destroy();
+    expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  test('a client that went away in the middle of an answer does not hold the end up', async () => {
+    await using server = await startServer({ storage, env: { SHUTDOWN_DEADLINE_SECONDS: '10' } });
+    const device = await TestDevice.register(server.url);
+    await push(device, creating({ games: games(40_000) }), await clockOf(device));
+    const answers = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const call = request(`${device.url}/api/v1/sync/pull`, { headers: { authorization: `Bearer ${device.accessToken}` } });
+        const [response] = (await once(call.end(), 'response')) as [IncomingMessage];
+        await once(response, 'readable');
+        return response;
+      }),
+    );
+    for (const answer of answers) answer.destroy();
+    expect((await device.request('GET', '/sync/meta')).status).toBe(200);
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });

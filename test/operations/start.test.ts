@@ -54,7 +54,7 @@ describe('the command line', () => {
   test.each([
     ['a port that is none', ['--port', 'abc'], {}, /port.*abc/i],
     ['a port out of range', [], { PORT: '70000' }, /PORT.*70000/],
-    ['an unknown option', ['--prot', '4000'], {}, /--prot/],
+    ['an unknown option', ['--prot=4000'], {}, /--prot/],
     ['a flag without its value', ['--port'], {}, /--port/],
     ['a database of another kind', [], { DATABASE_URL: 'mysql://localhost/x' }, /DATABASE_URL/],
     ['a short secret', [], { JWT_SECRET: 'short' }, /JWT_SECRET/],

@@ -1,17 +1,24 @@
-import { mkdtempSync, statfsSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MEMORY_DISK = '/dev/shm';
 const ROOM_NEEDED_BYTES = 2 * 1024 ** 3;
+const NAME = /^tidemark-[a-z-]+-(\d+)-\w+$/;
+
+let isSwept = false;
 
 /**
  * Makes a new temporary folder, in memory where the system offers enough of it: a database is a few hundred files,
  * and a disk takes twenty times as long to make them.
+ * @param name lower-case letters and '-'
  * @param durable put it on a real disk, for what measures or needs one
  */
 export function makeScratchDir(name: string, durable = false): string {
-  return mkdtempSync(join(!durable && hasMemoryDisk() ? MEMORY_DISK : tmpdir(), `tidemark-${name}-`));
+  if (!isSwept) [MEMORY_DISK, tmpdir()].forEach(sweep);
+  isSwept = true;
+  const parent = !durable && hasMemoryDisk() ? MEMORY_DISK : tmpdir();
+  return mkdtempSync(join(parent, `tidemark-${name}-${process.pid}-`));
 }
 
 function hasMemoryDisk(): boolean {
@@ -20,5 +27,26 @@ function hasMemoryDisk(): boolean {
     return bavail * bsize >= ROOM_NEEDED_BYTES;
   } catch {
     return false;
+  }
+}
+
+/** Removes what processes left behind that were killed before they could clean up. */
+function sweep(parent: string): void {
+  try {
+    for (const folder of readdirSync(parent)) {
+      const pid = NAME.exec(folder)?.[1];
+      if (pid && !isAlive(Number(pid))) rmSync(join(parent, folder), { recursive: true, force: true });
+    }
+  } catch {
+    // No such folder here, or another user's: nothing of ours to remove.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
