@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AccessTokens } from './auth/access-tokens.js';
@@ -33,12 +34,16 @@ export interface AppParts {
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
   const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
   const database = await openDatabase(config, schema);
+  const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     trustProxy: config.trustProxy,
     genReqId: requestId,
     requestIdHeader: false,
     // After draining, whatever connection is left is cut.
     forceCloseConnections: true,
+    // What fails before a route is found, such as a path that is no valid URL, passes by every filter.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      problems.send(error, request, reply),
     routerOptions: { maxParamLength: 200 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(
@@ -47,7 +52,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     { logger: nestLogger(logger), bodyParser: false, abortOnError: false },
   );
   app.setGlobalPrefix(config.apiPrefix, { exclude: ['health/live', 'health/ready'] });
-  app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalFilters(problems);
   app.useGlobalPipes(new ValidationPipe({ whitelist: true, transform: true, exceptionFactory: toAppError }));
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 

@@ -3,7 +3,7 @@ import { loadConfig } from './config/config.js';
 import { describeOptions } from './config/options.js';
 import { AppStartError } from './errors/app-start-error.js';
 import { backup, restore } from './operations/backup.js';
-import { serve } from './operations/serve.js';
+import { serve } from './serve.js';
 
 interface Command {
   usage: string;

@@ -29,7 +29,10 @@ forEachDatabase((database) => {
 
   test('is a JWT with HS256, a kid, account, device, iat and exp 15 minutes later', async () => {
     const device = await app().newDevice();
-    expect(decodeProtectedHeader(device.accessToken)).toMatchObject({ alg: 'HS256', kid: expect.any(String) });
+    expect(decodeProtectedHeader(device.accessToken)).toMatchObject({
+      alg: 'HS256',
+      kid: expect.any(String),
+    });
     const { sub, did, iat, exp } = claimsOf(device);
     expect({ sub, did }).toEqual({ sub: device.accountId, did: device.deviceId });
     expect(iat).toBe(Math.floor(clock.ms / 1_000));
@@ -47,7 +50,11 @@ forEachDatabase((database) => {
     const header = { alg, typ: 'JWT', kid: kidOf(device) };
     const [, , signature] = device.accessToken.split('.');
     for (const end of ['', signature]) {
-      expectProblem(await pullWith(`${base64(header)}.${base64(claimsOf(device))}.${end}`), 401, 'TOKEN_INVALID');
+      expectProblem(
+        await pullWith(`${base64(header)}.${base64(claimsOf(device))}.${end}`),
+        401,
+        'TOKEN_INVALID',
+      );
     }
   });
 
@@ -58,16 +65,21 @@ forEachDatabase((database) => {
     }
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const header = { alg: 'RS256', kid: kidOf(device), jwk: publicKey.export({ format: 'jwk' }) };
-    const signed = await new SignJWT(claimsOf(device)).setProtectedHeader(header as { alg: string }).sign(privateKey);
+    const signed = await new SignJWT(claimsOf(device))
+      .setProtectedHeader(header as { alg: string })
+      .sign(privateKey);
     expectProblem(await pullWith(signed), 401, 'TOKEN_INVALID');
     const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString();
     expectProblem(await pullWith(await forge(device, {}, {}, pem)), 401, 'TOKEN_INVALID');
   });
 
-  test.each(['other', '', '../../etc/passwd', '__proto__', undefined])('the kid %p is refused', async (kid) => {
-    const device = await app().newDevice();
-    expectProblem(await pullWith(await forge(device, {}, { kid })), 401, 'TOKEN_INVALID');
-  });
+  test.each(['other', '', '../../etc/passwd', '__proto__', undefined])(
+    'the kid %p is refused',
+    async (kid) => {
+      const device = await app().newDevice();
+      expectProblem(await pullWith(await forge(device, {}, { kid })), 401, 'TOKEN_INVALID');
+    },
+  );
 
   test('another secret, a changed payload, a cut or foreign signature are refused', async () => {
     const device = await app().newDevice();
@@ -85,15 +97,19 @@ forEachDatabase((database) => {
     for (const token of tokens) expectProblem(await pullWith(token), 401, 'TOKEN_INVALID');
   });
 
-  test.each([{ sub: undefined }, { did: undefined }, { exp: undefined }, { did: 5 }, { exp: 'soon' as never }, { did: '' }])(
-    'without proper claims (%j) is refused',
-    async (claims) => {
-      const device = await app().newDevice();
-      expect((await pullWith(await forge(device, claims))).status).toBe(401);
-    },
-  );
+  test.each([
+    { sub: undefined },
+    { did: undefined },
+    { exp: undefined },
+    { did: 5 },
+    { exp: 'soon' as never },
+    { did: '' },
+  ])('without proper claims (%j) is refused', async (claims) => {
+    const device = await app().newDevice();
+    expect((await pullWith(await forge(device, claims))).status).toBe(401);
+  });
 
-  test('a device under another account\'s sub is refused', async () => {
+  test("a device under another account's sub is refused", async () => {
     const device = await app().newDevice();
     const other = await app().newDevice();
     expect((await pullWith(await forge(device, { sub: other.accountId }))).status).toBe(401);
@@ -161,14 +177,20 @@ forEachDatabase((database) => {
     expect(kidOf(fresh)).not.toBe(kidOf(device));
     await pull(fresh);
     // A new key under the old one's name, and the other way round.
-    for (const [secret, kid] of [[SECRET, kidOf(fresh)], [NEXT_SECRET, kidOf(device)]]) {
+    for (const [secret, kid] of [
+      [SECRET, kidOf(fresh)],
+      [NEXT_SECRET, kidOf(device)],
+    ]) {
       const token = await forge(device, {}, { kid }, secret);
       const headers = { authorization: `Bearer ${token}` };
       expectProblem(await send('GET', `${rotating.url}/api/v1/sync/pull`, { headers }), 401, 'TOKEN_INVALID');
     }
     await rotating.stop();
 
-    await using rotated = await startApp(database, { storage: first.storage, env: { JWT_SECRET: NEXT_SECRET } });
+    await using rotated = await startApp(database, {
+      storage: first.storage,
+      env: { JWT_SECRET: NEXT_SECRET },
+    });
     for (const each of [device, fresh]) Object.assign(each, { url: rotated.url });
     await pull(fresh);
     expectProblem(await device.pull(), 401, 'TOKEN_INVALID');

@@ -25,7 +25,11 @@ forEachDatabase((database) => {
       const reply = await register({ name: 'Kitchen phone', platform: 'android' });
       expect(reply.status).toBe(201);
       expect(Object.keys(reply.body).sort()).toEqual([
-        'access_token', 'account_id', 'device_id', 'expires_at', 'refresh_token',
+        'access_token',
+        'account_id',
+        'device_id',
+        'expires_at',
+        'refresh_token',
       ]);
       const lifetimeMs = reply.body.expires_at - Date.now();
       expect(lifetimeMs).toBeGreaterThan(13 * 60_000);
@@ -50,12 +54,17 @@ forEachDatabase((database) => {
       expect((await liveRows(second)).games).toEqual([game('g1')]);
     });
 
-    test.each([[5], [{ name: 5 }], [{ name: 'x'.repeat(101) }], [{ platform: {} }], [{ pairing_code: 5 }], [[]], ['text']])(
-      'refuses %j with 400',
-      async (body) => {
-        expectProblem(await register(JSON.stringify(body)), 400, 'BAD_REQUEST');
-      },
-    );
+    test.each([
+      [5],
+      [{ name: 5 }],
+      [{ name: 'x'.repeat(101) }],
+      [{ platform: {} }],
+      [{ pairing_code: 5 }],
+      [[]],
+      ['text'],
+    ])('refuses %j with 400', async (body) => {
+      expectProblem(await register(JSON.stringify(body)), 400, 'BAD_REQUEST');
+    });
   });
 
   describe('GET /auth/devices', () => {
@@ -69,9 +78,16 @@ forEachDatabase((database) => {
       ];
       const profiles = await list(device);
       expect(profiles).toHaveLength(2);
-      expect(profiles).toEqual(expect.arrayContaining(expected.map((profile) => expect.objectContaining(profile))));
+      expect(profiles).toEqual(
+        expect.arrayContaining(expected.map((profile) => expect.objectContaining(profile))),
+      );
       expect(Object.keys(profiles[0]!).sort()).toEqual([
-        'device_id', 'is_current', 'last_pulled_at', 'last_seen_at', 'name', 'platform',
+        'device_id',
+        'is_current',
+        'last_pulled_at',
+        'last_seen_at',
+        'name',
+        'platform',
       ]);
       const seen = await list(second);
       expect(seen.find((profile) => profile.is_current)?.device_id).toBe(second.deviceId);
@@ -124,20 +140,29 @@ forEachDatabase((database) => {
   });
 
   describe('PATCH /auth/devices/{id}', () => {
-    test('renames a device of the account, one\'s own or another, and answers it', async () => {
+    test("renames a device of the account, one's own or another, and answers it", async () => {
       const device = await app().newDevice();
       const second = await device.pair();
-      const reply = await device.request('PATCH', `/auth/devices/${second.deviceId}`, { body: { name: 'Basement' } });
+      const reply = await device.request('PATCH', `/auth/devices/${second.deviceId}`, {
+        body: { name: 'Basement' },
+      });
       expect(reply.status).toBe(200);
       expect(reply.body).toMatchObject({ device_id: second.deviceId, name: 'Basement', is_current: false });
       expect((await list(device)).map(({ name }) => name)).toContain('Basement');
     });
 
-    test.each([{}, { name: '' }, { name: 5 }, { name: null }, { name: 'x'.repeat(101) }, []])('refuses %j with 400', async (body) => {
-      const device = await TestDevice.register(app().url, { name: 'Before' });
-      expectProblem(await device.request('PATCH', `/auth/devices/${device.deviceId}`, { body }), 400, 'BAD_REQUEST');
-      expect((await list(device))[0]?.name).toBe('Before');
-    });
+    test.each([{}, { name: '' }, { name: 5 }, { name: null }, { name: 'x'.repeat(101) }, []])(
+      'refuses %j with 400',
+      async (body) => {
+        const device = await TestDevice.register(app().url, { name: 'Before' });
+        expectProblem(
+          await device.request('PATCH', `/auth/devices/${device.deviceId}`, { body }),
+          400,
+          'BAD_REQUEST',
+        );
+        expect((await list(device))[0]?.name).toBe('Before');
+      },
+    );
 
     test('of an unknown device is 404', async () => {
       const device = await app().newDevice();
@@ -155,7 +180,11 @@ forEachDatabase((database) => {
       await pull(second);
       expect((await device.request('DELETE', `/auth/devices/${second.deviceId}`)).status).toBe(204);
       expectProblem(await second.pull(), 401, 'DEVICE_REVOKED');
-      expectProblem(await second.push(creating({ games: [game('g1')] }), await clockOf(device)), 401, 'DEVICE_REVOKED');
+      expectProblem(
+        await second.push(creating({ games: [game('g1')] }), await clockOf(device)),
+        401,
+        'DEVICE_REVOKED',
+      );
       expect((await second.refresh()).status).toBe(401);
       expect((await list(device)).map(({ device_id }) => device_id)).toEqual([device.deviceId]);
       expect(await findRow(device, 'games', 'g1')).toBeUndefined();

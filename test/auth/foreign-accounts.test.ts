@@ -35,21 +35,30 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
 
   'POST /api/v1/auth/pairing-codes': async ({ stranger, theirs }) => {
     const body = { account_id: theirs.accountId };
-    const reply = await stranger.request('POST', '/auth/pairing-codes', { body, query: { account_id: theirs.accountId } });
-    const joined = await send('POST', `${stranger.url}/api/v1/auth/devices`, { body: { pairing_code: reply.body.code as string } });
+    const reply = await stranger.request('POST', '/auth/pairing-codes', {
+      body,
+      query: { account_id: theirs.accountId },
+    });
+    const joined = await send('POST', `${stranger.url}/api/v1/auth/devices`, {
+      body: { pairing_code: reply.body.code as string },
+    });
     expect(joined.body.account_id).toBe(stranger.accountId);
     return [reply, joined];
   },
 
   'GET /api/v1/auth/devices': async ({ stranger, theirs }) => {
     const reply = await stranger.request('GET', '/auth/devices', { query: { account_id: theirs.accountId } });
-    expect((reply.body as { device_id: string }[]).map(({ device_id }) => device_id)).not.toContain(theirs.deviceId);
+    expect((reply.body as { device_id: string }[]).map(({ device_id }) => device_id)).not.toContain(
+      theirs.deviceId,
+    );
     return [reply];
   },
 
-  'PATCH /api/v1/auth/devices/{id}': ({ stranger, theirs }) => likeUnknown(stranger, 'PATCH', theirs.deviceId, { name: 'Mine now' }),
+  'PATCH /api/v1/auth/devices/{id}': ({ stranger, theirs }) =>
+    likeUnknown(stranger, 'PATCH', theirs.deviceId, { name: 'Mine now' }),
 
-  'DELETE /api/v1/auth/devices/{id}': ({ stranger, theirs }) => likeUnknown(stranger, 'DELETE', theirs.deviceId),
+  'DELETE /api/v1/auth/devices/{id}': ({ stranger, theirs }) =>
+    likeUnknown(stranger, 'DELETE', theirs.deviceId),
 
   'GET /api/v1/sync/pull': async ({ stranger, theirs, theirHistory }) => {
     const foreign = await stranger.pull({ history_id: theirHistory });
@@ -61,13 +70,19 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
 
   'POST /api/v1/sync/push': async ({ stranger, theirs, theirHistory }) => {
     const lastPulledAt = await clockOf(stranger);
-    const foreign = await stranger.push(creating({ games: [game('x')] }), lastPulledAt, { history_id: theirHistory });
+    const foreign = await stranger.push(creating({ games: [game('x')] }), lastPulledAt, {
+      history_id: theirHistory,
+    });
     expectProblem(foreign, 409, 'HISTORY_CHANGED');
-    const rows = creating({ games: [{ ...game('their-game', { name: 'Mine' }), account_id: theirs.accountId }] });
+    const rows = creating({
+      games: [{ ...game('their-game', { name: 'Mine' }), account_id: theirs.accountId }],
+    });
     const created = await stranger.push(rows, lastPulledAt, { account_id: theirs.accountId });
     expect(created.body).toEqual({ ok: true, timestamp: expect.any(Number) });
     const ids = { games: ['their-game'], scores: ['their-score-ada'] };
-    const deleted = await stranger.push(deleting(ids), await clockOf(stranger), { account_id: theirs.accountId });
+    const deleted = await stranger.push(deleting(ids), await clockOf(stranger), {
+      account_id: theirs.accountId,
+    });
     expect(deleted.status).toBe(200);
     return [foreign, created, deleted];
   },
@@ -85,10 +100,20 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
 };
 
 /** The routes that need no token. */
-const open = ['GET /health/live', 'GET /health/ready', 'POST /api/v1/auth/devices', 'POST /api/v1/auth/token'];
+const open = [
+  'GET /health/live',
+  'GET /health/ready',
+  'POST /api/v1/auth/devices',
+  'POST /api/v1/auth/token',
+];
 
 /** Asks for another account's device: the answer must be the one for a device that does not exist. */
-async function likeUnknown(stranger: TestDevice, method: string, id: string, body?: unknown): Promise<Reply[]> {
+async function likeUnknown(
+  stranger: TestDevice,
+  method: string,
+  id: string,
+  body?: unknown,
+): Promise<Reply[]> {
   const reply = await stranger.request(method, `/auth/devices/${id}`, { body });
   const unknown = await stranger.request(method, '/auth/devices/none-such', { body });
   expectProblem(reply, 404, 'NOT_FOUND');
@@ -131,30 +156,44 @@ forEachDatabase((database) => {
 
   test.each(Object.keys(routes))('%s shows and does nothing of another account', async (route) => {
     const { theirs, theirHistory } = scene;
-    const devicesOf = async () => (await theirs.request('GET', '/auth/devices')).body as { device_id: string; name: string }[];
-    const before = { state: await stateOf(theirs), devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]) };
+    const devicesOf = async () =>
+      (await theirs.request('GET', '/auth/devices')).body as { device_id: string; name: string }[];
+    const before = {
+      state: await stateOf(theirs),
+      devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
+    };
     const replies = await routes[route]!(scene);
     for (const reply of replies) {
       expect(reply.status).toBeLessThan(500);
       const text = JSON.stringify(reply.body ?? '') + JSON.stringify([...reply.headers]);
-      for (const secret of [theirs.accountId, theirs.deviceId, theirHistory, 'their-ada']) expect(text).not.toContain(secret);
+      for (const secret of [theirs.accountId, theirs.deviceId, theirHistory, 'their-ada'])
+        expect(text).not.toContain(secret);
     }
-    const after = { state: await stateOf(theirs), devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]) };
+    const after = {
+      state: await stateOf(theirs),
+      devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
+    };
     expect(after).toEqual(before);
     expect((await liveRows(theirs)).scores).toHaveLength(2);
   });
 
-  test.each(Object.keys(routes).filter((route) => !open.includes(route)))('%s needs a token', async (route) => {
-    const [method, path] = route.replace('{id}', scene.theirs.deviceId).split(' ') as [string, string];
-    expectProblem(await send(method, scene.app.url + path), 401, 'TOKEN_MISSING');
-    const headers = { authorization: 'Bearer abc.def.ghi' };
-    expectProblem(await send(method, scene.app.url + path, { headers }), 401, 'TOKEN_INVALID');
-  });
+  test.each(Object.keys(routes).filter((route) => !open.includes(route)))(
+    '%s needs a token',
+    async (route) => {
+      const [method, path] = route.replace('{id}', scene.theirs.deviceId).split(' ') as [string, string];
+      expectProblem(await send(method, scene.app.url + path), 401, 'TOKEN_MISSING');
+      const headers = { authorization: 'Bearer abc.def.ghi' };
+      expectProblem(await send(method, scene.app.url + path, { headers }), 401, 'TOKEN_INVALID');
+    },
+  );
 
-  test.each(Object.keys(routes).filter((route) => !open.includes(route)))('%s refuses a revoked device', async (route) => {
-    const device = await scene.app.newDevice();
-    await device.request('DELETE', `/auth/devices/${device.deviceId}`);
-    const [method, path] = route.replace('{id}', device.deviceId).split(' ') as [string, string];
-    expectProblem(await device.request(method, path.replace('/api/v1', '')), 401, 'DEVICE_REVOKED');
-  });
+  test.each(Object.keys(routes).filter((route) => !open.includes(route)))(
+    '%s refuses a revoked device',
+    async (route) => {
+      const device = await scene.app.newDevice();
+      await device.request('DELETE', `/auth/devices/${device.deviceId}`);
+      const [method, path] = route.replace('{id}', device.deviceId).split(' ') as [string, string];
+      expectProblem(await device.request(method, path.replace('/api/v1', '')), 401, 'DEVICE_REVOKED');
+    },
+  );
 });

@@ -15,8 +15,10 @@ forEachDatabase((database) => {
   });
   afterEach(() => app.close());
 
-  const newCode = async (device: TestDevice) => (await device.request('POST', '/auth/pairing-codes')).body.code as string;
-  const join = (code: string) => send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
+  const newCode = async (device: TestDevice) =>
+    (await device.request('POST', '/auth/pairing-codes')).body.code as string;
+  const join = (code: string) =>
+    send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
 
   test('a code is answered with 201 and its end, 10 minutes away', async () => {
     const device = await app.newDevice();
@@ -113,7 +115,10 @@ forEachDatabase((database) => {
     const statuses: number[] = [];
     for (let index = 0; index < 60 && !statuses.includes(429); index += 1) {
       const headers = { 'x-forwarded-for': `10.0.0.${index}` };
-      const reply = await send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: 'AAAAAAAA' }, headers });
+      const reply = await send('POST', `${app.url}/api/v1/auth/devices`, {
+        body: { pairing_code: 'AAAAAAAA' },
+        headers,
+      });
       statuses.push(reply.status);
     }
     expect(statuses).toContain(429);
@@ -130,7 +135,8 @@ forEachDatabase((database) => {
     await using small = await startApp(database, { env: { MAX_DEVICES_PER_ACCOUNT: '2' } });
     const device = await small.newDevice();
     const codes = [await newCode(device), await newCode(device)];
-    const joinSmall = (code: string) => send('POST', `${small.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
+    const joinSmall = (code: string) =>
+      send('POST', `${small.url}/api/v1/auth/devices`, { body: { pairing_code: code } });
     expect((await joinSmall(codes[0]!)).status).toBe(201);
     expectProblem(await joinSmall(codes[1]!), 403, 'QUOTA_EXCEEDED');
   });

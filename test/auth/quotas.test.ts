@@ -12,7 +12,10 @@ forEachDatabase((database) => {
 
   test('accounts made from one address within an hour are limited: 429 with Retry-After', async () => {
     const clock = new TestClock();
-    await using app = await startApp(database, { now: clock.now, env: { MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '3' } });
+    await using app = await startApp(database, {
+      now: clock.now,
+      env: { MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '3' },
+    });
     for (let n = 0; n < 3; n += 1) expect((await register(app.url)).status).toBe(201);
     const refused = await register(app.url);
     expectProblem(refused, 429, 'RATE_LIMITED');
@@ -64,7 +67,10 @@ forEachDatabase((database) => {
     await using app = await startApp(database, { env: { MAX_DEVICES_PER_ACCOUNT: '3' } });
     const device = await app.newDevice();
     const codes = await Promise.all(
-      Array.from({ length: 6 }, async () => (await device.request('POST', '/auth/pairing-codes')).body.code as string),
+      Array.from(
+        { length: 6 },
+        async () => (await device.request('POST', '/auth/pairing-codes')).body.code as string,
+      ),
     );
     await Promise.all(
       codes.map((code) => send('POST', `${app.url}/api/v1/auth/devices`, { body: { pairing_code: code } })),
@@ -73,7 +79,11 @@ forEachDatabase((database) => {
   });
 
   test('0 means no limit', async () => {
-    const env = { MAX_DEVICES_PER_ACCOUNT: '0', MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '0', MAX_ROWS_PER_ACCOUNT: '0' };
+    const env = {
+      MAX_DEVICES_PER_ACCOUNT: '0',
+      MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '0',
+      MAX_ROWS_PER_ACCOUNT: '0',
+    };
     await using app = await startApp(database, { env });
     const device = await app.newDevice();
     for (let n = 0; n < 3; n += 1) await pull(await device.pair());

@@ -103,17 +103,18 @@ forEachDatabase((database) => {
     await pull(device);
   });
 
-  test.each([
-    undefined, null, 5, {}, '', 'abc', 'x'.repeat(600), '\u0000', 'a.b.1.c.d', '__proto__',
-  ])('refuses %j and revokes nobody', async (token) => {
-    const device = await app().newDevice();
-    const reply = await use(token);
-    expect([400, 401]).toContain(reply.status);
-    await pull(device);
-    expect((await use(device.refreshToken)).status).toBe(200);
-  });
+  test.each([undefined, null, 5, {}, '', 'abc', 'x'.repeat(600), '\u0000', 'a.b.1.c.d', '__proto__'])(
+    'refuses %j and revokes nobody',
+    async (token) => {
+      const device = await app().newDevice();
+      const reply = await use(token);
+      expect([400, 401]).toContain(reply.status);
+      await pull(device);
+      expect((await use(device.refreshToken)).status).toBe(200);
+    },
+  );
 
-  test('a token made up from a device\'s ids does not revoke it', async () => {
+  test("a token made up from a device's ids does not revoke it", async () => {
     const device = await app().newDevice();
     const token = device.refreshToken;
     const made = [

@@ -26,7 +26,7 @@ forEachDatabase((database) => {
     expect(await clockOf(device)).toBe(fourth.timestamp);
   });
 
-  test('the machine\'s clock stepping back never makes the timestamp fall', async () => {
+  test("the machine's clock stepping back never makes the timestamp fall", async () => {
     const clock = new TestClock();
     await using own = await startApp(database, { now: clock.now });
     const device = await own.newDevice();
@@ -83,10 +83,11 @@ forEachDatabase((database) => {
     const reply = await device.pull({ last_pulled_at: lastPulledAt });
     expect(reply.body.timestamp).toBe(lastPulledAt);
     expect(reply.headers.get('tidemark-rows')).toBe('0');
-    for (const rows of Object.values(reply.body.changes)) expect(rows).toEqual({ created: [], updated: [], deleted: [] });
+    for (const rows of Object.values(reply.body.changes))
+      expect(rows).toEqual({ created: [], updated: [], deleted: [] });
   });
 
-  test('the clocks of two accounts are apart: one account\'s pushes do not move the other\'s', async () => {
+  test("the clocks of two accounts are apart: one account's pushes do not move the other's", async () => {
     const device = await app().newDevice();
     const other = await app().newDevice();
     const before = await clockOf(other);
@@ -94,7 +95,7 @@ forEachDatabase((database) => {
     expect(await clockOf(other)).toBe(before);
   });
 
-  test('a stamp of another device lies between a pull and the answer of a push: only the pull\'s timestamp finds it', async () => {
+  test("a stamp of another device lies between a pull and the answer of a push: only the pull's timestamp finds it", async () => {
     const device = await app().newDevice();
     const other = await device.pair();
     const lastPulledAt = await clockOf(device);
@@ -119,7 +120,7 @@ forEachDatabase((database) => {
       }),
     ).finally(() => (isWriting = false));
     const seen = new Set<string>();
-    for (let isLast = false; !isLast; ) {
+    for (let isLast = false; !isLast;) {
       isLast = !isWriting;
       const { changes, timestamp } = await pull(reader, lastPulledAt);
       for (const row of changes.games?.updated ?? []) seen.add(row.id);

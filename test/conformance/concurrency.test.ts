@@ -24,7 +24,9 @@ forEachDatabase((database) => {
     const devices = [device, ...(await Promise.all(Array.from({ length: 5 }, () => device.pair())))];
     const lastPulledAt = await store(device, { games: [game('g1')] });
     const replies = await Promise.all(
-      devices.map((each, index) => each.push(updating({ games: [game('g1', { name: `by ${index}` })] }), lastPulledAt)),
+      devices.map((each, index) =>
+        each.push(updating({ games: [game('g1', { name: `by ${index}` })] }), lastPulledAt),
+      ),
     );
     const winner = replies.findIndex((reply) => reply.status === 200);
     expect(replies.filter((reply) => reply.status === 200)).toHaveLength(1);
@@ -38,7 +40,10 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const lastPulledAt = await clockOf(device);
     const pushed = creating(evening('a'));
-    const [first, second] = await Promise.all([push(device, pushed, lastPulledAt), push(device, pushed, lastPulledAt)]);
+    const [first, second] = await Promise.all([
+      push(device, pushed, lastPulledAt),
+      push(device, pushed, lastPulledAt),
+    ]);
     expect(first).toEqual(second);
     expect(await clockOf(device)).toBe(first.timestamp);
   });
@@ -49,7 +54,10 @@ forEachDatabase((database) => {
     const lastPulledAt = await store(device, evening('a'));
     const [deleted, scored] = await Promise.all([
       device.push(deleting({ games: ['a-game'] }), lastPulledAt),
-      other.push(creating({ scores: [{ id: 'late', round_id: 'a-round', player_id: 'a-ada' }] }), lastPulledAt),
+      other.push(
+        creating({ scores: [{ id: 'late', round_id: 'a-round', player_id: 'a-ada' }] }),
+        lastPulledAt,
+      ),
     ]);
     expect([deleted.status, scored.status]).toEqual([200, 200]);
     expect(Object.values(await liveRows(device)).flat()).toEqual([]);

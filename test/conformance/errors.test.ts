@@ -3,6 +3,7 @@ import { send } from '../support/device.js';
 import { clockOf, expectProblem, pull } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
+import { options } from '../../src/config/options.js';
 import { errors } from '../../src/protocol/errors.js';
 
 /** records.md, "Errors". Health and load are in operations/, limits of registration in auth/. */
@@ -20,8 +21,16 @@ forEachDatabase((database) => {
     for (const path of ['/sync/pull', '/sync/meta', '/auth/devices']) {
       const address = `${url}/api/v1${path}`;
       expectProblem(await send('GET', address), 401, 'TOKEN_MISSING');
-      expectProblem(await send('GET', address, { headers: { authorization: 'Basic abc' } }), 401, 'TOKEN_MISSING');
-      expectProblem(await send('GET', address, { headers: { authorization: 'Bearer abc' } }), 401, 'TOKEN_INVALID');
+      expectProblem(
+        await send('GET', address, { headers: { authorization: 'Basic abc' } }),
+        401,
+        'TOKEN_MISSING',
+      );
+      expectProblem(
+        await send('GET', address, { headers: { authorization: 'Bearer abc' } }),
+        401,
+        'TOKEN_INVALID',
+      );
     }
   });
 
@@ -41,15 +50,24 @@ forEachDatabase((database) => {
 
   test('413: a body over the limit, announced or found while reading', async () => {
     const device = await app().newDevice();
-    const body = { changes: creating({ games: [game('g1', { name: 'x'.repeat(30_000) })] }), last_pulled_at: 1 };
+    const body = {
+      changes: creating({ games: [game('g1', { name: 'x'.repeat(30_000) })] }),
+      last_pulled_at: 1,
+    };
     expectProblem(await device.request('POST', '/sync/push', { body }), 413, 'BODY_TOO_LARGE');
     expect((await pull(device)).changes.games?.updated).toEqual([]);
+    expect(options.MAX_BODY_BYTES.default).toBe(32 * 1024 * 1024);
   });
 
   test('415: a body that is not JSON by its type or encoding', async () => {
     const device = await app().newDevice();
     const body = JSON.stringify({ changes: {}, last_pulled_at: await clockOf(device) });
-    for (const type of ['application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'image/png']) {
+    for (const type of [
+      'application/xml',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'image/png',
+    ]) {
       const reply = await device.request('POST', '/sync/push', { headers: { 'content-type': type }, body });
       expectProblem(reply, 415, 'UNSUPPORTED_MEDIA_TYPE');
     }
@@ -66,7 +84,10 @@ forEachDatabase((database) => {
 
   test('the detail of a problem never repeats a token', async () => {
     const device = await app().newDevice();
-    const reply = await device.request('GET', `/sync/pull?last_pulled_at=x&access_token=${device.accessToken}`);
+    const reply = await device.request(
+      'GET',
+      `/sync/pull?last_pulled_at=x&access_token=${device.accessToken}`,
+    );
     expect(reply.status).toBe(400);
     expect(JSON.stringify(reply.body)).not.toContain(device.accessToken);
   });

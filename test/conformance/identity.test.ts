@@ -7,8 +7,10 @@ import { shareApp } from '../support/shared-app.js';
 forEachDatabase((database) => {
   const app = shareApp(database);
 
-  const status = async (device: Awaited<ReturnType<TestApp['newDevice']>>, query: Record<string, string | number>) =>
-    device.request('GET', '/sync/status', { query });
+  const status = async (
+    device: Awaited<ReturnType<TestApp['newDevice']>>,
+    query: Record<string, string | number>,
+  ) => device.request('GET', '/sync/status', { query });
 
   test('an account has one history_id, the same for all its devices, and another account has another', async () => {
     const device = await app().newDevice();
@@ -31,7 +33,7 @@ forEachDatabase((database) => {
     expect(again).toMatchObject({ history_id, timestamp: lastPulledAt });
   });
 
-  test('requests with the account\'s own history_id are served', async () => {
+  test("requests with the account's own history_id are served", async () => {
     const device = await app().newDevice();
     const { history_id, timestamp } = await pull(device);
     const pushed = await device.push(creating({ games: [game('g1')] }), timestamp, { history_id });
@@ -45,7 +47,11 @@ forEachDatabase((database) => {
     const lastPulledAt = await store(device, { games: [game('g1')] });
     expectProblem(await device.pull({ last_pulled_at: lastPulledAt, history_id }), 409, 'HISTORY_CHANGED');
     expectProblem(await device.pull({ history_id }), 409, 'HISTORY_CHANGED');
-    expectProblem(await device.pull({ last_pulled_at: lastPulledAt, history_id: 'none-such' }), 409, 'HISTORY_CHANGED');
+    expectProblem(
+      await device.pull({ last_pulled_at: lastPulledAt, history_id: 'none-such' }),
+      409,
+      'HISTORY_CHANGED',
+    );
   });
 
   test('a push with another history_id is refused with HISTORY_CHANGED and nothing is applied', async () => {
@@ -95,20 +101,36 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const reply = await device.request('GET', '/sync/meta');
     expect(reply.status).toBe(200);
-    expect(Object.keys(reply.body).sort()).toEqual(['history_id', 'protocol_version', 'schema_version', 'tables']);
+    expect(Object.keys(reply.body).sort()).toEqual([
+      'history_id',
+      'protocol_version',
+      'schema_version',
+      'tables',
+    ]);
     expect(reply.body).toMatchObject({ history_id: (await pull(device)).history_id, schema_version: 1 });
     expect(Number.isSafeInteger(reply.body.protocol_version)).toBe(true);
     const { tables } = reply.body as { tables: unknown };
-    expect((Array.isArray(tables) ? tables : Object.keys(tables as object)).sort()).toEqual([...tableNames].sort());
+    expect((Array.isArray(tables) ? tables : Object.keys(tables as object)).sort()).toEqual(
+      [...tableNames].sort(),
+    );
   });
 
   test('GET /sync/status tells whether a pull would bring anything', async () => {
     const device = await app().newDevice();
     const first = await clockOf(device);
-    expect((await status(device, { last_pulled_at: first })).body).toMatchObject({ up_to_date: true, timestamp: first });
+    expect((await status(device, { last_pulled_at: first })).body).toMatchObject({
+      up_to_date: true,
+      timestamp: first,
+    });
     const second = await store(device, { games: [game('g1')] });
-    expect((await status(device, { last_pulled_at: first })).body).toMatchObject({ up_to_date: false, timestamp: second });
-    expect((await status(device, { last_pulled_at: second })).body).toMatchObject({ up_to_date: true, timestamp: second });
+    expect((await status(device, { last_pulled_at: first })).body).toMatchObject({
+      up_to_date: false,
+      timestamp: second,
+    });
+    expect((await status(device, { last_pulled_at: second })).body).toMatchObject({
+      up_to_date: true,
+      timestamp: second,
+    });
     expect((await status(device, {})).body).toMatchObject({ up_to_date: false, timestamp: second });
   });
 });

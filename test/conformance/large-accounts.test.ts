@@ -13,7 +13,9 @@ async function stalledPull(device: TestDevice): Promise<Socket> {
   const { hostname, port } = new URL(device.url);
   const socket = connect(Number(port), hostname);
   await once(socket, 'connect');
-  socket.write(`GET /api/v1/sync/pull HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${device.accessToken}\r\n\r\n`);
+  socket.write(
+    `GET /api/v1/sync/pull HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${device.accessToken}\r\n\r\n`,
+  );
   await once(socket, 'readable');
   return socket;
 }
@@ -24,7 +26,11 @@ forEachDatabase((database) => {
   let device: TestDevice;
 
   beforeAll(async () => {
-    const env = { MAX_OPEN_SNAPSHOTS: '2', MAX_BODY_BYTES: String(64 * 1024 * 1024), PULL_STALL_SECONDS: '8' };
+    const env = {
+      MAX_OPEN_SNAPSHOTS: '2',
+      MAX_BODY_BYTES: String(64 * 1024 * 1024),
+      PULL_STALL_SECONDS: '8',
+    };
     app = await startApp(database, { env });
     device = await app.newDevice();
   }, 60_000);
@@ -33,7 +39,10 @@ forEachDatabase((database) => {
   test('100,000 records in one push work, and other accounts are served meanwhile', async () => {
     const other = await app.newDevice();
     const rows = Array.from({ length: ROWS }, (_, index) => game(`g${index}`, { name: `Game ${index}` }));
-    const body = JSON.stringify({ changes: creating({ games: rows }), last_pulled_at: await clockOf(device) });
+    const body = JSON.stringify({
+      changes: creating({ games: rows }),
+      last_pulled_at: await clockOf(device),
+    });
     let isPushing = true;
     const pushing = device.request('POST', '/sync/push', { body }).finally(() => (isPushing = false));
     let answered = 0;
@@ -67,12 +76,18 @@ forEachDatabase((database) => {
     const pushed = await push(await device.pair(), creating({ games: [game('meanwhile')] }), lastPulledAt);
     let text = '';
     slow.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    await until(() => /"timestamp":\d+/.test(text.slice(-2_000)) || text.includes('\r\n0\r\n\r\n'), Boolean, 30_000);
+    await until(
+      () => /"timestamp":\d+/.test(text.slice(-2_000)) || text.includes('\r\n0\r\n\r\n'),
+      Boolean,
+      30_000,
+    );
     slow.destroy();
     expect(text).not.toContain('"meanwhile"');
     const timestamp = Number(/"timestamp":(\d+)/.exec(text)?.[1]);
     expect(timestamp).toBeLessThan(pushed.timestamp);
-    expect((await pull(device, timestamp)).changes.games?.updated.map((row) => row.id)).toEqual(['meanwhile']);
+    expect((await pull(device, timestamp)).changes.games?.updated.map((row) => row.id)).toEqual([
+      'meanwhile',
+    ]);
   }, 60_000);
 
   test('readers that take nothing are cut (after 30 s by default); beyond the cap of snapshots a pull is answered 503', async () => {
@@ -81,12 +96,21 @@ forEachDatabase((database) => {
     const refused = await device.pull();
     expectProblem(refused, 503, 'OVERLOADED');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    const served = await until(() => device.request('GET', '/sync/meta'), (reply) => reply.status === 200);
+    const served = await until(
+      () => device.request('GET', '/sync/meta'),
+      (reply) => reply.status === 200,
+    );
     expect(served.status).toBe(200);
-    await until(async () => (await device.pull()).status, (status) => status === 200, 20_000);
+    await until(
+      async () => (await device.pull()).status,
+      (status) => status === 200,
+      20_000,
+    );
     let isComplete = false;
     for (const socket of stalled) {
-      socket.on('error', () => undefined).on('data', (chunk: Buffer) => (isComplete ||= chunk.includes('\r\n0\r\n\r\n')));
+      socket
+        .on('error', () => undefined)
+        .on('data', (chunk: Buffer) => (isComplete ||= chunk.includes('\r\n0\r\n\r\n')));
       await until(() => socket.destroyed || isComplete, Boolean, 10_000);
     }
     expect(isComplete).toBe(false);

@@ -5,7 +5,16 @@ import { buffer } from 'node:stream/consumers';
 import { forEachDatabase } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { clockOf, pull, push, store } from '../support/exchange.js';
-import { changes, creating, deleting, evening, game, games, tableNames, updating } from '../support/records.js';
+import {
+  changes,
+  creating,
+  deleting,
+  evening,
+  game,
+  games,
+  tableNames,
+  updating,
+} from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
 /** A pull whose body arrives as the bytes on the wire; fetch would inflate them. */
@@ -48,7 +57,11 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const first = await store(device, evening('a'));
     expect((await device.pull()).headers.get('tidemark-rows')).toBe('6');
-    await push(device, changes({ games: { created: [game('g1')] }, scores: { deleted: ['a-score-ada'] } }), first);
+    await push(
+      device,
+      changes({ games: { created: [game('g1')] }, scores: { deleted: ['a-score-ada'] } }),
+      first,
+    );
     expect((await device.pull({ last_pulled_at: first })).headers.get('tidemark-rows')).toBe('2');
   });
 
@@ -56,7 +69,12 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const empty = await pull(device);
     const lastPulledAt = await store(device, { games: games(1) });
-    const answers = [empty, await pull(device), await pull(device, empty.timestamp), await pull(device, lastPulledAt)];
+    const answers = [
+      empty,
+      await pull(device),
+      await pull(device, empty.timestamp),
+      await pull(device, lastPulledAt),
+    ];
     for (const answer of answers) {
       expect(Object.keys(answer.changes).sort()).toEqual([...tableNames].sort());
       for (const rows of Object.values(answer.changes)) {
@@ -108,7 +126,8 @@ forEachDatabase((database) => {
     const lastPulledAt = await store(device, evening('a'));
     await push(device, deleting({ games: ['a-game'] }), lastPulledAt);
     const { changes } = await pull(device);
-    for (const rows of Object.values(changes)) expect(rows).toEqual({ created: [], updated: [], deleted: [] });
+    for (const rows of Object.values(changes))
+      expect(rows).toEqual({ created: [], updated: [], deleted: [] });
   });
 
   test('a device gets its own pushes back on its next pull', async () => {
@@ -116,12 +135,31 @@ forEachDatabase((database) => {
     const before = await clockOf(device);
     const pushed = changes({ games: { created: [game('g1')], deleted: ['g2'] } });
     await push(device, pushed, before);
-    expect((await pull(device, before)).changes.games).toEqual({ created: [], updated: [game('g1')], deleted: ['g2'] });
+    expect((await pull(device, before)).changes.games).toEqual({
+      created: [],
+      updated: [game('g1')],
+      deleted: ['g2'],
+    });
   });
 
   test('texts come back character by character: quotes, backslashes, line ends, controls, emoji, right-to-left', async () => {
     const device = await app().newDevice();
-    const names = ['"', '\\', '\\"', '\n\r\t', '\u0001\u001f\u007f', '</script>', '\u2028\u2029', '🎲👩‍👩‍👧', 'שלום', 'é', 'e\u0301', "'; --", '%', ' '];
+    const names = [
+      '"',
+      '\\',
+      '\\"',
+      '\n\r\t',
+      '\u0001\u001f\u007f',
+      '</script>',
+      '\u2028\u2029',
+      '🎲👩‍👩‍👧',
+      'שלום',
+      'é',
+      'e\u0301',
+      "'; --",
+      '%',
+      ' ',
+    ];
     await store(device, { games: names.map((name, index) => game(`g${index}`, { name })) });
     const { changes } = await pull(device);
     const byId = new Map(changes.games?.updated.map((row) => [row.id, row.name]));

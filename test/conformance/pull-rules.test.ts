@@ -22,7 +22,11 @@ forEachDatabase((database) => {
 
   test('BE pull 1: a pull takes last_pulled_at, schema_version and migration and answers changes and timestamp', async () => {
     const device = await app().newDevice();
-    const reply = await device.pull({ last_pulled_at: await clockOf(device), schema_version: 1, migration: 'null' });
+    const reply = await device.pull({
+      last_pulled_at: await clockOf(device),
+      schema_version: 1,
+      migration: 'null',
+    });
     expect(reply.status).toBe(200);
     expect(reply.body).toMatchObject({ changes: expect.any(Object), timestamp: expect.any(Number) });
   });
@@ -78,10 +82,12 @@ forEachDatabase((database) => {
 
     const seen = new Set<string>();
     let lastPulledAt: number | undefined;
-    for (let isLast = false; !isLast; ) {
+    for (let isLast = false; !isLast;) {
       isLast = !isWriting;
       const { changes, timestamp } = await pull(reader, lastPulledAt);
-      const arrived = [changes.games, changes.game_players].flatMap((table) => table?.updated.map((row) => row.id));
+      const arrived = [changes.games, changes.game_players].flatMap((table) =>
+        table?.updated.map((row) => row.id),
+      );
       for (const id of arrived) seen.add(id as string);
       for (const row of changes.games?.updated ?? []) {
         expect(arrived).toEqual(expect.arrayContaining([`${row.id}-a`, `${row.id}-b`]));
@@ -103,12 +109,20 @@ forEachDatabase((database) => {
         { ...game('ranked'), is_ranked: true, minutes_a_turn: 0 },
         { ...game('numbered'), table_number: 4, minutes_a_turn: 0 },
       ],
-      venues: [{ id: 'v1', name: 'Kitchen' }, { id: 'v2', name: '' }],
+      venues: [
+        { id: 'v1', name: 'Kitchen' },
+        { id: 'v2', name: '' },
+      ],
     });
     const columns = ['note', 'referee', 'table_number', 'is_ranked'];
     const migration = JSON.stringify({ from: 1, tables: ['venues'], columns: [{ table: 'games', columns }] });
     const { changes } = await pull(device, lastPulledAt, { schema_version: 2, migration });
-    expect(changes.games?.updated.map((row) => row.id).sort()).toEqual(['noted', 'numbered', 'ranked', 'refereed']);
+    expect(changes.games?.updated.map((row) => row.id).sort()).toEqual([
+      'noted',
+      'numbered',
+      'ranked',
+      'refereed',
+    ]);
     expect(changes.venues?.updated.map((row) => row.id).sort()).toEqual(['v1', 'v2']);
   });
 
@@ -133,7 +147,7 @@ forEachDatabase((database) => {
     expect(changes.games?.updated).toEqual([game('g1')]);
   });
 
-  test('BE pull 9: columns added after the client\'s schema_version are left out', async () => {
+  test("BE pull 9: columns added after the client's schema_version are left out", async () => {
     const device = await laterApp().newDevice();
     await store(device, { games: [{ ...game('g1'), note: 'rain' }] });
     const { changes } = await pull(device, undefined, { schema_version: 1 });
@@ -141,14 +155,22 @@ forEachDatabase((database) => {
     const later = await pull(device, undefined, { schema_version: 2 });
     const known = Object.entries(secondSchema.tables.games?.columns ?? {});
     expect(known.some(([, column]) => sinceOf(secondSchema.tables.games!, column) === 2)).toBe(true);
-    expect(Object.keys(later.changes.games?.updated[0] ?? {}).sort()).toEqual(['id', ...known.map(([name]) => name)].sort());
+    expect(Object.keys(later.changes.games?.updated[0] ?? {}).sort()).toEqual(
+      ['id', ...known.map(([name]) => name)].sort(),
+    );
   });
 
   test('BE pull 10: no column outside the declaration comes back, whatever was pushed', async () => {
     const device = await app().newDevice();
     const row = JSON.parse(
-      JSON.stringify({ ...game('g1'), secret: 1, account_id: 'x', last_modified: 5, is_deleted: true, constructor: 'c' })
-        .replace('{', '{"__proto__":{"name":"x"},'),
+      JSON.stringify({
+        ...game('g1'),
+        secret: 1,
+        account_id: 'x',
+        last_modified: 5,
+        is_deleted: true,
+        constructor: 'c',
+      }).replace('{', '{"__proto__":{"name":"x"},'),
     );
     await store(device, { games: [row] });
     const { changes } = await pull(device);
@@ -163,7 +185,7 @@ forEachDatabase((database) => {
     expect((await liveRows(device)).games?.map((row) => row.id)).toEqual(['aZ09_-.', 'abcdefghABCDEF01']);
   });
 
-  test('BE pull 12: collections added after the client\'s schema_version are left out', async () => {
+  test("BE pull 12: collections added after the client's schema_version are left out", async () => {
     const device = await laterApp().newDevice();
     await store(device, { venues: [{ id: 'v1', name: 'Kitchen' }] });
     const { changes } = await pull(device, undefined, { schema_version: 1 });

@@ -1,6 +1,26 @@
 import { forEachDatabase } from '../support/app.js';
-import { changedIds, clockOf, expectProblem, findRow, liveRows, pull, push, store } from '../support/exchange.js';
-import { changes, creating, deleting, evening, game, games, player, round, score, updating } from '../support/records.js';
+import {
+  changedIds,
+  clockOf,
+  expectProblem,
+  findRow,
+  liveRows,
+  pull,
+  push,
+  store,
+} from '../support/exchange.js';
+import {
+  changes,
+  creating,
+  deleting,
+  evening,
+  game,
+  games,
+  player,
+  round,
+  score,
+  updating,
+} from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
 /** records.md, the table of `POST /api/v1/sync/push`: created and updated rows. Deletions are in push-deletions. */
@@ -27,11 +47,20 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     await push(device, updating({ scores: [{ id: 's1', raw_score: 4 }] }), await clockOf(device));
     const zero = { bonus_applied: 0, final_score: 0, total_after: 0 };
-    expect(await findRow(device, 'scores', 's1')).toEqual({ id: 's1', round_id: '', player_id: '', raw_score: 4, ...zero });
+    expect(await findRow(device, 'scores', 's1')).toEqual({
+      id: 's1',
+      round_id: '',
+      player_id: '',
+      raw_score: 4,
+      ...zero,
+    });
   });
 
   describe('the same push again (lost response)', () => {
-    const first = { ...creating(evening('a')), ...changes({ games: { created: [game('a-game')], deleted: ['gone'] } }) };
+    const first = {
+      ...creating(evening('a')),
+      ...changes({ games: { created: [game('a-game')], deleted: ['gone'] } }),
+    };
 
     test('is 200, and neither a row nor the clock changes, with the old last_pulled_at', async () => {
       const device = await app().newDevice();
@@ -46,7 +75,15 @@ forEachDatabase((database) => {
     test('after corrections: what was truncated, coerced or cleaned equals what is stored', async () => {
       const device = await app().newDevice();
       const before = await clockOf(device);
-      const row = { id: 'g1', name: 'a\u0000b\ud800', target_score: 9.9, status: 'odd', started_at: 1e300, ended_at: 'x', extra: 1 };
+      const row = {
+        id: 'g1',
+        name: 'a\u0000b\ud800',
+        target_score: 9.9,
+        status: 'odd',
+        started_at: 1e300,
+        ended_at: 'x',
+        extra: 1,
+      };
       const { timestamp } = await push(device, creating({ games: [row] }), before);
       expect((await push(device, creating({ games: [row] }), before)).timestamp).toBe(timestamp);
       expect(await clockOf(device)).toBe(timestamp);
@@ -66,7 +103,11 @@ forEachDatabase((database) => {
       const device = await app().newDevice();
       const before = await clockOf(device);
       await push(device, first, before);
-      await push(await device.pair(), updating({ games: [{ id: 'a-game', name: 'Theirs' }] }), await clockOf(device));
+      await push(
+        await device.pair(),
+        updating({ games: [{ id: 'a-game', name: 'Theirs' }] }),
+        await clockOf(device),
+      );
       const reply = await device.push(first, before);
       expectProblem(reply, 409, 'PUSH_CONFLICT');
       expect(reply.body.conflicts).toEqual([{ table: 'games', id: 'a-game' }]);
@@ -82,7 +123,9 @@ forEachDatabase((database) => {
 
   test('a column absent from the row keeps its stored value', async () => {
     const device = await app().newDevice();
-    const lastPulledAt = await store(device, { games: [game('g1', { name: 'Kept', target_score: 7, winner_id: 'p1' })] });
+    const lastPulledAt = await store(device, {
+      games: [game('g1', { name: 'Kept', target_score: 7, winner_id: 'p1' })],
+    });
     await push(device, updating({ games: [{ id: 'g1', status: 'finished' }] }), lastPulledAt);
     const expected = game('g1', { name: 'Kept', target_score: 7, winner_id: 'p1', status: 'finished' });
     expect(await findRow(device, 'games', 'g1')).toEqual(expected);
@@ -91,7 +134,12 @@ forEachDatabase((database) => {
   test('rows of one push may each leave out other columns', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await store(device, { games: games(3) });
-    const rows = [{ id: 'g0', name: 'New' }, { id: 'g1', target_score: 5 }, { id: 'g2' }, { id: 'g3', ended_at: 9 }];
+    const rows = [
+      { id: 'g0', name: 'New' },
+      { id: 'g1', target_score: 5 },
+      { id: 'g2' },
+      { id: 'g3', ended_at: 9 },
+    ];
     await push(device, updating({ games: rows }), lastPulledAt);
     expect((await liveRows(device)).games).toEqual([
       game('g0', { name: 'New' }),
@@ -104,16 +152,30 @@ forEachDatabase((database) => {
   test('only the columns present are compared: stored values that were pushed again are no conflict', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await store(device, { games: [game('g1')] });
-    await push(await device.pair(), updating({ games: [{ id: 'g1', name: 'Theirs', target_score: 5 }] }), lastPulledAt);
+    await push(
+      await device.pair(),
+      updating({ games: [{ id: 'g1', name: 'Theirs', target_score: 5 }] }),
+      lastPulledAt,
+    );
     await push(device, updating({ games: [{ id: 'g1', target_score: 5 }] }), lastPulledAt);
-    expectProblem(await device.push(updating({ games: [{ id: 'g1', target_score: 6 }] }), lastPulledAt), 409, 'PUSH_CONFLICT');
+    expectProblem(
+      await device.push(updating({ games: [{ id: 'g1', target_score: 6 }] }), lastPulledAt),
+      409,
+      'PUSH_CONFLICT',
+    );
     expect(await findRow(device, 'games', 'g1')).toEqual(game('g1', { name: 'Theirs', target_score: 5 }));
   });
 
   test('every column holds the value of the last accepted push that carried it', async () => {
     const device = await app().newDevice();
     let lastPulledAt = await store(device, { games: [game('g1')] });
-    const pushes = [{ name: 'A' }, { target_score: 5 }, { name: 'B', status: 'finished' }, { ended_at: 3 }, { name: null }];
+    const pushes = [
+      { name: 'A' },
+      { target_score: 5 },
+      { name: 'B', status: 'finished' },
+      { ended_at: 3 },
+      { name: null },
+    ];
     for (const fields of pushes) {
       await push(device, updating({ games: [{ id: 'g1', ...fields }] }), lastPulledAt);
       lastPulledAt = await clockOf(device);
@@ -137,21 +199,33 @@ forEachDatabase((database) => {
         await clockOf(device),
       );
       const names = (await liveRows(device)).games?.map((row) => [row.id, row.name]);
-      expect(names).toEqual([['cc', 'Last'], ['cu', 'Last'], ['uu', 'Last']]);
+      expect(names).toEqual([
+        ['cc', 'Last'],
+        ['cu', 'Last'],
+        ['uu', 'Last'],
+      ]);
     });
 
     test('a delete wins over both', async () => {
       const device = await app().newDevice();
       const before = await store(device, { games: [game('old')] });
       const both = [game('old', { name: 'New' }), game('new')];
-      await push(device, changes({ games: { created: both, updated: both, deleted: ['old', 'new', 'old'] } }), before);
+      await push(
+        device,
+        changes({ games: { created: both, updated: both, deleted: ['old', 'new', 'old'] } }),
+        before,
+      );
       expect((await pull(device, before)).changes.games?.updated).toEqual([]);
       expect((await changedIds(device, before)).games?.deleted).toEqual(['new', 'old']);
     });
 
     test('the same id in another table is another row', async () => {
       const device = await app().newDevice();
-      await store(device, { games: [game('x')], rounds: [round('x', 'x')], game_players: [player('x', 'x')] });
+      await store(device, {
+        games: [game('x')],
+        rounds: [round('x', 'x')],
+        game_players: [player('x', 'x')],
+      });
       expect(Object.values(await liveRows(device)).flat()).toHaveLength(3);
     });
   });
@@ -168,9 +242,9 @@ forEachDatabase((database) => {
   test('parent unknown: the child is stored, and belongs to the parent when that comes later', async () => {
     const device = await app().newDevice();
     const child = { scores: [score('s1', 'r1', 'p1')] };
-    let lastPulledAt = await store(device, child);
+    await store(device, child);
     expect((await liveRows(device)).scores).toEqual(child.scores);
-    lastPulledAt = await store(device, { rounds: [round('r1', 'g1')], games: [game('g1')] });
+    const lastPulledAt = await store(device, { rounds: [round('r1', 'g1')], games: [game('g1')] });
     await push(device, deleting({ games: ['g1'] }), lastPulledAt);
     expect((await changedIds(device, lastPulledAt)).scores?.deleted).toEqual(['s1']);
   });
@@ -188,7 +262,7 @@ forEachDatabase((database) => {
       expect(await pull(theirs)).toEqual(before);
     });
 
-    test('a reference to another account\'s row is simply unknown: no cascade crosses accounts', async () => {
+    test("a reference to another account's row is simply unknown: no cascade crosses accounts", async () => {
       const mine = await app().newDevice();
       const theirs = await app().newDevice();
       const lastPulledAt = await store(theirs, { games: [game('shared')] });

@@ -1,5 +1,14 @@
 import { forEachDatabase } from '../support/app.js';
-import { changedIds, clockOf, expectProblem, findRow, liveRows, push, stateOf, store } from '../support/exchange.js';
+import {
+  changedIds,
+  clockOf,
+  expectProblem,
+  findRow,
+  liveRows,
+  push,
+  stateOf,
+  store,
+} from '../support/exchange.js';
 import { changes, creating, deleting, evening, game, games, updating } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
@@ -29,7 +38,11 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const lastPulledAt = await store(device, { games: [game('g1')] });
     await push(await device.pair(), deleting({ games: ['g1'] }), lastPulledAt);
-    expectProblem(await device.push(updating({ games: [game('g1', { name: 'Late' })] }), lastPulledAt), 409, 'PUSH_CONFLICT');
+    expectProblem(
+      await device.push(updating({ games: [game('g1', { name: 'Late' })] }), lastPulledAt),
+      409,
+      'PUSH_CONFLICT',
+    );
     expect((await changedIds(device, lastPulledAt)).games).toEqual({ updated: [], deleted: ['g1'] });
   });
 

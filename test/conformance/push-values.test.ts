@@ -18,7 +18,9 @@ forEachDatabase((database) => {
       };
       const answer = await push(device, pushed, await clockOf(device));
       expect(answer.experimentalRejectedIds?.boats?.sort()).toEqual(expect.arrayContaining(['b1', 'b2']));
-      expect(answer.rejected).toEqual(expect.arrayContaining([{ table: 'boats', id: 'b1', reason: 'TABLE_UNKNOWN' }]));
+      expect(answer.rejected).toEqual(
+        expect.arrayContaining([{ table: 'boats', id: 'b1', reason: 'TABLE_UNKNOWN' }]),
+      );
       expect((await liveRows(device)).games).toEqual([game('g1')]);
     });
 
@@ -28,32 +30,52 @@ forEachDatabase((database) => {
       expect(Object.keys(answer).sort()).toEqual(['ok', 'timestamp']);
     });
 
-    test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'accounts', 'devices', 'migrations', 'games; --', 'GAMES'])(
-      'may be called %p',
-      async (name) => {
-        const device = await app().newDevice();
-        const body = `{"changes":{${JSON.stringify(name)}:{"created":[{"id":"x1"}],"updated":[],"deleted":[]},
+    test.each([
+      '__proto__',
+      'constructor',
+      'toString',
+      'hasOwnProperty',
+      'accounts',
+      'devices',
+      'migrations',
+      'games; --',
+      'GAMES',
+    ])('may be called %p', async (name) => {
+      const device = await app().newDevice();
+      const body = `{"changes":{${JSON.stringify(name)}:{"created":[{"id":"x1"}],"updated":[],"deleted":[]},
           "games":{"created":[{"id":"g1"}],"updated":[],"deleted":[]}},"last_pulled_at":${await clockOf(device)}}`;
-        const reply = await device.request('POST', '/sync/push', { body });
-        expect(reply.status).toBe(200);
-        const rejected = new Map(Object.entries(reply.body.experimentalRejectedIds as Record<string, string[]>));
-        expect(rejected.get(name)).toEqual(['x1']);
-        expect((await liveRows(device)).games).toHaveLength(1);
-      },
-    );
+      const reply = await device.request('POST', '/sync/push', { body });
+      expect(reply.status).toBe(200);
+      const rejected = new Map(
+        Object.entries(reply.body.experimentalRejectedIds as Record<string, string[]>),
+      );
+      expect(rejected.get(name)).toEqual(['x1']);
+      expect((await liveRows(device)).games).toHaveLength(1);
+    });
   });
 
-  test.each(['unknown', 'account_id', 'last_modified', 'is_deleted', '_status', '_changed', '__proto__', 'constructor', 'toString', ''])(
-    'the column %p is stripped, and the rest of the row is taken',
-    async (column) => {
-      const device = await app().newDevice();
-      const lastPulledAt = await clockOf(device);
-      const row = JSON.stringify(game('g1')).replace('{', `{${JSON.stringify(column)}:{"name":"x","is_deleted":1},`);
-      const body = `{"changes":{"games":{"created":[${row}],"updated":[],"deleted":[]}},"last_pulled_at":${lastPulledAt}}`;
-      expect((await device.request('POST', '/sync/push', { body })).status).toBe(200);
-      expect((await liveRows(device)).games).toEqual([game('g1')]);
-    },
-  );
+  test.each([
+    'unknown',
+    'account_id',
+    'last_modified',
+    'is_deleted',
+    '_status',
+    '_changed',
+    '__proto__',
+    'constructor',
+    'toString',
+    '',
+  ])('the column %p is stripped, and the rest of the row is taken', async (column) => {
+    const device = await app().newDevice();
+    const lastPulledAt = await clockOf(device);
+    const row = JSON.stringify(game('g1')).replace(
+      '{',
+      `{${JSON.stringify(column)}:{"name":"x","is_deleted":1},`,
+    );
+    const body = `{"changes":{"games":{"created":[${row}],"updated":[],"deleted":[]}},"last_pulled_at":${lastPulledAt}}`;
+    expect((await device.request('POST', '/sync/push', { body })).status).toBe(200);
+    expect((await liveRows(device)).games).toEqual([game('g1')]);
+  });
 
   describe('a value that does not fit', () => {
     test.each([
@@ -111,7 +133,9 @@ forEachDatabase((database) => {
 
   test('\\u0000 in a text is removed', async () => {
     const device = await app().newDevice();
-    await store(device, { games: [game('g1', { name: '\u0000a\u0000\u0000b\u0000' }), game('g2', { name: '\u0000' })] });
+    await store(device, {
+      games: [game('g1', { name: '\u0000a\u0000\u0000b\u0000' }), game('g2', { name: '\u0000' })],
+    });
     expect((await liveRows(device)).games?.map((row) => row.name)).toEqual(['ab', '']);
   });
 
@@ -120,12 +144,17 @@ forEachDatabase((database) => {
     const names = ['\ud800', 'a\udc00b', '\ud83c\udfb2', '\udfb2\ud83c'];
     const rows = names.map((name, index) => game(`g${index}`, { name }));
     const lastPulledAt = await store(device, { games: rows });
-    expect((await liveRows(device)).games?.map((row) => row.name)).toEqual(['\ufffd', 'a\ufffdb', '🎲', '\ufffd\ufffd']);
+    expect((await liveRows(device)).games?.map((row) => row.name)).toEqual([
+      '\ufffd',
+      'a\ufffdb',
+      '🎲',
+      '\ufffd\ufffd',
+    ]);
     await push(device, updating({ games: rows }), lastPulledAt);
     expect(await clockOf(device)).toBe(lastPulledAt);
   });
 
-  describe('a text over the column\'s limit', () => {
+  describe("a text over the column's limit", () => {
     test('gives the id back as TEXT_TOO_LONG, and the rest commits', async () => {
       const device = await app().newDevice();
       const lastPulledAt = await store(device, { games: [game('old')] });
@@ -140,7 +169,11 @@ forEachDatabase((database) => {
 
     test('is counted in UTF-16 units', async () => {
       const device = await app().newDevice();
-      const rows = [game('fits', { name: '🎲'.repeat(100) }), game('over', { name: '🎲'.repeat(100) + 'x' }), game('also', { name: 'é'.repeat(200) })];
+      const rows = [
+        game('fits', { name: '🎲'.repeat(100) }),
+        game('over', { name: '🎲'.repeat(100) + 'x' }),
+        game('also', { name: 'é'.repeat(200) }),
+      ];
       const answer = await push(device, creating({ games: rows }), await clockOf(device));
       expect(answer.experimentalRejectedIds).toEqual({ games: ['over'] });
       expect((await liveRows(device)).games?.map((row) => row.id)).toEqual(['also', 'fits']);
@@ -148,11 +181,28 @@ forEachDatabase((database) => {
   });
 
   describe('an impossible id', () => {
-    const ids = ['', 'x'.repeat(65), 'a b', 'a/b', "a'b", 'a"b', 'a$b', 'ä', '🎲', 'a\u0000', 'a\n', '__proto__ '];
+    const ids = [
+      '',
+      'x'.repeat(65),
+      'a b',
+      'a/b',
+      "a'b",
+      'a"b',
+      'a$b',
+      'ä',
+      '🎲',
+      'a\u0000',
+      'a\n',
+      '__proto__ ',
+    ];
 
     test.each(ids)('(%j) comes back as ID_INVALID, and the rest commits', async (id) => {
       const device = await app().newDevice();
-      const answer = await push(device, creating({ games: [{ ...game('x'), id }, game('ok')] }), await clockOf(device));
+      const answer = await push(
+        device,
+        creating({ games: [{ ...game('x'), id }, game('ok')] }),
+        await clockOf(device),
+      );
       expect(answer.experimentalRejectedIds).toEqual({ games: [id] });
       expect(answer.rejected).toEqual([{ table: 'games', id, reason: 'ID_INVALID' }]);
       expect((await liveRows(device)).games).toEqual([game('ok')]);
@@ -161,16 +211,22 @@ forEachDatabase((database) => {
     test('in deleted is ignored', async () => {
       const device = await app().newDevice();
       const lastPulledAt = await clockOf(device);
-      expect(await push(device, deleting({ games: ids }), lastPulledAt)).toEqual({ ok: true, timestamp: lastPulledAt });
+      expect(await push(device, deleting({ games: ids }), lastPulledAt)).toEqual({
+        ok: true,
+        timestamp: lastPulledAt,
+      });
     });
 
-    test.each(['__proto__', 'constructor', 'toString'])('is not %p: it is an id like any other', async (id) => {
-      const device = await app().newDevice();
-      const lastPulledAt = await store(device, { games: [game(id)] });
-      expect((await liveRows(device)).games).toEqual([game(id)]);
-      await push(device, deleting({ games: [id] }), lastPulledAt);
-      expect((await liveRows(device)).games).toEqual([]);
-    });
+    test.each(['__proto__', 'constructor', 'toString'])(
+      'is not %p: it is an id like any other',
+      async (id) => {
+        const device = await app().newDevice();
+        const lastPulledAt = await store(device, { games: [game(id)] });
+        expect((await liveRows(device)).games).toEqual([game(id)]);
+        await push(device, deleting({ games: [id] }), lastPulledAt);
+        expect((await liveRows(device)).games).toEqual([]);
+      },
+    );
   });
 
   test.each([
@@ -202,7 +258,7 @@ forEachDatabase((database) => {
     expect(await stateOf(device)).toEqual(before);
   });
 
-  test('a push over the account\'s row quota is refused with QUOTA_EXCEEDED, nothing applied; changes still work', async () => {
+  test("a push over the account's row quota is refused with QUOTA_EXCEEDED, nothing applied; changes still work", async () => {
     await using own = await startApp(database, { env: { MAX_ROWS_PER_ACCOUNT: '10' } });
     const device = await own.newDevice();
     const lastPulledAt = await store(device, { games: games(8) });

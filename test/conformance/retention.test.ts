@@ -113,7 +113,11 @@ forEachDatabase((database) => {
   test('below the origin it is still HISTORY_CHANGED, not a resync', async () => {
     const { app, device, away } = await longAgo();
     await using _app = app;
-    expectProblem(await device.pull({ last_pulled_at: away - 10 * DAY, replacement: 1 }), 409, 'HISTORY_CHANGED');
+    expectProblem(
+      await device.pull({ last_pulled_at: away - 10 * DAY, replacement: 1 }),
+      409,
+      'HISTORY_CHANGED',
+    );
   });
 
   test('deletions younger than the days are kept, and purging again does nothing more', async () => {

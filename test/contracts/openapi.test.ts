@@ -48,13 +48,24 @@ console.log(JSON.stringify({ odd, ok: pushed.data.ok, rejected: pushed.data.reje
 
 const TSCONFIG = {
   compilerOptions: {
-    target: 'es2023', lib: ['es2023', 'dom'], module: 'nodenext', moduleResolution: 'nodenext', strict: true,
-    noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: true, types: ['node'],
+    target: 'es2023',
+    lib: ['es2023', 'dom'],
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
   },
   include: ['*.ts'],
 };
 
-async function run(script: string, args: string[], cwd: string): Promise<{ code: number; stdout: string; output: string }> {
+async function run(
+  script: string,
+  args: string[],
+  cwd: string,
+): Promise<{ code: number; stdout: string; output: string }> {
   // The server under test runs in this process: the child must not block it.
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
   const child = spawn(process.execPath, [script, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -68,8 +79,13 @@ async function run(script: string, args: string[], cwd: string): Promise<{ code:
 
 interface OpenApi {
   openapi: string;
-  paths: Record<string, Record<string, { operationId?: string; summary?: string; responses: Record<string, unknown> }>>;
-  components: { schemas: Record<string, { enum?: string[]; properties?: Record<string, { enum?: string[] }> }> };
+  paths: Record<
+    string,
+    Record<string, { operationId?: string; summary?: string; responses: Record<string, unknown> }>
+  >;
+  components: {
+    schemas: Record<string, { enum?: string[]; properties?: Record<string, { enum?: string[] }> }>;
+  };
 }
 
 let app: TestApp;
@@ -96,7 +112,11 @@ test('/openapi.json is OpenAPI 3.1 and /docs shows it', async () => {
 });
 
 test('it lints without an error', async () => {
-  const { stdout } = await run(program('@redocly', 'cli', 'bin', 'cli.js'), ['lint', 'openapi.json', '--format=json'], folder);
+  const { stdout } = await run(
+    program('@redocly', 'cli', 'bin', 'cli.js'),
+    ['lint', 'openapi.json', '--format=json'],
+    folder,
+  );
   const { problems } = JSON.parse(stdout) as {
     problems: { severity: string; ruleId: string; message: string; location: { pointer?: string }[] }[];
   };
@@ -107,7 +127,11 @@ test('it lints without an error', async () => {
 }, 60_000);
 
 test('a client generated from it type-checks, and pulls and pushes', async () => {
-  const generated = await run(program('openapi-typescript', 'bin', 'cli.js'), ['openapi.json', '-o', 'api.d.ts'], folder);
+  const generated = await run(
+    program('openapi-typescript', 'bin', 'cli.js'),
+    ['openapi.json', '-o', 'api.d.ts'],
+    folder,
+  );
   expect(generated).toMatchObject({ code: 0 });
   writeFileSync(join(folder, 'client.ts'), CLIENT);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(TSCONFIG));
@@ -120,19 +144,33 @@ test('a client generated from it type-checks, and pulls and pushes', async () =>
     odd: 'won',
     ok: true,
     rejected: [],
-    games: [{ id: 'g1', name: null, target_score: 100, status: 'active', winner_id: null, started_at: 1, ended_at: null }],
+    games: [
+      {
+        id: 'g1',
+        name: null,
+        target_score: 100,
+        status: 'active',
+        winner_id: null,
+        started_at: 1,
+        ended_at: null,
+      },
+    ],
     code: 'BAD_REQUEST',
   });
 }, 90_000);
 
 test('every error code is in the document, and every operation has an id, a summary and its problems', () => {
-  expect(document.components.schemas.Problem?.properties?.code?.enum?.sort()).toEqual(Object.keys(errors).sort());
+  expect(document.components.schemas.Problem?.properties?.code?.enum?.sort()).toEqual(
+    Object.keys(errors).sort(),
+  );
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
   expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
   for (const { summary, responses } of operations) {
     expect(summary).toMatch(/^[A-Z].{10,}/);
     expect(Object.keys(responses).some((status) => status.startsWith('2'))).toBe(true);
-    expect(Object.keys(responses).some((status) => status.startsWith('4') || status.startsWith('5'))).toBe(true);
+    expect(Object.keys(responses).some((status) => status.startsWith('4') || status.startsWith('5'))).toBe(
+      true,
+    );
   }
 });
 

@@ -25,7 +25,7 @@ test('the README contains examples/watermelondb/sync.ts verbatim', () => {
   expect(blocks.sort((a, b) => b.length - a.length)[0]).toBe(example);
 });
 
-test('the README\'s table of options is the server\'s own: names, defaults, sentences, order', () => {
+test("the README's table of options is the server's own: names, defaults, sentences, order", () => {
   const expected = Object.entries<Option>(options).map(([name, option]) => [
     `\`${name}\``,
     option.default === null ? '' : `\`${option.default}\``,
@@ -43,7 +43,9 @@ test('every npm script that the README names exists', () => {
 });
 
 test('every file that the README links to exists', () => {
-  const targets = [...readme.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)].map((match) => match[1]!);
+  const targets = [...readme.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)].map(
+    (match) => match[1]!,
+  );
   expect(targets.length).toBeGreaterThan(0);
   expect(targets.filter((path) => !existsSync(path))).toEqual([]);
 });

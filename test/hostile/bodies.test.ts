@@ -15,7 +15,12 @@ forEachDatabase((database) => {
   const app = shareApp(database, { env: { MAX_BODY_BYTES: String(LIMIT) } });
 
   /** Pushes raw bytes and checks that the refusal changed nothing. */
-  async function refused(status: number, code: string, body: string | Uint8Array, headers: Record<string, string> = {}) {
+  async function refused(
+    status: number,
+    code: string,
+    body: string | Uint8Array,
+    headers: Record<string, string> = {},
+  ) {
     const device = await app().newDevice();
     const lastPulledAt = await store(device, { games: games(1) });
     const before = await stateOf(device);
@@ -55,9 +60,20 @@ forEachDatabase((database) => {
   test('invalid UTF-8 is refused or repaired, never a failure', async () => {
     const device = await app().newDevice();
     const [head, tail] = whole.split('Friday');
-    for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {
+    for (const bytes of [
+      [0xff],
+      [0xc0, 0x80],
+      [0xed, 0xa0, 0x80],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0xe2, 0x82],
+    ]) {
       const body = Buffer.concat([Buffer.from(head!), Buffer.from(bytes), Buffer.from(tail!)]);
-      expectSurvived(await device.request('POST', '/sync/push', { query: { last_pulled_at: await clockOf(device) }, body }));
+      expectSurvived(
+        await device.request('POST', '/sync/push', {
+          query: { last_pulled_at: await clockOf(device) },
+          body,
+        }),
+      );
     }
     await pull(device);
   });
@@ -84,8 +100,9 @@ forEachDatabase((database) => {
 
     test('not declared is refused with 400', () => refused(400, 'BAD_REQUEST', zipped));
 
-    test.each(['deflate', 'br', 'zstd', 'gzip, gzip', 'x', 'gzip;q=1'])('as %p is refused with 415', (encoding) =>
-      refused(415, 'UNSUPPORTED_MEDIA_TYPE', zipped, { 'content-encoding': encoding }),
+    test.each(['deflate', 'br', 'zstd', 'gzip, gzip', 'x', 'gzip;q=1'])(
+      'as %p is refused with 415',
+      (encoding) => refused(415, 'UNSUPPORTED_MEDIA_TYPE', zipped, { 'content-encoding': encoding }),
     );
 
     test('inside gzip is refused with 400', () => refused(400, 'BAD_REQUEST', gzipSync(zipped), gzip));
@@ -94,7 +111,9 @@ forEachDatabase((database) => {
       const blanks = gzipSync(Buffer.alloc(200 * LIMIT, ' '));
       expect(blanks.length).toBeLessThan(LIMIT);
       await refused(413, 'BODY_TOO_LARGE', blanks, gzip);
-      const long = gzipSync(`{"games":{"created":[{"id":"g9","name":"${'x'.repeat(20 * LIMIT)}"}],"updated":[],"deleted":[]}}`);
+      const long = gzipSync(
+        `{"games":{"created":[{"id":"g9","name":"${'x'.repeat(20 * LIMIT)}"}],"updated":[],"deleted":[]}}`,
+      );
       await refused(413, 'BODY_TOO_LARGE', long, gzip);
     });
 
@@ -119,11 +138,23 @@ forEachDatabase((database) => {
   });
 
   test.each([
-    'application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/octet-stream',
-    'application/jsonx', 'json', 'text/html', '*/*', 'application/json, text/plain', '',
+    'application/xml',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/octet-stream',
+    'application/jsonx',
+    'json',
+    'text/html',
+    '*/*',
+    'application/json, text/plain',
+    '',
   ])('the content type %p is refused with 415', async (type) => {
     const device = await app().newDevice();
-    const options = { query: { last_pulled_at: await clockOf(device) }, body: whole, headers: { 'content-type': type } };
+    const options = {
+      query: { last_pulled_at: await clockOf(device) },
+      body: whole,
+      headers: { 'content-type': type },
+    };
     const reply = await device.request('POST', '/sync/push', options);
     expectProblem(reply, 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
@@ -151,8 +182,16 @@ forEachDatabase((database) => {
 
     test('at the routes with declared bodies is refused with 400', async () => {
       const device = await app().newDevice();
-      for (const [method, path] of [['POST', '/auth/devices'], ['POST', '/auth/token'], ['PATCH', `/auth/devices/${device.deviceId}`]]) {
-        for (const body of [deep(100_000), `{"name":${deep(100_000)}}`, `{"refresh_token":${deepObject(20_000)}}`]) {
+      for (const [method, path] of [
+        ['POST', '/auth/devices'],
+        ['POST', '/auth/token'],
+        ['PATCH', `/auth/devices/${device.deviceId}`],
+      ]) {
+        for (const body of [
+          deep(100_000),
+          `{"name":${deep(100_000)}}`,
+          `{"refresh_token":${deepObject(20_000)}}`,
+        ]) {
           const reply = await device.request(method!, path!, { body });
           expectSurvived(reply);
         }
@@ -181,7 +220,12 @@ forEachDatabase((database) => {
   test('thousands of unknown tables, unknown columns and wrong ids are answered', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await clockOf(device);
-    const tables = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`t${n}`, { created: [{ id: 'a' }], updated: [], deleted: [] }]));
+    const tables = Object.fromEntries(
+      Array.from({ length: 2_000 }, (_, n) => [
+        `t${n}`,
+        { created: [{ id: 'a' }], updated: [], deleted: [] },
+      ]),
+    );
     expectSurvived(await device.push(tables, lastPulledAt));
     const columns = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`column_${n}`, n]));
     expectSurvived(await device.push(creating({ games: [{ id: 'g1', ...columns }] }), lastPulledAt));
@@ -201,12 +245,27 @@ forEachDatabase((database) => {
   }
 
   test.each([
-    ['a body shorter than its length', 'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 500\r\nConnection: close\r\n\r\n{"changes":'],
-    ['a broken chunk', 'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n0\r\n\r\n'],
-    ['length and chunks at once', 'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'],
+    [
+      'a body shorter than its length',
+      'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 500\r\nConnection: close\r\n\r\n{"changes":',
+    ],
+    [
+      'a broken chunk',
+      'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n0\r\n\r\n',
+    ],
+    [
+      'length and chunks at once',
+      'POST /api/v1/sync/push HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n',
+    ],
     ['no HTTP', 'hello\r\n\r\n'],
-    ['an endless header', `GET /api/v1/sync/pull HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(100_000)}\r\n\r\n`],
-    ['a path that does not decode', 'GET /api/v1/auth/devices/%E0%A4%A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    [
+      'an endless header',
+      `GET /api/v1/sync/pull HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(100_000)}\r\n\r\n`,
+    ],
+    [
+      'a path that does not decode',
+      'GET /api/v1/auth/devices/%E0%A4%A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    ],
     ['a path with dots', 'GET /api/v1/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
   ])('%s on the wire is refused, and the server lives on', async (_name, bytes) => {
     const device = await app().newDevice();

@@ -20,7 +20,9 @@ function postgresFolders(): string[] {
   const debian = '/usr/lib/postgresql';
   if (existsSync(debian)) folders.push(...readdirSync(debian).map((version) => join(debian, version, 'bin')));
   const programs = ['initdb', 'postgres', 'pg_dump', 'pg_restore'];
-  return folders.filter((folder): folder is string => !!folder && programs.every((name) => existsSync(join(folder, name))));
+  return folders.filter(
+    (folder): folder is string => !!folder && programs.every((name) => existsSync(join(folder, name))),
+  );
 }
 
 const [toolsFolder] = postgresFolders();
@@ -104,8 +106,12 @@ describe.each(databases)('on %s', (database) => {
     expect(fresh.timestamp).toBeGreaterThan(saved.timestamp);
     expect(fresh.timestamp).toBeGreaterThanOrEqual(restoredFrom);
     expectProblem(await device.pull({ last_pulled_at: fresh.timestamp - 1 }), 409, 'HISTORY_CHANGED');
-    expect((await pull(device, fresh.timestamp, { history_id: fresh.history_id })).timestamp).toBe(fresh.timestamp);
-    await push(device, creating({ games: [game('after')] }), fresh.timestamp, { history_id: fresh.history_id });
+    expect((await pull(device, fresh.timestamp, { history_id: fresh.history_id })).timestamp).toBe(
+      fresh.timestamp,
+    );
+    await push(device, creating({ games: [game('after')] }), fresh.timestamp, {
+      history_id: fresh.history_id,
+    });
 
     const theirs = await pull(other);
     expect(theirs.changes.games?.updated).toEqual([game('theirs')]);
@@ -117,7 +123,8 @@ describe.each(databases)('on %s', (database) => {
     const device = await TestDevice.register(server.url);
     let isRunning = true;
     const pushing = (async () => {
-      for (let n = 0; isRunning; n += 1) await push(device, creating(evening(`e${n}`)), await clockOf(device));
+      for (let n = 0; isRunning; n += 1)
+        await push(device, creating(evening(`e${n}`)), await clockOf(device));
     })();
     await succeed('backup', file);
     isRunning = false;

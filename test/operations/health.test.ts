@@ -7,21 +7,26 @@ import { shareApp } from '../support/shared-app.js';
 forEachDatabase((database) => {
   const app = shareApp(database);
 
-  test.each(['/health/live', '/health/ready'])('GET %s answers 200 without a token, and is not cached', async (path) => {
-    const reply = await send('GET', app().url + path);
-    expect(reply.status).toBe(200);
-    expect(reply.body).toEqual({ status: 'ok' });
-    expect(reply.headers.get('cache-control')).toMatch(/no-store|no-cache/);
-  });
+  test.each(['/health/live', '/health/ready'])(
+    'GET %s answers 200 without a token, and is not cached',
+    async (path) => {
+      const reply = await send('GET', app().url + path);
+      expect(reply.status).toBe(200);
+      expect(reply.body).toEqual({ status: 'ok' });
+      expect(reply.headers.get('cache-control')).toMatch(/no-store|no-cache/);
+    },
+  );
 
   test('the health routes tell nothing of the installation', async () => {
     for (const path of ['/health/live', '/health/ready']) {
       const { body, headers } = await send('GET', app().url + path);
-      expect(JSON.stringify(body) + JSON.stringify([...headers])).not.toMatch(/sqlite|postgres|fastify|express|node|\d+\.\d+\.\d+/i);
+      expect(JSON.stringify(body) + JSON.stringify([...headers])).not.toMatch(
+        /sqlite|postgres|fastify|express|node|\d+\.\d+\.\d+/i,
+      );
     }
   });
 
-  test('an API_PREFIX of one\'s own moves the API and leaves the health routes', async () => {
+  test("an API_PREFIX of one's own moves the API and leaves the health routes", async () => {
     await using own = await startApp(database, { env: { API_PREFIX: '/sync-api/v9' } });
     expect((await send('GET', `${own.url}/health/ready`)).status).toBe(200);
     expect((await send('POST', `${own.url}/sync-api/v9/auth/devices`, { body: {} })).status).toBe(201);
@@ -45,9 +50,13 @@ describe('on postgres, when the database goes away', () => {
   }
   const leave = (app: TestApp) =>
     administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`).then(() =>
-      administrate(app, (name) => `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`),
+      administrate(
+        app,
+        (name) => `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+      ),
     );
-  const comeBack = (app: TestApp) => administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
+  const comeBack = (app: TestApp) =>
+    administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
 
   test('ready fails, live stays 200, requests fail with a problem, and all recover by themselves', async () => {
     await using app = await startApp('postgres');
@@ -55,7 +64,10 @@ describe('on postgres, when the database goes away', () => {
     await pull(device);
     await leave(app);
     try {
-      const ready = await until(() => send('GET', `${app.url}/health/ready`), (reply) => reply.status !== 200);
+      const ready = await until(
+        () => send('GET', `${app.url}/health/ready`),
+        (reply) => reply.status !== 200,
+      );
       expect(ready.status).toBeGreaterThanOrEqual(500);
       expectAnyProblem(ready);
       expect((await send('GET', `${app.url}/health/live`)).status).toBe(200);
@@ -65,7 +77,10 @@ describe('on postgres, when the database goes away', () => {
     } finally {
       await comeBack(app);
     }
-    await until(() => send('GET', `${app.url}/health/ready`), (reply) => reply.status === 200);
+    await until(
+      () => send('GET', `${app.url}/health/ready`),
+      (reply) => reply.status === 200,
+    );
     await pull(device);
   });
 });

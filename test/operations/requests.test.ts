@@ -34,8 +34,12 @@ forEachDatabase((database) => {
     test('every answer carries an x-request-id, another one each time', async () => {
       const device = await app().newDevice();
       const answers = [
-        await device.pull(), await device.pull(), await device.request('GET', '/sync/meta'),
-        await device.request('GET', '/nothing'), await send('GET', `${app().url}/health/live`), await send('GET', `${app().url}/api/v1/sync/pull`),
+        await device.pull(),
+        await device.pull(),
+        await device.request('GET', '/sync/meta'),
+        await device.request('GET', '/nothing'),
+        await send('GET', `${app().url}/health/live`),
+        await send('GET', `${app().url}/api/v1/sync/pull`),
         await device.push({}, 1),
       ];
       const ids = answers.map((answer) => answer.headers.get('x-request-id'));
@@ -43,20 +47,24 @@ forEachDatabase((database) => {
       expect(new Set(ids).size).toBe(ids.length);
     });
 
-    test('a caller\'s x-request-id is taken over, in the header and in problems', async () => {
+    test("a caller's x-request-id is taken over, in the header and in problems", async () => {
       const device = await app().newDevice();
       const headers = { 'x-request-id': 'phone-42.a_b' };
-      expect((await device.request('GET', '/sync/meta', { headers })).headers.get('x-request-id')).toBe('phone-42.a_b');
+      expect((await device.request('GET', '/sync/meta', { headers })).headers.get('x-request-id')).toBe(
+        'phone-42.a_b',
+      );
       const problem = await device.request('GET', '/sync/pull?last_pulled_at=x', { headers });
       expect(problem.headers.get('x-request-id')).toBe('phone-42.a_b');
       expect(problem.body.request_id).toBe('phone-42.a_b');
     });
 
     test.each(['a b', 'x'.repeat(300), '"}{"level":"fatal"', '<script>', 'é', '../../x', '; --', ','])(
-      'the caller\'s x-request-id %p is replaced',
+      "the caller's x-request-id %p is replaced",
       async (given) => {
         const device = await app().newDevice();
-        const reply = await device.request('GET', '/sync/pull?last_pulled_at=x', { headers: { 'x-request-id': given } });
+        const reply = await device.request('GET', '/sync/pull?last_pulled_at=x', {
+          headers: { 'x-request-id': given },
+        });
         expect(reply.body.request_id).not.toBe(given);
         expect(reply.body.request_id).toMatch(/^[\w.-]{8,64}$/);
         expect(reply.headers.get('x-request-id')).toBe(reply.body.request_id);
@@ -82,14 +90,25 @@ forEachDatabase((database) => {
     });
 
     const lines = (): Line[] =>
-      server.output().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Line);
+      server
+        .output()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Line);
     /** The lines of one request, once they are there. */
     const linesOf = (id: string): Promise<Line[]> =>
-      until(() => lines().filter((line) => line.request_id === id), (found) => found.length > 0);
+      until(
+        () => lines().filter((line) => line.request_id === id),
+        (found) => found.length > 0,
+      );
 
     test('has one JSON line a request, with id, method, status and duration', async () => {
       const device = await TestDevice.register(server.url);
-      for (const [path, status] of [['/sync/meta', 200], ['/sync/pull?last_pulled_at=x', 400], ['/nothing', 404]] as const) {
+      for (const [path, status] of [
+        ['/sync/meta', 200],
+        ['/sync/pull?last_pulled_at=x', 400],
+        ['/nothing', 404],
+      ] as const) {
         const id = `log${status}`;
         await device.request('GET', path, { headers: { 'x-request-id': id } });
         const found = await linesOf(id);
@@ -109,21 +128,40 @@ forEachDatabase((database) => {
       await push(device, rows, await clockOf(device));
       await pull(second);
       await device.request('GET', `/sync/pull?access_token=${device.accessToken}&last_pulled_at=x`);
-      await send('POST', `${server.url}/api/v1/auth/token`, { body: { refresh_token: `${device.refreshToken}x` } });
-      await send('POST', `${server.url}/api/v1/auth/token`, { body: `{"refresh_token":"${device.refreshToken}"` });
-      await send('GET', `${server.url}/api/v1/sync/pull`, { headers: { authorization: `Bearer ${device.accessToken}x` } });
+      await send('POST', `${server.url}/api/v1/auth/token`, {
+        body: { refresh_token: `${device.refreshToken}x` },
+      });
+      await send('POST', `${server.url}/api/v1/auth/token`, {
+        body: `{"refresh_token":"${device.refreshToken}"`,
+      });
+      await send('GET', `${server.url}/api/v1/sync/pull`, {
+        headers: { authorization: `Bearer ${device.accessToken}x` },
+      });
       await send('GET', `${server.url}/api/v1/${device.accessToken}`);
       await device.request('GET', '/sync/meta', { headers: { 'x-request-id': 'the-last-one' } });
       await linesOf('the-last-one');
       const output = server.output();
-      const secrets = [before.access, before.refresh, device.accessToken, device.refreshToken, second.accessToken, second.refreshToken, body.code as string, 'Rumpelstilzchen'];
+      const secrets = [
+        before.access,
+        before.refresh,
+        device.accessToken,
+        device.refreshToken,
+        second.accessToken,
+        second.refreshToken,
+        body.code as string,
+        'Rumpelstilzchen',
+      ];
       for (const secret of secrets) expect(output).not.toContain(secret);
-      for (const secret of [device.accessToken, device.refreshToken]) expect(output).not.toContain(secret.split('.').at(-1));
+      for (const secret of [device.accessToken, device.refreshToken])
+        expect(output).not.toContain(secret.split('.').at(-1));
     });
 
     test('is not fooled by line breaks and quotes in what is sent', async () => {
       const device = await TestDevice.register(server.url);
-      await device.request('GET', `/sync/pull?history_id=${encodeURIComponent('\n{"level":"fatal","msg":"forged"}\n')}`);
+      await device.request(
+        'GET',
+        `/sync/pull?history_id=${encodeURIComponent('\n{"level":"fatal","msg":"forged"}\n')}`,
+      );
       await device.request('GET', `/${encodeURIComponent('\n{"level":"fatal","msg":"forged"}\n')}`);
       await device.request('GET', '/sync/meta', { headers: { 'x-request-id': 'after-forged' } });
       await linesOf('after-forged');
@@ -135,7 +173,9 @@ forEachDatabase((database) => {
       const device = await TestDevice.register(server.url);
       await push(device, creating({ games: games(2) }), await clockOf(device));
       await dropTable(storage, 'scores');
-      const pulled = await device.request('GET', '/sync/pull', { headers: { 'x-request-id': 'broken-pull' } });
+      const pulled = await device.request('GET', '/sync/pull', {
+        headers: { 'x-request-id': 'broken-pull' },
+      });
       expectProblem(pulled, 500, 'INTERNAL');
       const rows = creating({ scores: [{ id: 'secret-row-id', round_id: 'secret-round' }] });
       const pushed = await device.request('POST', '/sync/push', {
@@ -144,7 +184,8 @@ forEachDatabase((database) => {
       });
       expect(pushed.status).toBeGreaterThanOrEqual(400);
       for (const reply of [pulled, pushed]) {
-        for (const table of tableNames) expect(`${reply.body.detail} ${reply.body.title}`).not.toContain(table);
+        for (const table of tableNames)
+          expect(`${reply.body.detail} ${reply.body.title}`).not.toContain(table);
       }
       const found = await linesOf('broken-pull');
       expect(found.some((line) => line.level === 'error')).toBe(true);

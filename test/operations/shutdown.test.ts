@@ -52,26 +52,35 @@ forEachDatabase((database) => {
 
   const isReady = async (url: string) => (await send('GET', `${url}/health/ready`)).status;
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s: ready turns 503, the running push finishes, new requests are refused, exit 0', async (signal) => {
-    await using server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
-    const body = JSON.stringify({ changes: creating({ games: [game('g1')] }), last_pulled_at: await clockOf(device) });
-    const slow = new SlowPush(device, body);
-    await pull(device);
-    const exit = server.kill(signal);
-    await until(() => isReady(server.url), (status) => status === 503);
-    const refused = await device.pull();
-    expectProblem(refused, 503, 'SHUTTING_DOWN');
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect((await send('GET', `${server.url}/health/live`)).status).toBe(200);
-    slow.finish();
-    expect((await slow.answer).status).toBe(200);
-    expect(await exit).toEqual({ code: 0, signal: null });
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s: ready turns 503, the running push finishes, new requests are refused, exit 0',
+    async (signal) => {
+      await using server = await startServer({ storage });
+      const device = await TestDevice.register(server.url);
+      const body = JSON.stringify({
+        changes: creating({ games: [game('g1')] }),
+        last_pulled_at: await clockOf(device),
+      });
+      const slow = new SlowPush(device, body);
+      await pull(device);
+      const exit = server.kill(signal);
+      await until(
+        () => isReady(server.url),
+        (status) => status === 503,
+      );
+      const refused = await device.pull();
+      expectProblem(refused, 503, 'SHUTTING_DOWN');
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect((await send('GET', `${server.url}/health/live`)).status).toBe(200);
+      slow.finish();
+      expect((await slow.answer).status).toBe(200);
+      expect(await exit).toEqual({ code: 0, signal: null });
 
-    await using again = await startServer({ storage });
-    moveTo(device, again.url);
-    expect(await findRow(device, 'games', 'g1')).toEqual(game('g1'));
-  });
+      await using again = await startServer({ storage });
+      moveTo(device, again.url);
+      expect(await findRow(device, 'games', 'g1')).toEqual(game('g1'));
+    },
+  );
 
   test('idle connections that are kept alive do not hold the end up', async () => {
     await using server = await startServer({ storage });
@@ -108,7 +117,9 @@ forEachDatabase((database) => {
     await push(device, creating({ games: games(40_000) }), await clockOf(device));
     const answers = await Promise.all(
       [1, 2, 3].map(async () => {
-        const call = request(`${device.url}/api/v1/sync/pull`, { headers: { authorization: `Bearer ${device.accessToken}` } });
+        const call = request(`${device.url}/api/v1/sync/pull`, {
+          headers: { authorization: `Bearer ${device.accessToken}` },
+        });
         const [response] = (await once(call.end(), 'response')) as [IncomingMessage];
         await once(response, 'readable');
         return response;

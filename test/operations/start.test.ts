@@ -30,26 +30,33 @@ describe('the command line', () => {
     for (const flag of ['--help', '-h']) {
       const { code, stdout, stderr } = await runTidemark([flag]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      for (const command of ['start', 'backup <file>', 'restore <file>']) expect(stdout).toContain(`tidemark ${command}`);
+      for (const command of ['start', 'backup <file>', 'restore <file>'])
+        expect(stdout).toContain(`tidemark ${command}`);
     }
   });
 
-  test.each(['start', 'backup', 'restore'])('tidemark %s --help lists every option and exits with 0, doing nothing', async (command) => {
-    const { code, stdout } = await runTidemark([command, '--help'], { DATA_DIR: join(folder, 'data') });
-    expect(code).toBe(0);
-    for (const [name, { about }] of Object.entries(options)) {
-      expect(stdout).toContain(`--${name.toLowerCase().replaceAll('_', '-')} `);
-      expect(stdout).toContain(about);
-    }
-    expect(existsSync(join(folder, 'data'))).toBe(false);
-  });
+  test.each(['start', 'backup', 'restore'])(
+    'tidemark %s --help lists every option and exits with 0, doing nothing',
+    async (command) => {
+      const { code, stdout } = await runTidemark([command, '--help'], { DATA_DIR: join(folder, 'data') });
+      expect(code).toBe(0);
+      for (const [name, { about }] of Object.entries(options)) {
+        expect(stdout).toContain(`--${name.toLowerCase().replaceAll('_', '-')} `);
+        expect(stdout).toContain(about);
+      }
+      expect(existsSync(join(folder, 'data'))).toBe(false);
+    },
+  );
 
-  test.each([[[]], [['nonsense']], [['--nonsense']], [['__proto__']], [['constructor']]])('tidemark %j says what there is and fails', async (args) => {
-    const { code, stderr } = await runTidemark(args);
-    expect(code).toBeGreaterThan(0);
-    expect(stderr).toMatch(/help|tidemark start/);
-    expect(stderr).not.toMatch(/^\s+at /m);
-  });
+  test.each([[[]], [['nonsense']], [['--nonsense']], [['__proto__']], [['constructor']]])(
+    'tidemark %j says what there is and fails',
+    async (args) => {
+      const { code, stderr } = await runTidemark(args);
+      expect(code).toBeGreaterThan(0);
+      expect(stderr).toMatch(/help|tidemark start/);
+      expect(stderr).not.toMatch(/^\s+at /m);
+    },
+  );
 
   test.each([
     ['a port that is none', ['--port', 'abc'], {}, /port.*abc/i],
@@ -63,13 +70,19 @@ describe('the command line', () => {
     ['a stray word', ['now'], {}, /now/],
     ['a number below its minimum', [], { ACCESS_TOKEN_TTL_SECONDS: '-5' }, /ACCESS_TOKEN_TTL_SECONDS/],
   ])('%s: one clear line', async (_name, args, env: Record<string, string>, pattern) => {
-    const result = await runTidemark(['start', ...args], { DATA_DIR: join(folder, 'data'), PORT: '0', ...env });
+    const result = await runTidemark(['start', ...args], {
+      DATA_DIR: join(folder, 'data'),
+      PORT: '0',
+      ...env,
+    });
     expectOneLine(result, pattern);
     expect(existsSync(join(folder, 'data'))).toBe(false);
   });
 
   test('all faults are reported together', async () => {
-    const { code, stderr } = await runTidemark(['start', '--port', 'abc', '--max-body-bytes', '1'], { JWT_SECRET: 'short' });
+    const { code, stderr } = await runTidemark(['start', '--port', 'abc', '--max-body-bytes', '1'], {
+      JWT_SECRET: 'short',
+    });
     expect(code).toBeGreaterThan(0);
     expect(stderr.trim().split('\n')).toHaveLength(3);
     for (const pattern of [/port/, /max-body-bytes/, /JWT_SECRET/]) expect(stderr).toMatch(pattern);
@@ -80,7 +93,10 @@ describe('the command line', () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
     for (const dataDir of [join(file, 'data'), file, '/proc/nowhere/data']) {
-      expectOneLine(await runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' }), /data folder|a-file|nowhere/i);
+      expectOneLine(
+        await runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' }),
+        /data folder|a-file|nowhere/i,
+      );
     }
   });
 
@@ -88,14 +104,21 @@ describe('the command line', () => {
     await using storage = disposable(await createStorage('sqlite'));
     await (await startServer({ storage })).kill('SIGTERM');
     const dir = storage.env.DATA_DIR!;
-    const file = join(dir, readdirSync(dir).find((name) => /\.(db|sqlite)$/.test(name))!);
+    const file = join(
+      dir,
+      readdirSync(dir).find((name) => /\.(db|sqlite)$/.test(name))!,
+    );
     writeFileSync(file, 'this is no database'.repeat(1_000));
     expectOneLine(await runTidemark(['start'], { ...storage.env, PORT: '0' }), /database|data/i);
     expect(readFileSync(file, 'utf8')).toMatch(/^this is no database/);
   });
 
   test('an unreachable PostgreSQL: one clear line, without the password', async () => {
-    const env = { DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/nowhere', DATA_DIR: folder, PORT: '0' };
+    const env = {
+      DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/nowhere',
+      DATA_DIR: folder,
+      PORT: '0',
+    };
     const result = await runTidemark(['start'], env);
     expectOneLine(result, /PostgreSQL|database/i);
     expect(result.stderr).not.toContain('hunter2');
@@ -110,7 +133,10 @@ forEachDatabase((database) => {
   test('the ready line names API, docs and health, and each of them answers', async () => {
     await using storage = disposable(await createStorage(database));
     await using server = await startServer({ storage });
-    const line = server.output().split('\n').find((text) => text.includes('Tidemark is ready'))!;
+    const line = server
+      .output()
+      .split('\n')
+      .find((text) => text.includes('Tidemark is ready'))!;
     const { api, docs, health } = JSON.parse(line) as Record<string, string>;
     expect((await send('GET', health!)).status).toBe(200);
     expect((await send('GET', docs!)).status).toBe(200);

@@ -20,7 +20,9 @@ export interface Pushed {
 
 /** Pulls and insists on success; without `lastPulledAt` a first sync. */
 export async function pull(device: TestDevice, lastPulledAt?: number, query: Query = {}): Promise<Pulled> {
-  const reply = await device.pull(lastPulledAt === undefined ? query : { last_pulled_at: lastPulledAt, ...query });
+  const reply = await device.pull(
+    lastPulledAt === undefined ? query : { last_pulled_at: lastPulledAt, ...query },
+  );
   if (reply.status !== 200) throw new Error(`pull: ${reply.status} ${JSON.stringify(reply.body)}`);
   return reply.body as Pulled;
 }
@@ -90,11 +92,15 @@ export function moveTo(device: TestDevice, url: string): void {
   Object.assign(device, { url });
 }
 
-const LEAKS = /\bat \S+ \(|node_modules|\.(ts|js):\d+|\b(select|insert into|update|delete from)\b .*\b(from|where|set|values)\b|SQLITE_|QueryFailed/i;
+const LEAKS =
+  /\bat \S+ \(|node_modules|\.(ts|js):\d+|\b(select|insert into|update|delete from)\b .*\b(from|where|set|values)\b|SQLITE_|QueryFailed/i;
 
 /** Checks that an answer is the given problem, whole, and tells nothing of the server's inside. */
 export function expectProblem(answer: Reply, status: number, code: string): void {
-  expect({ status: answer.status, code: answer.body?.code, body: answer.body }).toMatchObject({ status, code });
+  expect({ status: answer.status, code: answer.body?.code, body: answer.body }).toMatchObject({
+    status,
+    code,
+  });
   expectAnyProblem(answer);
 }
 
@@ -114,12 +120,17 @@ export function expectAnyProblem(answer: Reply): void {
 }
 
 /** Asks again until `check` accepts the answer. @throws Error with the last answer after `deadlineMs` */
-export async function until<T>(ask: () => Promise<T> | T, check: (answer: T) => boolean, deadlineMs = 10_000): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T> | T,
+  check: (answer: T) => boolean,
+  deadlineMs = 10_000,
+): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const answer = await ask();
     if (check(answer)) return answer;
-    if (Date.now() > end) throw new Error(`not reached within ${deadlineMs} ms; last: ${JSON.stringify(answer)}`);
+    if (Date.now() > end)
+      throw new Error(`not reached within ${deadlineMs} ms; last: ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -43,7 +43,14 @@ export function player(id: string, gameId: string, fields: Partial<Player> = {})
 
 /** A whole rounds row. */
 export function round(id: string, gameId: string, fields: Partial<Round> = {}): Round {
-  return { id, game_id: gameId, round_number: 1, caller_id: null, created_at: STARTED_AT + 60_000, ...fields };
+  return {
+    id,
+    game_id: gameId,
+    round_number: 1,
+    caller_id: null,
+    created_at: STARTED_AT + 60_000,
+    ...fields,
+  };
 }
 
 /** A whole scores row. */
@@ -63,23 +70,32 @@ export function score(id: string, roundId: string, playerId: string, fields: Par
 /** A changes object with the arrays filled in that a test does not care about. */
 export function changes(partial: Record<string, Partial<TableChanges>>): Record<string, TableChanges> {
   return Object.fromEntries(
-    Object.entries(partial).map(([table, rows]) => [table, { created: [], updated: [], deleted: [], ...rows }]),
+    Object.entries(partial).map(([table, rows]) => [
+      table,
+      { created: [], updated: [], deleted: [], ...rows },
+    ]),
   );
 }
 
 /** A changes object that creates the given rows. */
 export function creating(rows: Record<string, readonly unknown[]>): Record<string, TableChanges> {
-  return changes(Object.fromEntries(Object.entries(rows).map(([table, created]) => [table, { created: [...created] }])));
+  return changes(
+    Object.fromEntries(Object.entries(rows).map(([table, created]) => [table, { created: [...created] }])),
+  );
 }
 
 /** A changes object that updates the given rows. */
 export function updating(rows: Record<string, readonly unknown[]>): Record<string, TableChanges> {
-  return changes(Object.fromEntries(Object.entries(rows).map(([table, updated]) => [table, { updated: [...updated] }])));
+  return changes(
+    Object.fromEntries(Object.entries(rows).map(([table, updated]) => [table, { updated: [...updated] }])),
+  );
 }
 
 /** A changes object that deletes the given ids. */
 export function deleting(ids: Record<string, readonly unknown[]>): Record<string, TableChanges> {
-  return changes(Object.fromEntries(Object.entries(ids).map(([table, deleted]) => [table, { deleted: [...deleted] }])));
+  return changes(
+    Object.fromEntries(Object.entries(ids).map(([table, deleted]) => [table, { deleted: [...deleted] }])),
+  );
 }
 
 /** A game under way: two players, one round, a score for each player; every id starts with `prefix`. */
@@ -93,7 +109,11 @@ export function evening(prefix: string) {
     rounds: [round(`${prefix}-round`, `${prefix}-game`)],
     scores: [
       score(`${prefix}-score-ada`, `${prefix}-round`, `${prefix}-ada`),
-      score(`${prefix}-score-bob`, `${prefix}-round`, `${prefix}-bob`, { raw_score: 3, final_score: 3, total_after: 3 }),
+      score(`${prefix}-score-bob`, `${prefix}-round`, `${prefix}-bob`, {
+        raw_score: 3,
+        final_score: 3,
+        total_after: 3,
+      }),
     ],
   };
 }

@@ -2,11 +2,11 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { createApp } from '../app.js';
-import type { Config } from '../config/config.js';
-import { AppStartError } from '../errors/app-start-error.js';
-import { Lifecycle } from './lifecycle.js';
-import { createLogger } from './log.js';
+import { createApp } from './app.js';
+import type { Config } from './config/config.js';
+import { AppStartError } from './errors/app-start-error.js';
+import { Lifecycle } from './operations/lifecycle.js';
+import { createLogger } from './operations/log.js';
 
 /**
  * Runs the server until a signal ends it.
@@ -36,7 +36,9 @@ export async function serve(config: Config): Promise<number> {
 
 async function listen(app: NestFastifyApplication, config: Config): Promise<void> {
   try {
-    await app.listen(config.port, config.host);
+    await app.init();
+    // Not app.listen: Nest would log a failure in its own words, before ours.
+    await app.getHttpAdapter().getInstance().listen({ port: config.port, host: config.host });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const sentences: Record<string, string> = {
