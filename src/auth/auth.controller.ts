@@ -11,6 +11,7 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import {
+  ApiOperation,
   ApiBearerAuth,
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -48,6 +49,7 @@ export class AuthController {
 
   /** Registers this installation: in a new account, or with a pairing code in an existing one. */
   @Public()
+  @ApiOperation({ summary: 'Register this installation', security: [] })
   @Post('devices')
   @ApiCreatedResponse({ type: CredentialsAnswer })
   @ApiProblems(400, 403, 413, 415, 429)
@@ -60,6 +62,7 @@ export class AuthController {
 
   /** Exchanges a refresh token for a new pair; the previous one works until its successor was used. */
   @Public()
+  @ApiOperation({ summary: 'Exchange a refresh token for a new pair', security: [] })
   @Post('token')
   @HttpCode(200)
   @ApiOkResponse({ type: CredentialsAnswer })
@@ -69,6 +72,7 @@ export class AuthController {
   }
 
   /** Makes a code that lets one more device into this account: once, within 10 minutes. */
+  @ApiOperation({ summary: 'Make a code that lets one more device in' })
   @Post('pairing-codes')
   @ApiBearerAuth()
   @ApiCreatedResponse({ type: PairingCodeAnswer })
@@ -79,6 +83,7 @@ export class AuthController {
   }
 
   /** Lists the account's devices, the oldest first. */
+  @ApiOperation({ summary: 'List the devices of the account' })
   @Get('devices')
   @ApiBearerAuth()
   @ApiOkResponse({ type: [DeviceAnswer] })
@@ -89,6 +94,7 @@ export class AuthController {
   }
 
   /** Renames a device of the account. */
+  @ApiOperation({ summary: 'Rename a device' })
   @Patch('devices/:id')
   @ApiBearerAuth()
   @ApiOkResponse({ type: DeviceAnswer })
@@ -102,6 +108,7 @@ export class AuthController {
   }
 
   /** Revokes a device of the account: its tokens stop working at once. */
+  @ApiOperation({ summary: 'Revoke a device' })
   @Delete('devices/:id')
   @HttpCode(204)
   @ApiBearerAuth()

@@ -7,9 +7,11 @@ import type { DeviceProfile } from './devices.repository.js';
 
 const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
 
-/** Removes what PostgreSQL cannot store, and blanks around. */
+/** Removes what PostgreSQL cannot store, and blanks around; null is as good as absent. */
 const Cleaned = () =>
-  Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? cleanText(value).trim() : value));
+  Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? cleanText(value).trim() : (value ?? undefined),
+  );
 
 export class RegisterDeviceBody {
   @ApiPropertyOptional({
@@ -32,6 +34,7 @@ export class RegisterDeviceBody {
 
   @ApiPropertyOptional({ maxLength: 64, description: 'Joins the account of the device that made the code.' })
   @IsOptional()
+  @Cleaned()
   @IsString()
   @MaxLength(64)
   pairing_code?: string;

@@ -150,6 +150,7 @@ export class AuthService {
         this.allWrongCodes.take('all');
         throw new AppError('PAIRING_CODE_INVALID');
       }
+      await this.accounts.lock(tx, accountId); // or devices joining at once would not count each other
       const limit = this.config.maxDevicesPerAccount;
       if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {
         throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${limit} devices.` });

@@ -73,7 +73,7 @@ export function rotate(
       state: { ...state, current: [...state.current, hash(secret)].slice(-MAX_SIBLINGS) },
     };
   }
-  return 'reused';
+  return used.generation === state.generation ? 'unknown' : 'reused';
 }
 
 function format(token: RefreshToken): string {

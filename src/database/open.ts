@@ -55,7 +55,12 @@ async function openSqlite(config: Config, schema: Schema): Promise<Database> {
     return await openSqliteFile(config, schema, lock);
   } catch (error) {
     lock.release();
-    throw error;
+    const { code, message } = error as { code?: string; message: string };
+    if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
+    const file = sqliteFile(config.dataDir);
+    throw new AppStartError(`${file} is damaged, or no database (${message}); restore a backup.`, {
+      cause: error,
+    });
   }
 }
 

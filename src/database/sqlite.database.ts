@@ -76,8 +76,14 @@ export class SqliteDatabase extends Database {
 
   async openSnapshot(): Promise<Snapshot> {
     await this.snapshots.take();
-    const connection = this.idle.pop() ?? this.openReader();
-    await connection.query('BEGIN');
+    let connection: SqliteConnection;
+    try {
+      connection = this.idle.pop() ?? this.openReader();
+      await connection.query('BEGIN');
+    } catch (error) {
+      this.snapshots.giveBack();
+      throw error;
+    }
     let isOpen = true;
     return {
       dialect: this.dialect,

@@ -51,6 +51,10 @@ export class ProblemFilter implements ExceptionFilter {
 
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  // Only input nested without measure exhausts the stack, in the library that reads it into objects.
+  if (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) {
+    return new AppError('BAD_REQUEST', { detail: 'The body is nested too deeply.' }, { cause: thrown });
+  }
   const status = statusOf(thrown);
   if (status === 404)
     return new AppError('NOT_FOUND', { detail: 'There is no such route.' }, { cause: thrown });

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Public } from '../auth/device.guard.js';
 import { Database } from '../database/database.js';
 import { ApiProblems } from '../errors/api-problems.js';
@@ -20,6 +20,7 @@ export class HealthController {
   ) {}
 
   /** Whether the process runs; restart it when not. */
+  @ApiOperation({ summary: 'Whether the process runs', security: [] })
   @Get('live')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })
@@ -29,6 +30,7 @@ export class HealthController {
   }
 
   /** Whether requests should be sent here: the database answers, and the server is not shutting down. */
+  @ApiOperation({ summary: 'Whether requests should be sent here', security: [] })
   @Get('ready')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })

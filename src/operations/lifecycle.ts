@@ -13,15 +13,16 @@ export class Lifecycle {
 
   /** Counts requests; refuses new ones while draining, but for the health routes. */
   watch(server: FastifyInstance): void {
-    server.addHook('onRequest', async (request) => {
+    server.addHook('onRequest', async (request, reply) => {
       this.running++;
+      // Not the hook onResponse, which never comes when the client breaks off.
+      reply.raw.once('close', () => {
+        this.running--;
+        if (this.running === 0) this.whenIdle?.();
+      });
       if (this.isDraining && !request.url.startsWith('/health/')) {
         throw new AppError('SHUTTING_DOWN', { retry_after: RETRY_AFTER_SECONDS });
       }
-    });
-    server.addHook('onResponse', async () => {
-      this.running--;
-      if (this.running === 0) this.whenIdle?.();
     });
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -58,21 +58,23 @@ export function requestId(request: { headers: Record<string, string | string[] |
 
 /** Answers with the request's id, and writes one line a request: no headers, query or body, so no token. */
 export function logRequests(server: FastifyInstance, logger: Logger): void {
+  const isLogging = logger.isLevelEnabled('info');
   server.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
+    // Not the hook onResponse, which never comes when the client breaks off.
+    if (isLogging) reply.raw.once('close', () => logger.info(describeRequest(request, reply), 'request'));
   });
-  if (!logger.isLevelEnabled('info')) return;
-  server.addHook('onResponse', async (request, reply) => {
-    logger.info(
-      {
-        request_id: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? null,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
-        device_id: request.device?.deviceId,
-      },
-      'request',
-    );
-  });
+}
+
+function describeRequest(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
+  return {
+    request_id: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? null,
+    status: reply.statusCode,
+    // The client broke off before it had everything.
+    is_aborted: reply.raw.writableFinished ? undefined : true,
+    ms: Math.round(reply.elapsedTime * 10) / 10,
+    device_id: request.device?.deviceId,
+  };
 }

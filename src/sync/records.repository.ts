@@ -6,8 +6,8 @@ import type { Schema, Table } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { FullRow, StoredRow } from './merge.js';
 import {
-  idList,
   insertRows,
+  isOneOf,
   quote,
   rowMembers,
   selectJson,
@@ -36,7 +36,7 @@ export class RecordsRepository {
       ['last_modified', 'last_modified'],
       ['is_deleted', dialect === 'sqlite' ? "json(iif(is_deleted, 'true', 'false'))" : 'is_deleted'],
     ];
-    const stored = `SELECT * FROM ${quote(name)} WHERE account_id = $1 AND id IN (${idList(dialect, '$2')})`;
+    const stored = `SELECT * FROM ${quote(name)} WHERE account_id = $1 AND ${isOneOf(dialect, 'id', '$2')}`;
     const sql = selectJson(dialect, members, stored);
     return inPieces(ids, async (piece) => {
       const [answer] = await tx.query<{ items: string | null }>(sql, [accountId, JSON.stringify(piece)]);
@@ -47,7 +47,7 @@ export class RecordsRepository {
   /** Which of the ids are tombstones. */
   listTombstones(tx: Transaction, accountId: string, name: string, ids: string[]): Promise<string[]> {
     const sql = `SELECT id FROM ${quote(name)}
-      WHERE account_id = $1 AND id IN (${idList(tx.dialect, '$2')}) AND is_deleted`;
+      WHERE account_id = $1 AND ${isOneOf(tx.dialect, 'id', '$2')} AND is_deleted`;
     return this.listIds(tx, sql, accountId, ids);
   }
 
@@ -60,7 +60,7 @@ export class RecordsRepository {
     ownerIds: string[],
   ): Promise<string[]> {
     const sql = `SELECT id FROM ${quote(name)}
-      WHERE account_id = $1 AND ${quote(column)} IN (${idList(tx.dialect, '$2')}) AND NOT is_deleted`;
+      WHERE account_id = $1 AND ${isOneOf(tx.dialect, quote(column), '$2')} AND NOT is_deleted`;
     return this.listIds(tx, sql, accountId, ownerIds);
   }
 

@@ -43,11 +43,11 @@ export function selectJsonIds(dialect: Dialect, source: string, more = ''): stri
   return `SELECT ${ids} AS "items"${more} FROM (${source}) AS page`;
 }
 
-/** A subquery that yields the strings of a JSON array parameter: any number of ids in one variable. */
-export function idList(dialect: Dialect, parameter: string): string {
-  return dialect === 'sqlite'
-    ? `SELECT value FROM json_each(${parameter})`
-    : `SELECT json_array_elements_text(${parameter}::json)`;
+/** A condition: `column` is one of the strings of a JSON array parameter; any number of ids in one variable. */
+export function isOneOf(dialect: Dialect, column: string, parameter: string): string {
+  if (dialect === 'sqlite') return `${column} IN (SELECT value FROM json_each(${parameter}))`;
+  // As an array, not as a join: a table without statistics yet would be read whole.
+  return `${column} = ANY(ARRAY(SELECT json_array_elements_text(${parameter}::json)))`;
 }
 
 /** Inserts or replaces rows; parameters: account, stamp, is_deleted, then the row (see insertRows). */

@@ -35,10 +35,7 @@ export async function sanitizeChanges(schema: Schema, changes: unknown): Promise
     const lists = readLists(name, value);
     const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
     if (table) tables.set(name, await sanitizeTable(name, table, lists, refused));
-    else
-      refused.push(
-        ...allIds(name, lists).map((id) => ({ table: name, id, reason: 'TABLE_UNKNOWN' as const })),
-      );
+    else for (const id of allIds(name, lists)) refused.push({ table: name, id, reason: 'TABLE_UNKNOWN' });
   }
   return { tables, refused };
 }
@@ -114,11 +111,14 @@ async function sanitizeTable(
   return { rows, deleted };
 }
 
-function allIds(table: string, lists: Lists): string[] {
-  const ids = [...lists.created, ...lists.updated].map((row) =>
-    idOf(objectAt(row, `changes.${table}[]`).id, `changes.${table}[].id`),
-  );
-  return [...new Set([...ids, ...lists.deleted.map((id) => idOf(id, `changes.${table}.deleted[]`))])];
+function allIds(table: string, lists: Lists): Set<string> {
+  const ids = new Set<string>();
+  for (const list of ['created', 'updated'] as const) {
+    const where = `changes.${table}.${list}[]`;
+    for (const row of lists[list]) ids.add(idOf(objectAt(row, where).id, `${where}.id`));
+  }
+  for (const id of lists.deleted) ids.add(idOf(id, `changes.${table}.deleted[]`));
+  return ids;
 }
 
 function idOf(value: unknown, where: string): string {

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOkResponse, ApiProperty, ApiQuery } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery } from '@nestjs/swagger';
 import { ApiProblems } from '../errors/api-problems.js';
 
 // How the sync routes stand in the OpenAPI document. Rows and their tables are added from the declaration (openapi.ts).
@@ -45,6 +45,7 @@ const ClientStateQuery = () =>
 
 export const ApiPull = () =>
   applyDecorators(
+    ApiOperation({ summary: 'Get what changed since the last pull' }),
     ClientStateQuery(),
     ApiQuery({
       name: 'migration',
@@ -71,6 +72,7 @@ export const ApiPull = () =>
 
 export const ApiPush = () =>
   applyDecorators(
+    ApiOperation({ summary: 'Apply offline changes, all or nothing' }),
     ClientStateQuery(),
     ApiBody({
       description: 'The changes with their fields, or the bare changes object with the fields in the query.',
@@ -83,7 +85,17 @@ export const ApiPush = () =>
     ApiProblems(400, 401, 403, 409, 413, 415),
   );
 
-export const ApiMeta = () => applyDecorators(ApiOkResponse({ type: MetaAnswer }), ApiProblems(401));
+export const ApiMeta = () =>
+  applyDecorators(
+    ApiOperation({ summary: 'Tell history, schema and protocol' }),
+    ApiOkResponse({ type: MetaAnswer }),
+    ApiProblems(401),
+  );
 
 export const ApiStatus = () =>
-  applyDecorators(ClientStateQuery(), ApiOkResponse({ type: StatusAnswer }), ApiProblems(400, 401, 409));
+  applyDecorators(
+    ApiOperation({ summary: 'Tell whether a pull would bring anything' }),
+    ClientStateQuery(),
+    ApiOkResponse({ type: StatusAnswer }),
+    ApiProblems(400, 401, 409),
+  );

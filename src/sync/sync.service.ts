@@ -132,7 +132,11 @@ function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
   if (outcome.rejected.length > 0) answer.rejected = outcome.rejected;
   if (refused.length > 0) {
     const idsByTable = new Map<string, string[]>();
-    for (const { table, id } of refused) idsByTable.set(table, [...(idsByTable.get(table) ?? []), id]);
+    for (const { table, id } of refused) {
+      const ids = idsByTable.get(table);
+      if (ids) ids.push(id);
+      else idsByTable.set(table, [id]);
+    }
     // Table names come from the request: fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }
