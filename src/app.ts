@@ -36,7 +36,8 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const database = await openDatabase(config, schema);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
-    trustProxy: config.trustProxy,
+    // The nearest proxy alone: what stands before its entry, anyone can write.
+    trustProxy: config.trustProxy && ((_address: string, hop: number) => hop === 0),
     genReqId: requestId,
     requestIdHeader: false,
     // After draining, whatever connection is left is cut.
@@ -59,7 +60,10 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const server = adapter.getInstance();
   app.get(Lifecycle).watch(server);
   logRequests(server, logger);
-  readJsonBodies(server, app.get(AccessTokens), config.maxBodyBytes);
+  readJsonBodies(server, app.get(AccessTokens), {
+    maxBytes: config.maxBodyBytes,
+    largeRoute: `${config.apiPrefix}/sync/push`,
+  });
   serveOpenApi(app, schema);
   return app;
 }
@@ -72,6 +76,7 @@ function toAppError(faults: { constraints?: Record<string, string> }[]): AppErro
 function corsOptions(origins: string) {
   return {
     origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     exposedHeaders: ['Tidemark-Rows', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
   };

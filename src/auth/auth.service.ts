@@ -9,7 +9,7 @@ import { AccountsRepository } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
 import { DevicesRepository, type DeviceProfile } from './devices.repository.js';
 import { hashPairingCode, newPairingCode, PAIRING_CODE_TTL_MS } from './pairing-code.js';
-import { RateLimit } from './rate-limit.js';
+import { networkOf, RateLimit } from './rate-limit.js';
 import { firstRefreshToken, parseRefreshToken, rotate } from './refresh-tokens.js';
 
 /** What a device needs to act for its account; `expiresAt` (epoch ms) is the access token's. */
@@ -53,8 +53,9 @@ export class AuthService {
    */
   async registerDevice(
     device: { name?: string; platform?: string; pairingCode?: string },
-    address: string,
+    clientAddress: string,
   ): Promise<Credentials> {
+    const address = networkOf(clientAddress);
     const join =
       device.pairingCode === undefined
         ? this.newAccount(address)
@@ -108,9 +109,14 @@ export class AuthService {
     return { code, expiresAt };
   }
 
+  /** The account's devices, the oldest first. */
   async listDevices(accountId: string): Promise<DeviceProfile[]> {
-    await this.activity.flush();
-    return this.devices.list(accountId);
+    const devices = await this.devices.list(accountId);
+    return devices.map((device) => {
+      const recent = this.activity.find(device.deviceId);
+      if (!recent) return device;
+      return { ...device, lastSeenAt: recent.seenAt, lastPulledAt: recent.pulledAt ?? device.lastPulledAt };
+    });
   }
 
   /** @throws AppError NOT_FOUND */
@@ -143,13 +149,14 @@ export class AuthService {
   private pairedAccount(code: string, address: string): (tx: Transaction) => Promise<string> {
     refuseWhenExhausted(this.wrongCodes, address, 'Too many wrong pairing codes from this address.');
     refuseWhenExhausted(this.allWrongCodes, 'all', 'Too many wrong pairing codes.');
+    // Counted before it is known, or many tries at once would all pass.
+    this.wrongCodes.take(address);
+    this.allWrongCodes.take('all');
     return async (tx) => {
       const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
-      if (accountId === null) {
-        this.wrongCodes.take(address);
-        this.allWrongCodes.take('all');
-        throw new AppError('PAIRING_CODE_INVALID');
-      }
+      if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
+      this.wrongCodes.giveBack(address);
+      this.allWrongCodes.giveBack('all');
       await this.accounts.lock(tx, accountId); // or devices joining at once would not count each other
       const limit = this.config.maxDevicesPerAccount;
       if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {

@@ -34,15 +34,22 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
     await this.flush();
   }
 
+  /** Notes a request of the device. */
   noteSeen(accountId: string, deviceId: string): void {
     const known = this.pending.get(deviceId);
     if (known) known.seenAt = this.now();
     else this.pending.set(deviceId, { accountId, deviceId, seenAt: this.now(), pulledAt: null });
   }
 
+  /** Notes a pull of the device. */
   notePulled(accountId: string, deviceId: string): void {
     this.noteSeen(accountId, deviceId);
     this.pending.get(deviceId)!.pulledAt = this.now();
+  }
+
+  /** What has been collected of a device and is not written yet; null: nothing. */
+  find(deviceId: string): { seenAt: number; pulledAt: number | null } | null {
+    return this.pending.get(deviceId) ?? null;
   }
 
   /** Writes what has been collected. */
@@ -52,12 +59,18 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
     this.pending = new Map();
     try {
       await this.database.transaction(async (tx) => {
-        for (const { accountId, deviceId, seenAt, pulledAt } of activities.values()) {
+        // Always in the same order, or two processes writing the same devices could wait for each other for ever.
+        const ordered = [...activities.values()].sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
+        for (const { accountId, deviceId, seenAt, pulledAt } of ordered) {
           await this.devices.touch(tx, accountId, deviceId, seenAt, pulledAt);
         }
       });
     } catch (error) {
-      this.pending = new Map([...activities, ...this.pending]);
+      for (const [deviceId, activity] of activities) {
+        const newer = this.pending.get(deviceId);
+        if (newer) newer.pulledAt ??= activity.pulledAt;
+        else this.pending.set(deviceId, activity);
+      }
       throw error;
     }
   }

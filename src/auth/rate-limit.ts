@@ -1,5 +1,8 @@
+const SWEEP_AT = 10_000;
+
 /** A token bucket for each key: `burst` tries at once, refilled evenly over `periodMs`. */
 export class RateLimit {
+  private sweepAt = SWEEP_AT;
   private readonly buckets = new Map<string, { tokens: number; at: number }>();
 
   constructor(
@@ -18,7 +21,13 @@ export class RateLimit {
   take(key: string): void {
     const bucket = this.refill(key);
     this.buckets.set(key, { ...bucket, tokens: Math.max(0, bucket.tokens - 1) });
-    if (this.buckets.size > 10_000) this.forgetFull();
+    if (this.buckets.size > this.sweepAt) this.forgetFull();
+  }
+
+  /** Takes a counted try back. */
+  giveBack(key: string): void {
+    const bucket = this.refill(key);
+    this.buckets.set(key, { ...bucket, tokens: Math.min(this.burst, bucket.tokens + 1) });
   }
 
   private refill(key: string): { tokens: number; at: number } {
@@ -33,5 +42,17 @@ export class RateLimit {
     for (const key of this.buckets.keys()) {
       if (this.refill(key).tokens >= this.burst) this.buckets.delete(key);
     }
+    this.sweepAt = Math.max(SWEEP_AT, this.buckets.size * 2);
   }
+}
+
+/** What an address is limited by: an IPv6 client has a whole /64 to itself, an IPv4 client one address. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped) return mapped[1]!;
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
+  return [...groups, ...Array<string>(Math.max(0, missing)).fill('0')].slice(0, 4).join(':');
 }

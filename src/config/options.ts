@@ -63,7 +63,8 @@ export const options = {
   TRUST_PROXY: {
     kind: 'boolean',
     default: false,
-    about: 'Take client addresses from X-Forwarded-For; only behind a proxy that sets it.',
+    about:
+      'Take the client’s address from the last entry of X-Forwarded-For; only behind a proxy that sets it.',
   },
   LOG_LEVEL: {
     kind: 'choice',

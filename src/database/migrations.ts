@@ -4,15 +4,15 @@ import { columnsAt, sinceOf, type Schema, type Table } from '../protocol/schema.
 import { literal, recordIndexes } from './entities.js';
 
 // TypeORM orders migrations by the 13 digits at the end of their names.
-const FIRST = 1_790_000_000_000;
+export const FIRST_MIGRATION = 1_790_000_000_000;
 
 /** Every migration in order: the server's own tables, then one migration for each schema version of the records. */
 export function migrations(dialect: Dialect, schema: Schema): (new () => MigrationInterface)[] {
   const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
   return [
-    migration(`Accounts${FIRST}`, accountStatements(dialect)),
+    migration(`Accounts${FIRST_MIGRATION}`, accountStatements(dialect)),
     ...versions.map((version) =>
-      migration(`Records${FIRST + version}`, recordStatements(dialect, schema, version)),
+      migration(`Records${FIRST_MIGRATION + version}`, recordStatements(dialect, schema, version)),
     ),
   ];
 }
@@ -73,7 +73,7 @@ function createTable(dialect: Dialect, name: string, table: Table): string[] {
 
 function addColumns(dialect: Dialect, name: string, table: Table, version: number): string[] {
   const added = Object.entries(table.columns).filter(([, column]) => sinceOf(table, column) === version);
-  const before = recordIndexes(name, {
+  const before = createIndexes(name, {
     ...table,
     columns: Object.fromEntries(columnsAt(table, version - 1)),
   });
@@ -84,7 +84,7 @@ function addColumns(dialect: Dialect, name: string, table: Table, version: numbe
       const fill = declared.optional ? '' : ` DEFAULT ${literal(declared.defaultValue)}`;
       return `ALTER TABLE "${name}" ADD COLUMN ${definition}${fill}`;
     }),
-    ...after.slice(before.length),
+    ...after.filter((statement) => !before.includes(statement)),
   ];
 }
 

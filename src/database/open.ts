@@ -15,7 +15,7 @@ import { PostgresDatabase } from './postgres.database.js';
 import { SqliteDatabase } from './sqlite.database.js';
 
 /** Any number that other programs on the same database are unlikely to lock. */
-const MIGRATION_LOCK = 7_210_331;
+export const MIGRATION_LOCK = 7_210_331;
 
 /** The path of the SQLite database inside a data directory. */
 export function sqliteFile(dataDir: string): string {
@@ -94,7 +94,9 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
     installExtensions: false,
     extra: {
       max: config.databasePoolSize,
-      options: '-c idle_in_transaction_session_timeout=60000',
+      connectionTimeoutMillis: 5_000,
+      // Longer than a reader may stall: the database gives up only on what this process has forgotten.
+      options: `-c idle_in_transaction_session_timeout=${config.pullStallSeconds * 2_000 + 60_000}`,
       types: { getTypeParser },
     },
   });
@@ -116,11 +118,12 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
   } finally {
     lock.release();
   }
-  const maxSnapshots = Math.min(
-    config.maxOpenSnapshots,
-    Math.max(1, Math.floor(config.databasePoolSize / 2)),
-  );
-  return new PostgresDatabase(dataSource, master, maxSnapshots);
+  // A quarter of the connections is left for one-shot statements, such as the guard's.
+  const half = Math.floor(config.databasePoolSize / 2);
+  return new PostgresDatabase(dataSource, master, {
+    snapshots: Math.min(config.maxOpenSnapshots, half),
+    transactions: Math.floor(config.databasePoolSize / 4),
+  });
 }
 
 /** bigint columns hold epoch milliseconds and clamped integers, so numbers carry them exactly. */

@@ -1,20 +1,28 @@
 import { AppError } from '../errors/app-error.js';
 
-const WAIT_MS = 1_000;
-
 /** A counted set of permits, handed out in the order of asking. */
 export class Permits {
   private readonly waiting: (() => void)[] = [];
+  private taken = 0;
 
-  constructor(private free: number) {}
+  /** @param maxWaitMs how long `take` may wait before it gives up */
+  constructor(
+    private readonly size: number,
+    private readonly maxWaitMs: number,
+  ) {}
+
+  /** Whether nobody holds or awaits a permit. */
+  get isIdle(): boolean {
+    return this.taken === 0;
+  }
 
   /**
-   * Takes a permit, waiting up to 1 s for one.
+   * Takes a permit, waiting for one if need be.
    * @throws AppError OVERLOADED
    */
   async take(): Promise<void> {
-    if (this.free > 0) {
-      this.free--;
+    if (this.taken < this.size) {
+      this.taken++;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -24,8 +32,10 @@ export class Permits {
       };
       const timer = setTimeout(() => {
         this.waiting.splice(this.waiting.indexOf(grant), 1);
-        reject(new AppError('OVERLOADED', { detail: 'Too many long reads are under way.', retry_after: 5 }));
-      }, WAIT_MS);
+        reject(
+          new AppError('OVERLOADED', { detail: 'Too many such requests are under way.', retry_after: 5 }),
+        );
+      }, this.maxWaitMs);
       this.waiting.push(grant);
     });
   }
@@ -34,6 +44,6 @@ export class Permits {
   giveBack(): void {
     const next = this.waiting.shift();
     if (next) next();
-    else this.free++;
+    else this.taken--;
   }
 }

@@ -11,19 +11,26 @@ import {
 } from './database.js';
 import { Permits } from './permits.js';
 
+const SNAPSHOT_WAIT_MS = 1_000;
+const TRANSACTION_WAIT_MS = 30_000;
+
 /** PostgreSQL over a pool of connections; statements are prepared once a connection. */
 export class PostgresDatabase extends Database {
   readonly dialect = 'postgres';
+  readonly maxSnapshots: number;
   private readonly snapshots: Permits;
+  private readonly transactions: Permits;
 
-  /** @param maxSnapshots kept below the pool's size, so that slow readers never starve writers */
+  /** @param limits together below the pool's size, so that one-shot statements always find a connection */
   constructor(
     readonly dataSource: DataSource,
     private readonly pool: Pool,
-    maxSnapshots: number,
+    limits: { snapshots: number; transactions: number },
   ) {
     super();
-    this.snapshots = new Permits(maxSnapshots);
+    this.maxSnapshots = limits.snapshots;
+    this.snapshots = new Permits(limits.snapshots, SNAPSHOT_WAIT_MS);
+    this.transactions = new Permits(limits.transactions, TRANSACTION_WAIT_MS);
   }
 
   query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
@@ -31,7 +38,16 @@ export class PostgresDatabase extends Database {
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect().catch(rethrow);
+    await this.transactions.take();
+    try {
+      return await this.run(work);
+    } finally {
+      this.transactions.giveBack();
+    }
+  }
+
+  private async run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await checkOut(this.pool);
     const connection = toConnection(client);
     let failure: unknown;
     try {
@@ -44,7 +60,7 @@ export class PostgresDatabase extends Database {
       await connection.query('ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
       throw error;
     } finally {
-      client.release(failure !== undefined);
+      giveBack(client, failure !== undefined);
     }
   }
 
@@ -52,7 +68,7 @@ export class PostgresDatabase extends Database {
     await this.snapshots.take();
     let client: PoolClient;
     try {
-      client = await this.pool.connect().catch(rethrow);
+      client = await checkOut(this.pool);
     } catch (error) {
       this.snapshots.giveBack();
       throw error;
@@ -60,7 +76,7 @@ export class PostgresDatabase extends Database {
     let isOpen = true;
     const release = (isBroken: boolean) => {
       isOpen = false;
-      client.release(isBroken);
+      giveBack(client, isBroken);
       this.snapshots.giveBack();
     };
     const connection = toConnection(client);
@@ -93,6 +109,20 @@ export class PostgresDatabase extends Database {
   }
 }
 
+/** A connection that breaks while it is out says so as an event, which would end the process if nobody listened. */
+const ignore = (): void => undefined; // the statement under way, or the next one, fails and tells
+
+async function checkOut(pool: Pool): Promise<PoolClient> {
+  const client = await pool.connect().catch(rethrow);
+  client.on('error', ignore);
+  return client;
+}
+
+function giveBack(client: PoolClient, isBroken: boolean): void {
+  client.off('error', ignore);
+  client.release(isBroken);
+}
+
 function executeEach(): never {
   throw new Error('executeEach would cost a round trip a row; send the rows as one parameter.');
 }
@@ -101,7 +131,7 @@ function toConnection(client: PoolClient): Connection {
   return { dialect: 'postgres', query: (sql, params = []) => send(client, sql, params) };
 }
 
-/** Statement names, so that each connection parses a text once; what clients can vary stays out beyond the limit. */
+/** Statement names, so that each connection parses a text once. Clients can vary a few texts, hence the limit. */
 const names = new Map<string, string>();
 const MAX_PREPARED = 500;
 
@@ -116,9 +146,11 @@ async function send<R extends object>(
   return result.rows;
 }
 
-/** Tells a database that is away, or just going (class 57), from a statement that failed. */
+/** Tells a database that is away, going (class 57) or exhausted (53) from a statement that failed. */
 function rethrow(error: unknown): never {
-  if (error instanceof pg.DatabaseError && !error.code?.startsWith('57')) throw error;
+  const isOfStatement =
+    error instanceof pg.DatabaseError && error.severity !== 'FATAL' && !/^5[37]/.test(error.code ?? '');
+  if (isOfStatement) throw error;
   throw new AppError(
     'OVERLOADED',
     { detail: 'The database does not answer.', retry_after: 5 },

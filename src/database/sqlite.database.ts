@@ -15,6 +15,7 @@ type Handle = BetterSqlite.Database;
 
 /** Statements kept prepared on one connection; clients can vary a few texts, which must not grow without bound. */
 const MAX_PREPARED = 500;
+const SNAPSHOT_WAIT_MS = 1_000;
 
 interface Prepared {
   statement: BetterSqlite.Statement;
@@ -43,13 +44,13 @@ export class SqliteDatabase extends Database {
     readonly dataSource: DataSource,
     writer: Handle,
     private readonly file: string,
-    maxSnapshots: number,
+    readonly maxSnapshots: number,
     private readonly lock: DataLock,
   ) {
     super();
     this.writer = new SqliteConnection(writer);
     this.reader = this.openReader();
-    this.snapshots = new Permits(maxSnapshots);
+    this.snapshots = new Permits(maxSnapshots, SNAPSHOT_WAIT_MS);
   }
 
   async query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {

@@ -1,39 +1,59 @@
-import { createGunzip } from 'node:zlib';
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from '../auth/access-tokens.js';
 import { bearerToken } from '../auth/device.guard.js';
+import { Permits } from '../database/permits.js';
 import { AppError } from '../errors/app-error.js';
 
-/** Whoever shows no valid token may not fill the memory. */
-const ANONYMOUS_BYTES = 65_536;
+/** Ample for every route but the push, and for whoever shows no valid token. */
+const SMALL_BYTES = 65_536;
+/** Bodies above this many bytes are parsed and worked on only a few at a time, as they take many times their size. */
+const LARGE_BYTES = 1_048_576;
+const LARGE_AT_ONCE = 2;
+const LARGE_WAIT_MS = 30_000;
+/** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
+const MAX_CONTAINERS = 1_000_000;
 
 /**
  * Reads bodies as JSON, sent as `application/json` or `text/plain`, plain or gzipped; inflating stops at the limit.
  * Unlike the framework's own parser it lets `__proto__` members pass: the sanitiser drops what is not declared.
+ * @param largeRoute the one route whose bodies may have up to `maxBytes`
  */
-export function readJsonBodies(server: FastifyInstance, tokens: AccessTokens, maxBytes: number): void {
+export function readJsonBodies(
+  server: FastifyInstance,
+  tokens: AccessTokens,
+  { maxBytes, largeRoute }: { maxBytes: number; largeRoute: string },
+): void {
+  const largeBodies = new Permits(LARGE_AT_ONCE, LARGE_WAIT_MS);
+  const responses = new WeakMap<FastifyRequest, ServerResponse>();
+  server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     ['application/json', 'text/plain'],
     async (request: FastifyRequest, payload: Readable) => {
-      // Settled later: an old token on a route that needs none is no fault.
-      const refusal = await refusalOf(tokens, request);
-      const limit = refusal === null ? maxBytes : Math.min(ANONYMOUS_BYTES, maxBytes);
+      const isLargeRoute = request.routeOptions.url === largeRoute;
+      const refusal = isLargeRoute ? await refusalOf(tokens, request) : null;
+      const limit = isLargeRoute && !refusal ? maxBytes : Math.min(SMALL_BYTES, maxBytes);
       const tooLarge =
-        refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most.` });
-      const text = new TextDecoder().decode(await collect(inflated(request, payload), limit, tooLarge));
+        refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most here.` });
+      const body = await collect(inflated(request, payload), limit, tooLarge);
+      if (body.length > LARGE_BYTES) {
+        if (countContainers(body) > MAX_CONTAINERS) throw tooLarge;
+        await largeBodies.take();
+        const response = responses.get(request)!;
+        if (response.closed) largeBodies.giveBack();
+        else response.once('close', () => largeBodies.giveBack());
+      }
+      const text = new TextDecoder().decode(body);
       return text.trim() === '' ? undefined : parse(text);
     },
   );
 }
 
+/** Why a request may not send a large body; null: it may. */
 async function refusalOf(tokens: AccessTokens, request: FastifyRequest): Promise<AppError | null> {
-  if (request.headers.authorization === undefined) {
-    return new AppError('BODY_TOO_LARGE', {
-      detail: `Without a token a body may have ${ANONYMOUS_BYTES} bytes at most.`,
-    });
-  }
   try {
     await tokens.verify(bearerToken(request.headers.authorization));
     return null;
@@ -41,6 +61,13 @@ async function refusalOf(tokens: AccessTokens, request: FastifyRequest): Promise
     if (error instanceof AppError) return error;
     throw error;
   }
+}
+
+/** An upper bound of the objects and arrays in a JSON text. */
+function countContainers(body: Buffer): number {
+  let count = 0;
+  for (const byte of body) if (byte === 0x7b || byte === 0x5b) count++;
+  return count;
 }
 
 function inflated(request: FastifyRequest, payload: Readable): Readable {

@@ -19,6 +19,8 @@ export class ProblemFilter implements ExceptionFilter {
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL')
       this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
+    else if (thrown instanceof RangeError)
+      this.logger.warn({ request_id: request.id, err: thrown }, 'Stack exhausted');
     else if (error.code === 'OVERLOADED')
       this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
     if (reply.sent || reply.raw.headersSent) {

@@ -1,14 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
-import { sqliteFile } from '../database/open.js';
+import { FIRST_MIGRATION } from '../database/migrations.js';
+import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
 import { AppStartError } from '../errors/app-start-error.js';
+import { schema } from '../protocol/tables.js';
 
 /**
  * Writes a consistent copy of the data, while the server may be running.
@@ -17,15 +28,17 @@ import { AppStartError } from '../errors/app-start-error.js';
  */
 export async function backup(config: Config, file: string): Promise<string> {
   if (existsSync(file)) throw new AppStartError(`${file} exists already; a backup replaces nothing.`);
-  if (config.databaseUrl) {
-    runPostgresTool('pg_dump', config.databaseUrl, [
-      '--format=custom',
-      `--file=${file}`,
-      '--no-owner',
-      '--no-privileges',
-    ]);
-  } else {
-    backupSqlite(sqliteFile(config.dataDir), file);
+  const temporary = `${file}.part`;
+  rmSync(temporary, { force: true });
+  try {
+    if (config.databaseUrl) dumpPostgres(config.databaseUrl, temporary);
+    else copySqlite(sqliteFile(config.dataDir), temporary);
+    publish(temporary, file);
+  } catch (error) {
+    if (error instanceof AppStartError) throw error;
+    throw new AppStartError(`Cannot write ${file}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    rmSync(temporary, { force: true });
   }
   return `Wrote ${file}.`;
 }
@@ -40,21 +53,19 @@ export async function restore(config: Config, file: string): Promise<string> {
   return config.databaseUrl ? restorePostgres(config.databaseUrl, file) : restoreSqlite(config.dataDir, file);
 }
 
-function backupSqlite(database: string, file: string): void {
+function copySqlite(database: string, file: string): void {
   if (!existsSync(database)) throw new AppStartError(`There is no database ${database}; see --data-dir.`);
-  const temporary = `${file}.part`;
-  rmSync(temporary, { force: true });
   const source = new BetterSqlite(database, { readonly: true });
   try {
     source.pragma('busy_timeout = 5000');
-    source.prepare('VACUUM INTO ?').run(temporary);
-    publish(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new AppStartError(`Cannot write ${file}: ${(error as Error).message}`, { cause: error });
+    source.prepare('VACUUM INTO ?').run(file);
   } finally {
     source.close();
   }
+}
+
+function dumpPostgres(url: string, file: string): void {
+  runPostgresTool('pg_dump', url, ['--format=custom', `--file=${file}`, '--no-owner', '--no-privileges']);
 }
 
 function restoreSqlite(dataDir: string, file: string): string {
@@ -69,7 +80,7 @@ function restoreSqlite(dataDir: string, file: string): string {
     if (existsSync(database)) {
       const aside = join(dataDir, `before-restore-${Date.now()}.db`);
       foldWal(database);
-      renameSync(database, aside);
+      linkSync(database, aside); // not renamed: at every instant there is a database of that name
       kept = ` What was there before is kept as ${aside}.`;
     }
     publish(temporary, database);
@@ -139,6 +150,8 @@ async function restorePostgres(url: string, file: string): Promise<string> {
   const client = new pg.Client({ connectionString: url, application_name: 'tidemark restore' });
   await client.connect();
   try {
+    // A server that starts meanwhile waits for this lock before it looks at the database.
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const running = await client.query(
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'`,
     );
@@ -151,6 +164,7 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       '--no-privileges',
       file,
     ]);
+    await dropLaterTables(client);
     const renewed = await client.query(
       `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
          origin = greatest($1::bigint, clock + 1)`,
@@ -160,6 +174,16 @@ async function restorePostgres(url: string, file: string): Promise<string> {
     return `Restored ${renewed.rowCount} accounts, with new histories.`;
   } finally {
     await client.end();
+  }
+}
+
+/** Tables declared since the backup was made are not in it, so restoring leaves them: their migration makes them anew. */
+async function dropLaterTables(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ version: number | null }>(
+    `SELECT max(substring(name FROM 'Records(\\d+)')::bigint - ${FIRST_MIGRATION})::integer AS version FROM migrations`,
+  );
+  for (const [name, table] of Object.entries(schema.tables)) {
+    if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
 }
 

@@ -16,6 +16,8 @@ export interface Column<V extends ColumnValue = ColumnValue> {
   /** The schema version in which the column appeared; absent: with its table. */
   readonly since?: number;
   readonly sqlType: Readonly<Record<Dialect, string>>;
+  /** What WatermelonDB fills in where it has no value: null, '', 0 or false. */
+  readonly emptyValue: V;
   /** What a new row gets when it was pushed without the column. */
   readonly defaultValue: V;
   /** The longest text, in UTF-16 units; longer rows are refused. Absent: no limit (not a text). */
@@ -71,6 +73,7 @@ function stringColumn(options: {
     optional,
     since,
     sqlType: { sqlite: 'text', postgres: 'text' },
+    emptyValue: empty,
     defaultValue: options.defaultValue ?? empty,
     maxLength,
     references,
@@ -96,6 +99,7 @@ function numberColumn(options: {
     sqlType: integer
       ? { sqlite: 'integer', postgres: 'bigint' }
       : { sqlite: 'real', postgres: 'double precision' },
+    emptyValue: empty,
     defaultValue: options.defaultValue ?? empty,
     isOwner: false,
     jsonSchema: nullable({ type: integer ? 'integer' : 'number' }, optional),
@@ -155,6 +159,7 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
     optional,
     since,
     sqlType: { sqlite: 'boolean', postgres: 'boolean' },
+    emptyValue: empty,
     defaultValue: defaultValue ?? empty,
     isOwner: false,
     jsonSchema: nullable({ type: 'boolean' }, optional),

@@ -34,7 +34,16 @@ export interface PullAnswer {
 }
 
 /** Why a pushed record was not taken as it was. */
-export type RejectionReason = 'DELETED' | 'PARENT_DELETED' | 'TEXT_TOO_LONG' | 'ID_INVALID' | 'TABLE_UNKNOWN';
+export const REJECTION_REASONS = [
+  'DELETED',
+  'PARENT_DELETED',
+  'TEXT_TOO_LONG',
+  'ID_INVALID',
+  'TABLE_UNKNOWN',
+] as const;
+
+/** One of the reasons. */
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 /** One pushed record that was not taken as it was. */
 export interface Rejection {

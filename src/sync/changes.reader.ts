@@ -97,18 +97,14 @@ function migratedRows(migration: Migration | null, name: string, columns: Record
   return [...added]
     .filter((column) => Object.hasOwn(columns, column))
     .sort()
-    .map((column) => differsFromNull(quote(column), columns[column]!))
+    .map((column) => differsFromEmpty(quote(column), columns[column]!))
     .join(' OR ');
 }
 
-function differsFromNull(name: string, column: Column): string {
-  if (column.optional) return `${name} IS NOT NULL`;
-  const empty: Record<Column['type'], string> = {
-    string: `${name} <> ''`,
-    number: `${name} <> 0`,
-    boolean: name,
-  };
-  return empty[column.type];
+function differsFromEmpty(name: string, { emptyValue }: Column): string {
+  if (emptyValue === null) return `${name} IS NOT NULL`;
+  if (emptyValue === false) return name;
+  return emptyValue === 0 ? `${name} <> 0` : `${name} <> ''`;
 }
 
 async function countPart(snapshot: Snapshot, plan: ReadPlan, part: Part): Promise<number> {

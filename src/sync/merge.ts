@@ -32,7 +32,7 @@ export interface LiveRow {
 /** What a push does, before the cascade. */
 export interface Merge {
   live: Map<string, Map<string, LiveRow>>;
-  /** Records that this push deletes: stored live, or not known at all. */
+  /** Records to be written as tombstones, known or not; the cascade adds those below them. */
   deleted: IdSets;
   /** Tombstones that get a new stamp, so that the next pull tells the pusher. */
   restamped: IdSets;

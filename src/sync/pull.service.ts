@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository, type AccountState } from '../auth/accounts.repository.js';
 import type { Device } from '../auth/device.guard.js';
 import { DeviceActivity } from '../auth/device-activity.js';
-import { Database, type Snapshot } from '../database/database.js';
+import type { Snapshot } from '../database/database.js';
+import { AccountSnapshots } from './account-snapshots.js';
 import { SCHEMA } from '../database/database.module.js';
 import { AppError } from '../errors/app-error.js';
 import { tablesAt, type Schema } from '../protocol/schema.js';
@@ -26,7 +27,7 @@ export class PullService {
   private readonly emptyChanges = new Map<number, string>();
 
   constructor(
-    private readonly database: Database,
+    private readonly snapshots: AccountSnapshots,
     private readonly accounts: AccountsRepository,
     private readonly reader: ChangesReader,
     private readonly activity: DeviceActivity,
@@ -44,7 +45,7 @@ export class PullService {
     if (request.lastPulledAt === device.account.clock && request.migration === null) {
       return this.nothingNew(device.account, request);
     }
-    const snapshot = await this.database.openSnapshot();
+    const snapshot = await this.snapshots.open(device.accountId);
     try {
       return await this.read(snapshot, device.accountId, request);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { breathe, type Connection, type SqlValue, type Transaction } from '../database/database.js';
+import { breathe, type Connection, type Transaction } from '../database/database.js';
 import { SCHEMA } from '../database/database.module.js';
 import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
@@ -85,7 +85,7 @@ export class RecordsRepository {
   ): Promise<void> {
     const blank: Record<string, ColumnValue> = {};
     for (const [column, declared] of Object.entries(this.table(name).columns))
-      blank[column] = blankOf(declared);
+      blank[column] = declared.emptyValue;
     const rows = Array.from(ids, (id): FullRow => ({ ...blank, id }));
     await this.write(tx, accountId, name, rows, stamp, true);
   }
@@ -118,11 +118,6 @@ export class RecordsRepository {
   private table(name: string): Table {
     return this.schema.tables[name]!;
   }
-}
-
-function blankOf(column: Table['columns'][string]): SqlValue {
-  if (column.optional) return null;
-  return column.type === 'string' ? '' : column.type === 'number' ? 0 : false;
 }
 
 async function inPieces<T, R>(items: Iterable<T>, work: (piece: T[]) => Promise<R[]>): Promise<R[]> {

@@ -33,8 +33,8 @@ export function selectJson(dialect: Dialect, members: Member[], source: string, 
   }
   // Half the time of json_build_object, which looks up its arguments' types for each row.
   const object = members.map(([name, sql]) => `${sql} AS ${quote(name)}`).join(', ');
-  return `SELECT string_agg(row_to_json(item)::text, ',') AS "items"${more}
-    FROM (${source}) AS page CROSS JOIN LATERAL (SELECT ${object}) AS item`;
+  return `SELECT string_agg(row_to_json(_item)::text, ',') AS "items"${more}
+    FROM (${source}) AS page CROSS JOIN LATERAL (SELECT ${object}) AS _item`;
 }
 
 /** Selects ids as JSON strings joined by commas, like `selectJson`. */

@@ -22,6 +22,8 @@ export interface PushedChanges {
 }
 
 const ROWS_AT_ONCE = 5_000;
+// An unknown table's name comes back with each of its ids.
+const MAX_TABLE_NAME = 64;
 
 /**
  * Reads a changes object that may hold anything: drops what is not declared, makes values fit, sets aside what cannot
@@ -32,6 +34,7 @@ export async function sanitizeChanges(schema: Schema, changes: unknown): Promise
   const tables = new Map<string, PushedTable>();
   const refused: Rejection[] = [];
   for (const [name, value] of Object.entries(objectAt(changes, 'changes'))) {
+    if (name.length > MAX_TABLE_NAME) throw malformed('changes has a table name of more than 64 characters.');
     const lists = readLists(name, value);
     const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
     if (table) tables.set(name, await sanitizeTable(name, table, lists, refused));
@@ -78,14 +81,10 @@ async function sanitizeTable(
       const id = idOf(raw.id, `changes.${name}.${list}[].id`);
       const values: PartialRow = {};
       if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
-      for (const [column, { coerce, maxLength }] of columns) {
+      for (const [column, { coerce }] of columns) {
         if (!Object.hasOwn(raw, column)) continue;
         const coerced = coerce(raw[column]);
-        if (coerced === undefined) continue;
-        if (maxLength !== undefined && typeof coerced === 'string' && coerced.length > maxLength) {
-          refusedHere.set(id, 'TEXT_TOO_LONG');
-        }
-        values[column] = coerced;
+        if (coerced !== undefined) values[column] = coerced;
       }
       // The same id again: one row, the last content wins column by column.
       const earlier = rows.get(id);
@@ -94,6 +93,9 @@ async function sanitizeTable(
         isCreated: list === 'created' || (earlier?.isCreated ?? false),
       });
     }
+  }
+  for (const [id, { values }] of rows) {
+    if (!refusedHere.has(id) && hasTooLongText(table, values)) refusedHere.set(id, 'TEXT_TOO_LONG');
   }
   const deleted = new Set<string>();
   for (const entry of lists.deleted) {
@@ -109,6 +111,15 @@ async function sanitizeTable(
     refused.push({ table: name, id, reason });
   }
   return { rows, deleted };
+}
+
+function hasTooLongText(table: Table, values: PartialRow): boolean {
+  for (const column in values) {
+    const value = values[column];
+    if (typeof value === 'string' && value.length > (table.columns[column]!.maxLength ?? Infinity))
+      return true;
+  }
+  return false;
 }
 
 function allIds(table: string, lists: Lists): Set<string> {

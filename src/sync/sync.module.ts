@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
+import { AccountSnapshots } from './account-snapshots.js';
 import { ChangesReader } from './changes.reader.js';
 import { PullService } from './pull.service.js';
 import { RecordsRepository } from './records.repository.js';
@@ -12,6 +13,7 @@ import { TombstonesRepository } from './tombstones.repository.js';
   imports: [AuthModule],
   controllers: [SyncController],
   providers: [
+    AccountSnapshots,
     ChangesReader,
     PullService,
     RecordsRepository,

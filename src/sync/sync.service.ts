@@ -14,6 +14,7 @@ import { IdSets } from './id-sets.js';
 import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
 import { RecordsRepository } from './records.repository.js';
 import type { PushRequest } from './requests.js';
+import { Turns } from './turns.js';
 import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 
 /** What a push left behind. */
@@ -27,6 +28,9 @@ interface Outcome {
 /** Applies offline changes; server-side code writes records through it too, so that clocks and cascades hold. */
 @Injectable()
 export class SyncService {
+  /** Pushes of one account wait here, not each on a connection of its own. */
+  private readonly turns = new Turns();
+
   constructor(
     private readonly database: Database,
     private readonly accounts: AccountsRepository,
@@ -43,7 +47,7 @@ export class SyncService {
    */
   async push(device: { accountId: string; deviceId: string }, request: PushRequest): Promise<PushAnswer> {
     const pushed = await sanitizeChanges(this.schema, request.changes);
-    const outcome = await this.database.transaction(async (tx) => {
+    const apply = async (tx: Transaction): Promise<Outcome> => {
       const account = await this.accounts.lock(tx, device.accountId); // first: its row lock orders all pushes
       checkHistory(account, request, this.schema);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
@@ -51,8 +55,9 @@ export class SyncService {
       const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
       await cascade(tx, device.accountId, this.schema, merge, this.records);
       return this.apply(tx, device.accountId, account, merge, stored);
-    });
+    };
     const { accountId, deviceId } = device;
+    const outcome = await this.turns.take(accountId, () => this.database.transaction(apply));
     if (outcome.isVisible) {
       this.events.publish('records.changed', { accountId, deviceId, timestamp: outcome.timestamp });
     }
@@ -90,15 +95,16 @@ export class SyncService {
       return { timestamp: account.clock, rejected: merge.rejected, isVisible: false };
     }
 
-    const isNew = (name: string, id: string) => !stored.get(name)?.has(id);
     let added = 0;
     let isVisible = changed.size > 0;
-    for (const [name, rows] of changed) added += rows.filter((row) => isNew(name, row.id)).length;
+    for (const [name, rows] of changed) added += rows.filter(({ id }) => !stored.get(name)?.has(id)).length;
     for (const [name, ids] of tombstones.tables()) {
       for (const id of ids) {
-        // Rows reached by the cascade alone were not loaded, but they are stored.
-        if (isNew(name, id) && merge.dead.has(name, id)) added++;
-        else isVisible = true;
+        // Rows that only the cascade reached were not loaded: they are stored, and live.
+        const isPushed = merge.dead.has(name, id);
+        const before = stored.get(name)?.get(id);
+        if (isPushed && !before) added++;
+        if (!isPushed || (before && !before.is_deleted)) isVisible = true;
       }
     }
     const rowCount = account.rowCount + added;

@@ -52,6 +52,13 @@ forEachDatabase((database) => {
     expect((await device.request('GET', '/auth/devices')).body).toHaveLength(2);
   });
 
+  test('wrong codes sent all at once are limited like wrong codes one after another', async () => {
+    const replies = await Promise.all(Array.from({ length: 60 }, () => join('22222222')));
+    expect(replies.filter(({ status }) => status === 400).length).toBeLessThanOrEqual(10);
+    for (const reply of replies.filter(({ status }) => status !== 400))
+      expectProblem(reply, 429, 'RATE_LIMITED');
+  });
+
   test('a code works for 10 minutes', async () => {
     const device = await app.newDevice();
     const [early, late] = [await newCode(device), await newCode(device)];

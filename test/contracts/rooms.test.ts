@@ -11,7 +11,7 @@ const mayImport: Record<string, string[]> = {
   auth: ['protocol', 'errors', 'config', 'database', 'events'],
   sync: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
   operations: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
-  http: ['protocol', 'errors', 'config', 'auth'],
+  http: ['protocol', 'errors', 'config', 'database', 'auth'],
 };
 
 const src = join(process.cwd(), 'src');
