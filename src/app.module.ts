@@ -13,6 +13,7 @@ import { SyncModule } from './sync/sync.module.js';
 /** The one list of modules. */
 @Module({})
 export class AppModule {
+  /** Every module, around the settings and the open database. */
   static with(parts: { config: Config; now?: Now; database: Database; schema: Schema }): DynamicModule {
     return {
       module: AppModule,

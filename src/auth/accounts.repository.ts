@@ -52,6 +52,7 @@ export class AccountsRepository {
     );
   }
 
+  /** Stores clock, horizon and row count; history and origin change only by a restore. */
   async update(tx: Transaction, id: string, state: AccountState): Promise<void> {
     await tx.query('UPDATE accounts SET clock = $2, horizon = $3, row_count = $4 WHERE id = $1', [
       id,

@@ -42,6 +42,7 @@ const knownAsId: PipeTransform<string, string> = {
   },
 };
 
+/** Routes of devices, pairing and tokens. */
 @ApiTags('Devices')
 @Controller('auth')
 export class AuthController {

@@ -13,6 +13,7 @@ const Cleaned = () =>
     typeof value === 'string' ? cleanText(value).trim() : (value ?? undefined),
   );
 
+/** Body of `POST /auth/devices`. */
 export class RegisterDeviceBody {
   @ApiPropertyOptional({
     maxLength: 100,
@@ -40,6 +41,7 @@ export class RegisterDeviceBody {
   pairing_code?: string;
 }
 
+/** Body of `POST /auth/token`. */
 export class RefreshBody {
   @ApiProperty({ maxLength: 512 })
   @IsString()
@@ -47,6 +49,7 @@ export class RefreshBody {
   refresh_token!: string;
 }
 
+/** Body of `PATCH /auth/devices/{id}`. */
 export class RenameDeviceBody {
   @ApiProperty({ minLength: 1, maxLength: 100 })
   @Cleaned()
@@ -56,6 +59,7 @@ export class RenameDeviceBody {
   name!: string;
 }
 
+/** What a device needs to act for its account. */
 export class CredentialsAnswer {
   @ApiProperty() account_id!: string;
   @ApiProperty() device_id!: string;
@@ -64,11 +68,13 @@ export class CredentialsAnswer {
   @ApiProperty({ ...EPOCH_MS, description: 'When the access token expires, epoch ms.' }) expires_at!: number;
 }
 
+/** A pairing code and its end. */
 export class PairingCodeAnswer {
   @ApiProperty({ example: 'K7MPQ2RX' }) code!: string;
   @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms.' }) expires_at!: number;
 }
 
+/** A device as the people of its account see it. */
 export class DeviceAnswer {
   @ApiProperty() device_id!: string;
   @ApiProperty() name!: string;
@@ -79,6 +85,7 @@ export class DeviceAnswer {
   @ApiProperty({ description: 'Whether it is the device that asks.' }) is_current!: boolean;
 }
 
+/** Names credentials as they travel. */
 export function toCredentialsAnswer(credentials: Credentials): CredentialsAnswer {
   return {
     account_id: credentials.accountId,
@@ -89,6 +96,7 @@ export function toCredentialsAnswer(credentials: Credentials): CredentialsAnswer
   };
 }
 
+/** Names a device as it travels. */
 export function toDeviceAnswer(device: DeviceProfile, currentDeviceId: string): DeviceAnswer {
   return {
     device_id: device.deviceId,

@@ -8,6 +8,7 @@ import { DeviceActivity } from './device-activity.js';
 import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
 
+/** Accounts, devices and the guard of every route. */
 @Module({
   controllers: [AuthController],
   providers: [

@@ -119,7 +119,7 @@ export class AuthService {
     });
   }
 
-  /** @throws AppError NOT_FOUND */
+  /** Gives a device another name. @throws AppError NOT_FOUND */
   async renameDevice(accountId: string, deviceId: string, name: string): Promise<DeviceProfile> {
     const device = await this.database.transaction((tx) =>
       this.devices.rename(tx, accountId, deviceId, name),
@@ -128,7 +128,7 @@ export class AuthService {
     return device;
   }
 
-  /** @throws AppError NOT_FOUND */
+  /** Removes a device, whose tokens stop working at once. @throws AppError NOT_FOUND */
   async revokeDevice(accountId: string, deviceId: string): Promise<void> {
     const isRemoved = await this.database.transaction((tx) => this.devices.remove(tx, accountId, deviceId));
     if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });

@@ -38,6 +38,7 @@ const PROFILE = `id AS "deviceId", name AS "name", platform AS "platform", last_
 export class DevicesRepository {
   constructor(private readonly database: Database) {}
 
+  /** Adds a device; `now` is epoch ms. */
   async create(
     tx: Transaction,
     accountId: string,
@@ -63,6 +64,7 @@ export class DevicesRepository {
     return rows[0] ?? null;
   }
 
+  /** How many devices the account has. */
   async count(connection: Connection, accountId: string): Promise<number> {
     const rows = await connection.query<{ n: number }>(
       'SELECT count(*) AS n FROM devices WHERE account_id = $1',
@@ -71,6 +73,7 @@ export class DevicesRepository {
     return rows[0]?.n ?? 0;
   }
 
+  /** The account's devices, the oldest first. */
   list(accountId: string): Promise<DeviceProfile[]> {
     return this.database.query<DeviceProfile>(
       `SELECT ${PROFILE} FROM devices WHERE account_id = $1 ORDER BY created_at, id`,
@@ -128,6 +131,7 @@ export class DevicesRepository {
     return row ? { ...row, current: JSON.parse(row.current) as string[] } : null;
   }
 
+  /** Stores what is kept of a device's refresh tokens. */
   async updateRefresh(
     tx: Transaction,
     accountId: string,

@@ -7,8 +7,6 @@ export interface Option {
   readonly min?: number;
   readonly max?: number;
   readonly choices?: readonly string[];
-  /** Never printed. */
-  readonly secret?: true;
 }
 
 /** Every setting of the server by the name of its environment variable; `--kebab-case` on the command line. */
@@ -25,7 +23,6 @@ export const options = {
   DATABASE_URL: {
     kind: 'text',
     default: null,
-    secret: true,
     about: 'postgres://… to use PostgreSQL 15–18; unset: SQLite in DATA_DIR.',
   },
   DATABASE_POOL_SIZE: {
@@ -38,13 +35,11 @@ export const options = {
   JWT_SECRET: {
     kind: 'text',
     default: null,
-    secret: true,
     about: 'Signs access tokens, at least 32 characters; unset: made at first start and kept in DATA_DIR.',
   },
   JWT_SECRET_PREVIOUS: {
     kind: 'text',
     default: null,
-    secret: true,
     about: 'Still accepted while secrets rotate; remove it after ACCESS_TOKEN_TTL_SECONDS.',
   },
   ACCESS_TOKEN_TTL_SECONDS: {

@@ -27,6 +27,7 @@ export class DataLock {
     return new DataLock(handle);
   }
 
+  /** Lets another process have the folder. */
   release(): void {
     this.handle.close();
   }

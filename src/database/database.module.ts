@@ -12,6 +12,7 @@ export const SCHEMA = Symbol('schema');
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(private readonly database: Database) {}
 
+  /** For the module list: the open database and its declaration. */
   static with(database: Database, schema: Schema = defaultSchema): DynamicModule {
     const providers = [
       { provide: Database, useValue: database },

@@ -49,6 +49,7 @@ export abstract class Database {
    */
   abstract openSnapshot(): Promise<Snapshot>;
 
+  /** Closes every connection, once the transactions under way have ended. */
   abstract close(): Promise<void>;
 }
 

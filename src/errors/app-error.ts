@@ -15,8 +15,4 @@ export class AppError extends Error {
     super(details.detail ?? errors[code].title, options);
     this.name = 'AppError';
   }
-
-  get status(): number {
-    return errors[this.code].status;
-  }
 }

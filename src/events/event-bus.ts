@@ -12,6 +12,7 @@ export interface Events {
 export class EventBus {
   private readonly emitter = new EventEmitter();
 
+  /** Tells every subscriber, at once. */
   publish<N extends keyof Events>(name: N, event: Events[N]): void {
     this.emitter.emit(name, event);
   }

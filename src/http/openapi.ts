@@ -2,12 +2,13 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { errors } from '../protocol/errors.js';
 import { sinceOf, type Schema, type Table } from '../protocol/schema.js';
+import { ID_PATTERN, REJECTION_REASONS } from '../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
 
 type JsonSchema = Record<string, unknown>;
 
 const EPOCH_MS = { type: 'integer', format: 'int64' };
-const ID = { type: 'string', pattern: '^[A-Za-z0-9_.-]{1,64}$' };
+const ID = { type: 'string', pattern: ID_PATTERN.source };
 const TEXT = { type: 'string' };
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: JsonSchema) => ({ type: 'array', items });
@@ -102,7 +103,7 @@ function recordSchemas(schema: Schema): Record<string, JsonSchema> {
         id: TEXT,
         reason: {
           type: 'string',
-          enum: ['DELETED', 'PARENT_DELETED', 'TEXT_TOO_LONG', 'ID_INVALID', 'TABLE_UNKNOWN'],
+          enum: REJECTION_REASONS,
         },
       },
     },

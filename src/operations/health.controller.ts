@@ -6,10 +6,12 @@ import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
 import { Lifecycle } from './lifecycle.js';
 
+/** Answer of the health routes. */
 export class HealthAnswer {
   @ApiProperty({ enum: ['ok'] }) status!: 'ok';
 }
 
+/** Routes for load balancers and monitors; they need no token. */
 @ApiTags('Health')
 @Public()
 @Controller('health')

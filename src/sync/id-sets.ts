@@ -2,6 +2,7 @@
 export class IdSets {
   private readonly sets = new Map<string, Set<string>>();
 
+  /** How many ids there are in all tables. */
   get size(): number {
     let size = 0;
     for (const set of this.sets.values()) size += set.size;
@@ -17,14 +18,17 @@ export class IdSets {
     return true;
   }
 
+  /** Whether the id is in. */
   has(table: string, id: string): boolean {
     return this.sets.get(table)?.has(id) ?? false;
   }
 
+  /** The ids of one table. */
   of(table: string): ReadonlySet<string> {
     return this.sets.get(table) ?? new Set();
   }
 
+  /** The tables that have ids, with their ids. */
   tables(): [table: string, ids: ReadonlySet<string>][] {
     return [...this.sets];
   }

@@ -7,6 +7,7 @@ import { ApiProblems } from '../errors/api-problems.js';
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
 
+/** Answer of `GET /sync/meta`. */
 export class MetaAnswer {
   @ApiProperty() history_id!: string;
   @ApiProperty({ type: 'integer' }) schema_version!: number;
@@ -14,6 +15,7 @@ export class MetaAnswer {
   @ApiProperty({ type: [String] }) tables!: string[];
 }
 
+/** Answer of `GET /sync/status`. */
 export class StatusAnswer {
   @ApiProperty({ description: 'Whether a pull would bring nothing.' }) up_to_date!: boolean;
   @ApiProperty({ ...EPOCH_MS, description: 'The account’s clock.' }) timestamp!: number;
@@ -43,6 +45,7 @@ const ClientStateQuery = () =>
     }),
   );
 
+/** Documents `GET /sync/pull`. */
 export const ApiPull = () =>
   applyDecorators(
     ApiOperation({ summary: 'Get what changed since the last pull' }),
@@ -70,6 +73,7 @@ export const ApiPull = () =>
     ApiProblems(400, 401, 409),
   );
 
+/** Documents `POST /sync/push`. */
 export const ApiPush = () =>
   applyDecorators(
     ApiOperation({ summary: 'Apply offline changes, all or nothing' }),
@@ -85,6 +89,7 @@ export const ApiPush = () =>
     ApiProblems(400, 401, 403, 409, 413, 415),
   );
 
+/** Documents `GET /sync/meta`. */
 export const ApiMeta = () =>
   applyDecorators(
     ApiOperation({ summary: 'Tell history, schema and protocol' }),
@@ -92,6 +97,7 @@ export const ApiMeta = () =>
     ApiProblems(401),
   );
 
+/** Documents `GET /sync/status`. */
 export const ApiStatus = () =>
   applyDecorators(
     ApiOperation({ summary: 'Tell whether a pull would bring anything' }),

@@ -14,6 +14,7 @@ import { readClientState, readPullRequest, readPushRequest } from './requests.js
 import { ApiMeta, ApiPull, ApiPush, ApiStatus, type MetaAnswer, type StatusAnswer } from './sync.api.js';
 import { SyncService } from './sync.service.js';
 
+/** Routes of record sync. */
 @ApiTags('Sync')
 @ApiBearerAuth()
 @Controller('sync')

@@ -9,6 +9,7 @@ import { SyncController } from './sync.controller.js';
 import { SyncService } from './sync.service.js';
 import { TombstonesRepository } from './tombstones.repository.js';
 
+/** Pulling and pushing records. */
 @Module({
   imports: [AuthModule],
   controllers: [SyncController],
