@@ -7,6 +7,7 @@ import { AuthService } from './auth.service.js';
 import { DeviceActivity } from './device-activity.js';
 import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
+import { SessionsRepository } from './sessions.repository.js';
 
 /** Accounts, devices and the guard of every route. */
 @Module({
@@ -17,6 +18,7 @@ import { DevicesRepository } from './devices.repository.js';
     AuthService,
     DeviceActivity,
     DevicesRepository,
+    SessionsRepository,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],

@@ -11,7 +11,7 @@ import { AppError } from '../errors/app-error.js';
 import { AccessTokens } from './access-tokens.js';
 import type { AccountState } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
-import { DevicesRepository } from './devices.repository.js';
+import { SessionsRepository } from './sessions.repository.js';
 
 /** The device behind a request, with its account as it stood when the request came in. */
 export interface Device {
@@ -39,15 +39,15 @@ export const CurrentDevice = createParamDecorator((_: unknown, context: Executio
 });
 
 /**
- * Lets a request pass that carries a valid token of a device which still exists. The device and its account are read
- * anew each time, in one query, so that revoking works at once.
+ * Lets a request pass that carries a valid token of a device which still exists. That it exists is asked anew for each
+ * request, together with its account, so that revoking works at once.
  */
 @Injectable()
 export class DeviceGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
-    private readonly devices: DevicesRepository,
+    private readonly sessions: SessionsRepository,
     private readonly activity: DeviceActivity,
   ) {}
 
@@ -56,7 +56,7 @@ export class DeviceGuard implements CanActivate {
       return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { accountId, deviceId } = await this.tokens.verify(bearerToken(request.headers.authorization));
-    const account = await this.devices.findAccountState(accountId, deviceId);
+    const account = await this.sessions.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     this.activity.noteSeen(accountId, deviceId);
     request.device = { accountId, deviceId, account };

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type Transaction } from '../database/database.js';
-import { ACCOUNT_STATE, type AccountState } from './accounts.repository.js';
 
 /** A device as its account's people see it; times are epoch ms. */
 export interface DeviceProfile {
@@ -52,16 +51,6 @@ export class DevicesRepository {
        VALUES ($1, $2, $3, $4, $5, $5, NULL, $6, $7, $8, $9)`,
       [accountId, device.deviceId, device.name, device.platform, now, ...refreshValues(refresh)],
     );
-  }
-
-  /** Reads a device's account in one query; null when the device does not exist (any more). */
-  async findAccountState(accountId: string, deviceId: string): Promise<AccountState | null> {
-    const rows = await this.database.query<AccountState>(
-      `SELECT ${ACCOUNT_STATE} FROM devices d JOIN accounts a ON a.id = d.account_id
-       WHERE d.account_id = $1 AND d.id = $2`,
-      [accountId, deviceId],
-    );
-    return rows[0] ?? null;
   }
 
   /** How many devices the account has. */

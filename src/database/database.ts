@@ -32,6 +32,8 @@ export const SNAPSHOT_CLOSED = 'This snapshot is closed.';
 /** The database, whichever it is: one-shot statements, transactions and snapshots. */
 export abstract class Database {
   abstract readonly dialect: Dialect;
+  /** Counts the commits where this process makes them all; null: others commit too. */
+  abstract readonly commits: number | null;
   /** How many snapshots may be open at once. */
   abstract readonly maxSnapshots: number;
   /** TypeORM's own handle, for migrations and for entities of a team's own. */

@@ -17,6 +17,7 @@ const TRANSACTION_WAIT_MS = 30_000;
 /** PostgreSQL over a pool of connections; statements are prepared once a connection. */
 export class PostgresDatabase extends Database {
   readonly dialect = 'postgres';
+  readonly commits = null;
   readonly maxSnapshots: number;
   private readonly snapshots: Permits;
   private readonly transactions: Permits;

@@ -29,6 +29,7 @@ interface Prepared {
  */
 export class SqliteDatabase extends Database {
   readonly dialect = 'sqlite';
+  commits = 0;
   private readonly writer: SqliteConnection;
   private readonly reader: SqliteConnection;
   private readonly idle: SqliteConnection[] = [];
@@ -63,6 +64,7 @@ export class SqliteDatabase extends Database {
       try {
         const result = await work(this.writer);
         await this.writer.query('COMMIT');
+        this.commits++;
         return result;
       } catch (error) {
         // A full disk, say, makes SQLite roll back by itself.

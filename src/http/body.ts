@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from '../auth/access-tokens.js';
 import { bearerToken } from '../auth/device.guard.js';
+import { breathe } from '../database/database.js';
 import { Permits } from '../database/permits.js';
 import { AppError } from '../errors/app-error.js';
 
@@ -47,6 +48,7 @@ export function readJsonBodies(
         else response.once('close', () => largeBodies.giveBack());
       }
       const text = new TextDecoder().decode(body);
+      await breathe();
       return text.trim() === '' ? undefined : parse(text);
     },
   );
@@ -66,7 +68,10 @@ async function refusalOf(tokens: AccessTokens, request: FastifyRequest): Promise
 /** An upper bound of the objects and arrays in a JSON text. */
 function countContainers(body: Buffer): number {
   let count = 0;
-  for (const byte of body) if (byte === 0x7b || byte === 0x5b) count++;
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at];
+    if (byte === 0x7b || byte === 0x5b) count++;
+  }
   return count;
 }
 

@@ -1,4 +1,4 @@
-import type { Transaction } from '../database/database.js';
+import { breathe, type Transaction } from '../database/database.js';
 import type { Schema } from '../protocol/schema.js';
 import { IdSets } from './id-sets.js';
 import type { LiveRow, Merge } from './merge.js';
@@ -34,7 +34,7 @@ export async function cascade(
   };
 
   // Owners deleted long ago can only be named by pushed rows: nothing stored lives below them.
-  const children = indexByOwner(merge, ownerships);
+  const children = await indexByOwner(merge, ownerships);
   let frontier = await deletedOwners(tx, accountId, ownerships, children, isPushed, records);
   for (const [table, ids] of merge.dead.tables()) for (const id of ids) frontier.add(table, id);
 
@@ -69,9 +69,10 @@ function ownershipsOf(schema: Schema): Ownership[] {
 type ChildIndex = Map<Ownership, Map<string, string[]>>;
 
 /** The pushed rows below each owner. */
-function indexByOwner(merge: Merge, ownerships: Ownership[]): ChildIndex {
+async function indexByOwner(merge: Merge, ownerships: Ownership[]): Promise<ChildIndex> {
   const index: ChildIndex = new Map();
   for (const ownership of ownerships) {
+    await breathe();
     const byOwner = new Map<string, string[]>();
     for (const [id, { row }] of merge.live.get(ownership.table) ?? new Map<string, LiveRow>()) {
       const ownerId = row[ownership.column] as string;

@@ -100,6 +100,7 @@ export class RecordsRepository {
   ): Promise<void> {
     const columns = Object.keys(this.table(name).columns);
     const sql = upsertStatement(tx.dialect, name, this.table(name));
+    await breathe();
     // In the order of the primary key: pages are filled one after another.
     rows.sort((a, b) => (a.id < b.id ? -1 : 1));
     await inPieces(rows, async (piece) => {

@@ -53,6 +53,7 @@ export class SyncService {
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, device.accountId, pushed);
       const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
+      await breathe();
       await cascade(tx, device.accountId, this.schema, merge, this.records);
       return this.apply(tx, device.accountId, account, merge, stored);
     };

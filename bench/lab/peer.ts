@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeScratchDir } from '../../test/support/scratch.js';
+import { documents, type RowsByTable } from '../rows.js';
+import { timedRequest, type Timed } from './http.js';
+
+const FOLDER = join('bench', 'peers');
+const PACKAGE = join(FOLDER, 'node_modules', 'pouchdb-server');
+const READY_DEADLINE_MS = 30_000;
+const DOCUMENTS_AT_ONCE = 5_000;
+
+/** The peer cannot be measured here; says why. */
+export class PeerUnavailable extends Error {}
+
+/** pouchdb-server, as its own documentation starts it: on LevelDB, which does not wait for the disk. */
+export class Peer implements AsyncDisposable {
+  private databases = 0;
+
+  private constructor(
+    readonly url: string,
+    readonly version: string,
+    private readonly child: ChildProcess,
+    private readonly dataDir: string,
+  ) {}
+
+  /** Installs it when it is not there, and starts it. @throws PeerUnavailable */
+  static async start(): Promise<Peer> {
+    install();
+    const dataDir = makeScratchDir('peer', true);
+    const port = await findFreePort();
+    const program = join(process.cwd(), PACKAGE, 'bin', 'pouchdb-server');
+    const args = ['--port', String(port), '--host', '127.0.0.1', '--dir', dataDir, '--no-stdout-logs'];
+    const child = spawn(process.execPath, [program, ...args, '--config', join(dataDir, 'config.json')], {
+      cwd: dataDir,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    const peer = new Peer(`http://127.0.0.1:${port}`, version, child, dataDir);
+    try {
+      await peer.untilReady();
+    } catch (error) {
+      await peer[Symbol.asyncDispose]();
+      throw error;
+    }
+    return peer;
+  }
+
+  /** Makes an empty database. @returns its address */
+  async newDatabase(): Promise<string> {
+    const address = `${this.url}/bench_${(this.databases += 1)}`;
+    await timedRequest(address, { method: 'PUT' });
+    return address;
+  }
+
+  /** Stores rows in pieces that its request limit lets pass. */
+  async fill(address: string, rows: RowsByTable): Promise<void> {
+    const all = documents(rows);
+    for (let start = 0; start < all.length; start += DOCUMENTS_AT_ONCE) {
+      await this.store(address, all.slice(start, start + DOCUMENTS_AT_ONCE));
+    }
+  }
+
+  /** Stores documents in one request. */
+  store(address: string, docs: unknown[]): Promise<Timed> {
+    return timedRequest(`${address}/_bulk_docs`, { method: 'POST', body: JSON.stringify({ docs }) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exited = new Promise((resolve) => this.child.once('close', resolve));
+      this.child.kill('SIGKILL'); // its data is thrown away anyway
+      await exited;
+    }
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  private async untilReady(): Promise<void> {
+    let output = '';
+    for (const stream of [this.child.stdout!, this.child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-2_000)));
+    }
+    for (const deadline = Date.now() + READY_DEADLINE_MS; Date.now() < deadline; await delay(50)) {
+      if (this.child.exitCode !== null) break;
+      const isReady = await timedRequest(this.url).then(
+        () => true,
+        () => false,
+      );
+      if (isReady) return;
+    }
+    throw new PeerUnavailable(
+      `it does not run on Node ${process.versions.node}: ${output.trim() || 'no answer in time'}`,
+    );
+  }
+}
+
+function install(): void {
+  // npm writes this file last.
+  if (existsSync(join(FOLDER, 'node_modules', '.package-lock.json'))) return;
+  process.stderr.write('Installing the peer (bench/peers) …\n');
+  // Its native parts come compiled; the scripts would only try to compile an old sqlite3 that is not used here.
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const ownNpm = process.env.npm_execpath;
+  const [command, rest] = ownNpm ? [process.execPath, [ownNpm, ...args]] : ['npm', args];
+  const result = spawnSync(command, rest, {
+    cwd: FOLDER,
+    encoding: 'utf8',
+    shell: !ownNpm && process.platform === 'win32',
+  });
+  if (result.status === 0) return;
+  const reason = (result.error?.message ?? result.stderr).trim().split('\n').slice(0, 5).join(' ');
+  throw new PeerUnavailable(`npm ci in ${FOLDER} failed: ${reason}`);
+}
+
+/** It cannot be told to take any port. */
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,89 @@
+import autocannon from 'autocannon';
+import { answerCalls } from '../lab/remote.js';
+import { FRESH_ID, freshIds } from './placeholder.js';
+
+// The load generator: a process of its own, so that neither the server nor the bench's own work slows it down.
+
+/** What one connection sends, again and again; FRESH_ID in a body becomes another id each time. */
+export interface Target {
+  method: 'GET' | 'POST';
+  path: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** One burst of load. */
+export interface LoadJob {
+  url: string;
+  /** Connection i sends targets[i % length]. */
+  targets: Target[];
+  connections: number;
+  seconds: number;
+  /** Part of every fresh id: two jobs with different runs never make the same. */
+  run: string;
+}
+
+/** What came of it. */
+export interface LoadResult {
+  /** Completed requests. */
+  requests: number;
+  requestsPerSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+const calls = { burst };
+/** What the load generator can be asked to do. */
+export type LoadCalls = typeof calls;
+
+async function burst(job: LoadJob): Promise<LoadResult> {
+  const nextId = freshIds(job.run);
+  const durations: number[] = [];
+  const failures = new Map<string, number>();
+  let connection = 0;
+  let startedAt = 0;
+  let endedAt = 0;
+
+  const options: autocannon.Options = {
+    url: job.url,
+    connections: job.connections,
+    duration: job.seconds,
+    // How often it looks whether the time is over, ms; the type does not know it.
+    ...{ sampleInt: 50 },
+    setupClient: (client) => {
+      const target = job.targets[connection++ % job.targets.length]!;
+      client.setRequests([toRequest(target, nextId)]);
+    },
+  };
+  const fail = (reason: string): void => void failures.set(reason, (failures.get(reason) ?? 0) + 1);
+  await new Promise<void>((resolve, reject) => {
+    autocannon(options, (error) => (error ? reject(error as Error) : resolve()))
+      .on('start', () => (startedAt = performance.now()))
+      .on('response', (_client, status, _bytes, durationMs) => {
+        endedAt = performance.now();
+        if (status >= 200 && status < 300) durations.push(durationMs);
+        else fail(`status ${status}`);
+      })
+      .on('reqError', (error: Error) => fail(error.message));
+  });
+
+  if (failures.size > 0) throw new Error(`Not every request succeeded: ${JSON.stringify([...failures])}`);
+  durations.sort((a, b) => a - b);
+  return {
+    requests: durations.length,
+    requestsPerSecond: (durations.length / (endedAt - startedAt)) * 1_000,
+    p50Ms: durations[Math.floor(durations.length / 2)] ?? NaN,
+    p99Ms: durations[Math.floor(durations.length * 0.99)] ?? NaN,
+  };
+}
+
+function toRequest(target: Target, nextId: () => string): autocannon.Request {
+  const { body } = target;
+  if (!body?.includes(FRESH_ID)) return { ...target };
+  return {
+    ...target,
+    setupRequest: (request) => ({ ...request, body: body.replaceAll(FRESH_ID, nextId()) }),
+  };
+}
+
+answerCalls(calls);

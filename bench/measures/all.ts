@@ -1,0 +1,11 @@
+import type { Measure } from '../results.js';
+import { firstPull } from './first-pull.js';
+import { guard } from './guard.js';
+import { nothingNew } from './nothing-new.js';
+import { push100k } from './push-100k.js';
+import { push10k } from './push-10k.js';
+import { roundPushes } from './round-pushes.js';
+import { streaming } from './streaming.js';
+
+/** Every measure, in the order of the report. */
+export const measures: Measure[] = [nothingNew, guard, firstPull, streaming, push10k, push100k, roundPushes];

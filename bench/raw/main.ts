@@ -1,0 +1,61 @@
+import { sqliteFile } from '../../src/database/open.js';
+import { answerCalls } from '../lab/remote.js';
+import { makeGames, type RowsByTable } from '../rows.js';
+import { RawPostgres } from './postgres.js';
+import type { ReplayJob } from './replay.js';
+import { RawSqlite } from './sqlite.js';
+import { columnsByTable } from './statements.js';
+
+// The raw limits: the same data, SQL and durability with nothing around them. A process of its own.
+
+/** What the drivers can do by themselves. */
+export interface RawDatabase {
+  /** Fills an account by set-based SQL, as if one push had done it. */
+  seed(accountId: string, games: number): Promise<{ rows: number; clock: number }>;
+  /** The account's live rows as JSON arrays, one a table, in the order of the declaration. */
+  readJson(accountId: string): Promise<(string | Buffer)[]>;
+  /** @returns what inserts the rows in one transaction, everything else being done */
+  prepareInsert(accountId: string, stamp: number, rows: RowsByTable): Promise<() => Promise<void>>;
+  /** @returns how many requests' worth of statements went through in a second */
+  replay(job: ReplayJob): Promise<number>;
+}
+
+const { DATABASE_URL, DATA_DIR } = process.env;
+const raw: RawDatabase = DATABASE_URL
+  ? await RawPostgres.connect(DATABASE_URL)
+  : new RawSqlite(sqliteFile(DATA_DIR!));
+
+async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const startedAt = performance.now();
+  const result = await work();
+  return { ms: performance.now() - startedAt, result };
+}
+
+const calls = {
+  seed: ({ accountId, games }: { accountId: string; games: number }) => raw.seed(accountId, games),
+  /** Builds what a first pull answers. */
+  read: async (accountId: string) => {
+    const { ms, result } = await timed(() => raw.readJson(accountId));
+    return { ms, bytes: result.reduce((sum, rows) => sum + Buffer.byteLength(rows), 0) };
+  },
+  /** The same as an answer's changes, to compare it with one. */
+  readChanges: async (accountId: string) => {
+    const rows = await raw.readJson(accountId);
+    const tables = Object.keys(columnsByTable).map(
+      (table, index) => `"${table}":{"created":[],"updated":${rows[index]!.toString()},"deleted":[]}`,
+    );
+    return `{${tables.join()}}`;
+  },
+  insert: async ({ accountId, games, run }: { accountId: string; games: number; run: string }) => {
+    const rows = makeGames(games, run);
+    // In the order of the primary key, which is the quickest.
+    for (const list of Object.values(rows)) list.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const insert = await raw.prepareInsert(accountId, Date.now(), rows);
+    return (await timed(insert)).ms;
+  },
+  replay: (job: ReplayJob) => raw.replay(job),
+};
+/** What the raw process can be asked to do. */
+export type RawCalls = typeof calls;
+
+answerCalls(calls);

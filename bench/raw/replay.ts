@@ -1,0 +1,45 @@
+import type { SqlValue } from '../../src/database/database.js';
+import { FRESH_ID } from '../load/placeholder.js';
+import type { Recording, Statement } from '../server/recorder.js';
+
+/** A recorded request to be sent again and again, for other devices and with other ids. */
+export interface ReplayJob {
+  recording: Recording;
+  /** Whose request was recorded. */
+  recorded: Identity;
+  /** For whom it is sent again, in turns or all at once. */
+  identities: Identity[];
+  seconds: number;
+  /** Part of every fresh id: two jobs with different runs never make the same. */
+  run: string;
+}
+
+/** Who a request is from. */
+export interface Identity {
+  accountId: string;
+  deviceId: string;
+}
+
+/** Makes a recorded statement's parameters another device's, with a fresh id. */
+export class Substitution {
+  constructor(
+    private readonly from: Identity,
+    private readonly to: Identity,
+  ) {}
+
+  /** @param freshId takes the place of FRESH_ID */
+  values(params: readonly SqlValue[], freshId: string): SqlValue[] {
+    return params.map((value) => (typeof value === 'string' ? this.text(value, freshId) : value));
+  }
+
+  private text(value: string, freshId: string): string {
+    if (value === this.from.accountId) return this.to.accountId;
+    if (value === this.from.deviceId) return this.to.deviceId;
+    return value.includes(FRESH_ID) ? value.replaceAll(FRESH_ID, freshId) : value;
+  }
+}
+
+/** The parameter lists of a statement. */
+export function parametersOf(statement: Statement): SqlValue[][] {
+  return 'rows' in statement ? statement.rows : [statement.params];
+}

@@ -1,0 +1,26 @@
+import { Controller, Get, Header, SetMetadata } from '@nestjs/common';
+import { schema } from '../../src/protocol/tables.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const empty = Object.keys(schema.tables).map(
+  (table) => `"${table}":{"created":[],"updated":[],"deleted":[]}`,
+);
+/** As long as the answer of a pull that brings nothing. */
+const NOTHING_NEW = `{"changes":{${empty.join()}},"timestamp":1790000000000,"history_id":"00000000-0000-4000-8000-000000000000","schema_version":1}`;
+
+/** Routes that answer the text of a pull with nothing new without asking anyone: the most a route could do. */
+@Controller('constant')
+export class ConstantController {
+  @Get('guarded')
+  @Header('content-type', JSON_TYPE)
+  guarded(): string {
+    return NOTHING_NEW;
+  }
+
+  @Get('unguarded')
+  @Header('content-type', JSON_TYPE)
+  @SetMetadata('isPublic', true) // what Tidemark's @Public() sets
+  unguarded(): string {
+    return NOTHING_NEW;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Database, SqlValue, Transaction } from '../../src/database/database.js';
+
+/** One statement that a request sent: once with `params`, or once for each of `rows`. */
+export type Statement = { sql: string; params: SqlValue[] } | { sql: string; rows: SqlValue[][] };
+
+/** What a request asked of the database, in order. */
+export interface Recording {
+  /** Outside any transaction. */
+  before: Statement[];
+  inTransaction: Statement[];
+}
+
+/**
+ * Writes down the statements that pass through a database while `work` runs, so that they can be sent again without
+ * anything around them. Meant for one request with one transaction at a time.
+ */
+export async function record(database: Database, work: () => Promise<unknown>): Promise<Recording> {
+  const recording: Recording = { before: [], inTransaction: [] };
+  const { query, transaction } = database;
+  database.query = function (sql, params) {
+    recording.before.push({ sql, params: [...(params ?? [])] });
+    return query.call(this, sql, params) as never;
+  };
+  database.transaction = function (inside) {
+    return transaction.call(this, (tx) => inside(listenTo(tx, recording.inTransaction))) as never;
+  };
+  try {
+    await work();
+  } finally {
+    Object.assign(database, { query, transaction });
+  }
+  return recording;
+}
+
+function listenTo(tx: Transaction, statements: Statement[]): Transaction {
+  return {
+    dialect: tx.dialect,
+    query: (sql, params) => {
+      statements.push({ sql, params: [...(params ?? [])] });
+      return tx.query(sql, params);
+    },
+    executeEach: (sql, rows) => {
+      const kept = Array.from(rows, (row) => [...row]);
+      statements.push({ sql, rows: kept });
+      tx.executeEach(sql, kept);
+    },
+  };
+}
