@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,7 +8,6 @@ import { AccessTokens } from './auth/access-tokens.js';
 import type { Config } from './config/config.js';
 import type { Now } from './config/config.module.js';
 import { openDatabase } from './database/open.js';
-import { AppError } from './errors/app-error.js';
 import { readJsonBodies } from './http/body.js';
 import { serveOpenApi } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -54,7 +52,6 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   );
   app.setGlobalPrefix(config.apiPrefix, { exclude: ['health/live', 'health/ready'] });
   app.useGlobalFilters(problems);
-  app.useGlobalPipes(new ValidationPipe({ whitelist: true, transform: true, exceptionFactory: toAppError }));
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
@@ -66,11 +63,6 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   });
   serveOpenApi(app, schema);
   return app;
-}
-
-function toAppError(faults: { constraints?: Record<string, string> }[]): AppError {
-  const sentences = faults.flatMap(({ constraints }) => Object.values(constraints ?? {}));
-  return new AppError('BAD_REQUEST', { detail: `${sentences.join('; ')}.` });
 }
 
 function corsOptions(origins: string) {

@@ -8,6 +8,7 @@ import {
   Param,
   Patch,
   Post,
+  UsePipes,
   type PipeTransform,
 } from '@nestjs/common';
 import {
@@ -20,6 +21,7 @@ import {
 } from '@nestjs/swagger';
 import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
+import { validated } from '../errors/validation.js';
 import { ID_PATTERN } from '../protocol/sync.js';
 import {
   CredentialsAnswer,
@@ -44,6 +46,7 @@ const knownAsId: PipeTransform<string, string> = {
 
 /** Routes of devices, pairing and tokens. */
 @ApiTags('Devices')
+@UsePipes(validated)
 @Controller('auth')
 export class AuthController {
   constructor(private readonly auth: AuthService) {}

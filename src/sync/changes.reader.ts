@@ -131,8 +131,7 @@ async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncG
   for (let separator = ''; ; separator = ',') {
     const [page] = await snapshot.query<Page>(sql, [plan.accountId, ...cursor, ...fixed]);
     if (page!.cursor === null) return;
-    if (separator) yield separator;
-    yield page!.items!;
+    yield separator + page!.items!;
     if (page!.count < PAGE_ROWS[snapshot.dialect]) return;
     cursor = part.byStamp
       ? [Number(page!.cursor.slice(0, STAMP_DIGITS)), page!.cursor.slice(STAMP_DIGITS)]

@@ -20,27 +20,25 @@ export async function sendPull(
   answer: string | PullStream,
   stallMs: number,
 ): Promise<void> {
-  // Of the socket, so that a slow reader is told from one that takes nothing.
-  reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
-  void reply
-    .header('content-type', JSON_TYPE)
-    .header('cache-control', 'no-store')
-    .header('vary', 'accept-encoding');
+  void reply.header('content-type', JSON_TYPE).header('cache-control', 'no-store');
+  // None of the sends is awaited: that would mean until the client has everything.
   if (typeof answer === 'string') {
-    await reply.header('tidemark-rows', 0).send(answer);
+    void reply.header('tidemark-rows', '0').send(answer);
     return;
   }
+  // Of the socket, so that a slow reader is told from one that takes nothing.
+  reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   const isZipped = answer.rows > 0 && acceptsGzip(request);
-  void reply.header('tidemark-rows', answer.rows);
+  void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));
   if (isZipped) void reply.header('content-encoding', 'gzip');
   if (answer.rows <= SMALL_ROWS) {
     const text = await collect(answer);
-    await reply.send(isZipped ? await promisify(gzip)(text, GZIP) : text);
+    void reply.send(isZipped ? await promisify(gzip)(text, GZIP) : text);
     return;
   }
   const out: Transform = isZipped ? createGzip(GZIP) : new PassThrough();
   pipeline(Readable.from(answer.body), out, () => void answer.close());
-  await reply.send(out);
+  void reply.send(out);
 }
 
 async function collect(answer: PullStream): Promise<string> {
