@@ -58,6 +58,8 @@ async function measureOn(lab: Lab, world: World): Promise<Results> {
       unit: 'MiB',
       bound: '≤',
       target: GROWTH_TARGET_MIB,
+      reason:
+        'The texts of pages are too large for the young generation, so they wait for a full collection. They do not add up: 100k rows reach the same mark.',
     },
   ];
   return {
