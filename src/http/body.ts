@@ -46,9 +46,9 @@ export function readJsonBodies(
         const response = responses.get(request)!;
         if (response.closed) largeBodies.giveBack();
         else response.once('close', () => largeBodies.giveBack());
+        await breathe();
       }
       const text = new TextDecoder().decode(body);
-      await breathe();
       return text.trim() === '' ? undefined : parse(text);
     },
   );

@@ -46,18 +46,18 @@ export class SyncService {
    * @throws AppError BAD_REQUEST, HISTORY_CHANGED, SCHEMA_AHEAD, PULL_REQUIRED, PUSH_CONFLICT, QUOTA_EXCEEDED
    */
   async push(device: { accountId: string; deviceId: string }, request: PushRequest): Promise<PushAnswer> {
+    const { accountId, deviceId } = device;
     const pushed = await sanitizeChanges(this.schema, request.changes);
     const apply = async (tx: Transaction): Promise<Outcome> => {
-      const account = await this.accounts.lock(tx, device.accountId); // first: its row lock orders all pushes
+      const account = await this.accounts.lock(tx, accountId); // first: its row lock orders all pushes
       checkHistory(account, request, this.schema);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
-      const stored = await this.load(tx, device.accountId, pushed);
+      const stored = await this.load(tx, accountId, pushed);
       const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
       await breathe();
-      await cascade(tx, device.accountId, this.schema, merge, this.records);
-      return this.apply(tx, device.accountId, account, merge, stored);
+      await cascade(tx, accountId, this.schema, merge, this.records);
+      return this.apply(tx, accountId, account, merge, stored);
     };
-    const { accountId, deviceId } = device;
     const outcome = await this.turns.take(accountId, () => this.database.transaction(apply));
     if (outcome.isVisible) {
       this.events.publish('records.changed', { accountId, deviceId, timestamp: outcome.timestamp });
@@ -84,12 +84,8 @@ export class SyncService {
   ): Promise<Outcome> {
     const changed = new Map<string, FullRow[]>();
     for (const [name, live] of merge.live) {
-      const rows = Array.from(live.values()).filter(({ isStored }) => !isStored);
-      if (rows.length > 0)
-        changed.set(
-          name,
-          rows.map(({ row }) => row),
-        );
+      const rows = Array.from(live.values()).flatMap(({ row, isStored }) => (isStored ? [] : [row]));
+      if (rows.length > 0) changed.set(name, rows);
     }
     const tombstones = union(merge.deleted, merge.restamped);
     if (changed.size === 0 && tombstones.size === 0) {
