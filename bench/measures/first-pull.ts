@@ -23,7 +23,7 @@ const REASONS: Record<DatabaseName, { raw?: string; naive?: string }> = {
 };
 
 const NOTES = [
-  'Tidemark, naive and peer: one request over HTTP until the last byte has come, not parsed. Raw: one statement a table, `json_group_array` or `json_agg` over the same rows, until the text is in the process; no HTTP. Before the rounds the three answers are compared row by row.',
+  'Tidemark, naive and peer: one request over HTTP until the last byte has come, not parsed. Raw: one statement a table, on SQLite `json_group_array`, on PostgreSQL `string_agg` over joined texts (a fifth faster than `json_agg`), until the text is in the process; no HTTP. Before the rounds the three answers are compared row by row.',
   'The peer answers `_all_docs?include_docs=true` on a database of the same rows as documents.',
 ];
 

@@ -24,8 +24,8 @@ export function jsonStatement(dialect: Dialect, table: string): string {
     const pairs = [['id', 'id'], ...values].map(([name, sql]) => `'${name}', ${sql}`).join(', ');
     return `SELECT CAST(json_group_array(json_object(${pairs})) AS BLOB) AS rows ${rowsOf}`;
   }
-  const columns = ['id', ...values.map(([name, sql]) => `${sql} AS ${quote(name)}`)].join(', ');
-  return `SELECT coalesce(json_agg(r), '[]')::text AS rows FROM (SELECT ${columns} ${rowsOf}) AS r`;
+  const members = [['id', 'to_json(id)::text'], ...values].map(([name, sql]) => `"${name}":' || ${sql}`);
+  return `SELECT '[' || coalesce(string_agg('{${members.join(` || ',`)} || '}', ','), '') || ']' AS rows ${rowsOf}`;
 }
 
 /** The columns that an insert fills, in the order of its parameters. */

@@ -35,7 +35,10 @@ export interface Column<V extends ColumnValue = ColumnValue> {
    * @returns undefined when the value must not replace what is stored (outside a closed set)
    */
   coerce(value: unknown): V | undefined;
-  /** SQL that yields the column's JSON value, given the quoted column name. */
+  /**
+   * SQL that yields the column's JSON value, given the quoted column name: on SQLite as a value for `json_object`, on
+   * PostgreSQL as text, where null must be written out.
+   */
   project(dialect: Dialect, name: string): string;
 }
 
@@ -47,7 +50,10 @@ interface OptionalOptions extends CommonOptions {
 }
 type Optional<O, V> = O extends OptionalOptions ? V | null : V;
 
-const plainProjection = (_dialect: Dialect, name: string): string => name;
+/** The JSON text of a value of PostgreSQL, given the SQL that makes one of a value that is not null. */
+function jsonText(sql: string, optional: boolean): string {
+  return optional ? `coalesce(${sql}, 'null')` : sql;
+}
 
 /** Removes what no database can store or compare alike: NUL, and halves of surrogate pairs (which become U+FFFD). */
 export function cleanText(text: string): string {
@@ -80,7 +86,7 @@ function stringColumn(options: {
     isOwner: options.isOwner ?? false,
     jsonSchema: nullable({ type: 'string', maxLength }, optional),
     coerce: (value) => (typeof value === 'string' ? cleanText(value) : empty),
-    project: plainProjection,
+    project: (dialect, name) => (dialect === 'sqlite' ? name : jsonText(`to_json(${name})::text`, optional)),
   };
 }
 
@@ -109,11 +115,12 @@ function numberColumn(options: {
       const clamped = Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
       return Math.trunc(clamped) || 0;
     },
-    // SQLite writes a REAL into JSON with 15 digits; 17 bring every double back unchanged.
-    project: (dialect, name) =>
-      integer || dialect === 'postgres'
-        ? name
-        : `CASE WHEN ${name} IS NULL THEN NULL ELSE json(printf('%!.17g', ${name})) END`,
+    project: (dialect, name) => {
+      if (dialect === 'postgres') return jsonText(`${name}::text`, optional);
+      if (integer) return name;
+      // SQLite writes a REAL into JSON with 15 digits; 17 bring every double back unchanged.
+      return `CASE WHEN ${name} IS NULL THEN NULL ELSE json(printf('%!.17g', ${name})) END`;
+    },
   };
 }
 
@@ -168,7 +175,9 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
       return value === 1 || value === 0 ? value === 1 : empty;
     },
     project: (dialect, name) =>
-      dialect === 'postgres' ? name : `CASE ${name} WHEN 1 THEN json('true') WHEN 0 THEN json('false') END`,
+      dialect === 'postgres'
+        ? jsonText(`${name}::text`, optional)
+        : `CASE ${name} WHEN 1 THEN json('true') WHEN 0 THEN json('false') END`,
   };
   return column as Column<Optional<O, boolean>>;
 }

@@ -33,8 +33,8 @@ export class RecordsRepository {
     const { dialect } = tx;
     const members: Member[] = [
       ...rowMembers(dialect, Object.entries(this.table(name).columns)),
-      ['last_modified', 'last_modified'],
-      ['is_deleted', dialect === 'sqlite' ? "json(iif(is_deleted, 'true', 'false'))" : 'is_deleted'],
+      ['last_modified', dialect === 'sqlite' ? 'last_modified' : 'last_modified::text'],
+      ['is_deleted', dialect === 'sqlite' ? "json(iif(is_deleted, 'true', 'false'))" : 'is_deleted::text'],
     ];
     const stored = `SELECT * FROM ${quote(name)} WHERE account_id = $1 AND ${isOneOf(dialect, 'id', '$2')}`;
     const sql = selectJson(dialect, members, stored);

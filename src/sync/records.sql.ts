@@ -10,13 +10,13 @@ export function quote(name: string): string {
   return `"${name}"`;
 }
 
-/** A member of a JSON object: its name, and the SQL of its value. */
+/** A member of a JSON object: its name, and the SQL of its value (see `Column.project`). */
 export type Member = [name: string, sql: string];
 
 /** The members of a row as it travels. */
 export function rowMembers(dialect: Dialect, columns: [name: string, column: Column][]): Member[] {
   return [
-    ['id', 'id'],
+    ['id', dialect === 'sqlite' ? 'id' : 'to_json(id)::text'],
     ...columns.map(([name, column]): Member => [name, column.project(dialect, quote(name))]),
   ];
 }
@@ -31,10 +31,12 @@ export function selectJson(dialect: Dialect, members: Member[], source: string, 
     const object = `json_object(${members.map(([name, sql]) => `'${name}', ${sql}`).join(', ')})`;
     return `SELECT group_concat(${object}) AS "items"${more} FROM (${source}) AS page`;
   }
-  // Half the time of json_build_object, which looks up its arguments' types for each row.
-  const object = members.map(([name, sql]) => `${sql} AS ${quote(name)}`).join(', ');
-  return `SELECT string_agg(row_to_json(_item)::text, ',') AS "items"${more}
-    FROM (${source}) AS page CROSS JOIN LATERAL (SELECT ${object}) AS _item`;
+  // PostgreSQL's functions that build objects look up the types of their arguments for each row; joining texts takes
+  // three quarters of row_to_json's time, and a third of json_build_object's.
+  const object = members
+    .map(([name, sql], index) => `'${index === 0 ? '{' : ','}"${name}":' || ${sql}`)
+    .join(' || ');
+  return `SELECT string_agg(${object} || '}', ',') AS "items"${more} FROM (${source}) AS page`;
 }
 
 /** Selects ids as JSON strings joined by commas, like `selectJson`. */
