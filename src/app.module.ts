@@ -8,6 +8,8 @@ import type { Database } from './database/database.js';
 import { EventsModule } from './events/event-bus.js';
 import { OperationsModule } from './operations/operations.module.js';
 import type { Schema } from './protocol/schema.js';
+import { RealtimeModule } from './realtime/realtime.module.js';
+import { SharesModule } from './shares/shares.module.js';
 import { SyncModule } from './sync/sync.module.js';
 
 /** The one list of modules. */
@@ -25,6 +27,8 @@ export class AppModule {
         OperationsModule,
         AuthModule,
         SyncModule,
+        SharesModule,
+        RealtimeModule,
       ],
     };
   }

@@ -12,6 +12,12 @@ export interface TokenBearer {
   deviceId: string;
 }
 
+/** A token that was checked. */
+export interface CheckedToken extends TokenBearer {
+  /** Epoch ms. */
+  expiresAt: number;
+}
+
 interface SigningKey {
   id: string;
   key: KeyObject;
@@ -25,7 +31,7 @@ const MAX_REMEMBERED = 50_000;
 export class AccessTokens {
   /** The first signs; all are accepted. */
   private readonly keys: SigningKey[];
-  private readonly remembered = new Map<string, { bearer: TokenBearer; expiresAt: number }>();
+  private readonly remembered = new Map<string, CheckedToken>();
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -50,15 +56,15 @@ export class AccessTokens {
   }
 
   /** @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
-  async verify(token: string): Promise<TokenBearer> {
+  async verify(token: string): Promise<CheckedToken> {
     const known = this.remembered.get(token);
-    if (known && this.now() < known.expiresAt + CLOCK_TOLERANCE_MS) return known.bearer;
-    const { bearer, expiresAt } = await this.check(token);
-    this.remember(token, bearer, expiresAt);
-    return bearer;
+    if (known && this.now() < known.expiresAt + CLOCK_TOLERANCE_MS) return known;
+    const checked = await this.check(token);
+    this.remember(token, checked);
+    return checked;
   }
 
-  private async check(token: string): Promise<{ bearer: TokenBearer; expiresAt: number }> {
+  private async check(token: string): Promise<CheckedToken> {
     try {
       const { payload } = await jwtVerify(token, (header) => this.keyOf(header.kid), {
         algorithms: ['HS256'],
@@ -67,7 +73,7 @@ export class AccessTokens {
         currentDate: new Date(this.now()),
       });
       if (typeof payload.did !== 'string') throw new AppError('TOKEN_INVALID');
-      return { bearer: { accountId: payload.sub!, deviceId: payload.did }, expiresAt: payload.exp! * 1_000 };
+      return { accountId: payload.sub!, deviceId: payload.did, expiresAt: payload.exp! * 1_000 };
     } catch (error) {
       if (error instanceof joseErrors.JWTExpired) throw new AppError('TOKEN_EXPIRED', {}, { cause: error });
       if (error instanceof joseErrors.JOSEError) throw new AppError('TOKEN_INVALID', {}, { cause: error });
@@ -81,11 +87,11 @@ export class AccessTokens {
     return found.key;
   }
 
-  private remember(token: string, bearer: TokenBearer, expiresAt: number): void {
+  private remember(token: string, checked: CheckedToken): void {
     // A Map keeps insertion order and lifetimes are alike: the first is the one to expire first.
     const oldest = this.remembered.size >= MAX_REMEMBERED ? this.remembered.keys().next().value : undefined;
     if (oldest !== undefined) this.remembered.delete(oldest);
-    this.remembered.set(token, { bearer, expiresAt });
+    this.remembered.set(token, checked);
   }
 }
 

@@ -22,6 +22,6 @@ import { SessionsRepository } from './sessions.repository.js';
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity],
+  exports: [AccessTokens, AccountsRepository, DeviceActivity, SessionsRepository],
 })
 export class AuthModule {}

@@ -4,6 +4,7 @@ import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { Database, type Transaction } from '../database/database.js';
 import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
 import { AccessTokens } from './access-tokens.js';
 import { AccountsRepository } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
@@ -39,6 +40,7 @@ export class AuthService {
     private readonly devices: DevicesRepository,
     private readonly accessTokens: AccessTokens,
     private readonly activity: DeviceActivity,
+    private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {
@@ -61,13 +63,15 @@ export class AuthService {
         ? this.newAccount(address)
         : this.pairedAccount(device.pairingCode, address);
     const deviceId = randomId();
+    const name = device.name || 'Unnamed device';
     const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
       const accountId = await join(tx);
       const { token, state } = firstRefreshToken(accountId, deviceId);
-      const profile = { deviceId, name: device.name || 'Unnamed device', platform: device.platform ?? null };
+      const profile = { deviceId, name, platform: device.platform ?? null };
       await this.devices.create(tx, accountId, profile, state, this.now());
       return { accountId, refreshToken: token };
     });
+    if (device.pairingCode !== undefined) this.events.publish('device.joined', { accountId, deviceId, name });
     return this.credentials(accountId, deviceId, refreshToken);
   }
 
@@ -91,6 +95,7 @@ export class AuthService {
     if (outcome === 'unknown')
       throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
     if (outcome === 'reused') {
+      this.events.publish('device.revoked', { accountId, deviceId });
       throw new AppError('DEVICE_REVOKED', {
         detail: 'An old refresh token was used again, so the device was revoked.',
       });
@@ -132,6 +137,7 @@ export class AuthService {
   async revokeDevice(accountId: string, deviceId: string): Promise<void> {
     const isRemoved = await this.database.transaction((tx) => this.devices.remove(tx, accountId, deviceId));
     if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
+    this.events.publish('device.revoked', { accountId, deviceId });
   }
 
   private newAccount(address: string): (tx: Transaction) => Promise<string> {

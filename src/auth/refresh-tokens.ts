@@ -18,6 +18,12 @@ export interface RefreshToken {
 // Each lost answer leaves a token that may yet arrive; more than this many at once is no accident.
 const MAX_SIBLINGS = 8;
 
+/**
+ * Stored instead of a generation after a restore: the device may have rotated its tokens since the backup was made, so
+ * the first one of its family that comes is taken, whatever its generation.
+ */
+export const RESTORED_GENERATION = 0;
+
 /** Reads a token's parts; null when it is none. */
 export function parseRefreshToken(text: string): RefreshToken | null {
   const match = /^([\w-]{1,64})\.([\w-]{1,64})\.(\d{1,9})\.([\w-]{22})\.([\w-]{43})$/.exec(text);
@@ -53,9 +59,17 @@ export function rotate(
   used: RefreshToken,
   state: RefreshState,
 ): { token: string; state: RefreshState } | 'unknown' | 'reused' {
-  if (!equal(hash(used.family), state.family) || used.generation > state.generation) return 'unknown';
+  if (!equal(hash(used.family), state.family)) return 'unknown';
   const usedHash = hash(used.secret);
   const secret = random(32);
+  if (state.generation === RESTORED_GENERATION) {
+    const generation = used.generation + 1;
+    return {
+      token: format({ ...used, generation, secret }),
+      state: { ...state, generation, current: [hash(secret)], previous: usedHash },
+    };
+  }
+  if (used.generation > state.generation) return 'unknown';
   if (used.generation === state.generation && state.current.some((one) => equal(one, usedHash))) {
     const generation = state.generation + 1;
     return {

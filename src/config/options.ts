@@ -49,6 +49,11 @@ export const options = {
     max: 31_536_000,
     about: 'Lifetime of an access token, in seconds.',
   },
+  WEB_DIR: {
+    kind: 'text',
+    default: null,
+    about: 'Folder of the web app served at /; unset: the one that npm start built, if any; off: none.',
+  },
   API_PREFIX: { kind: 'text', default: '/api/v1', about: 'Path under which the routes live.' },
   CORS_ORIGINS: {
     kind: 'text',
@@ -93,6 +98,13 @@ export const options = {
     default: 100,
     min: 0,
     about: 'Devices of one account; 0: no limit.',
+  },
+  MAX_SOCKETS_PER_DEVICE: {
+    kind: 'integer',
+    default: 10,
+    min: 1,
+    max: 1_000,
+    about: 'Live connections of one device to one process; one more closes the oldest.',
   },
   MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: {
     kind: 'integer',

@@ -104,6 +104,31 @@ export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
       expires_at: time,
     },
   });
+  const shares = new EntitySchema({
+    name: 'shares',
+    columns: {
+      account_id: { ...id, primary: true },
+      id: { ...id, primary: true },
+      game_id: id,
+      token_hash: { type: 'text' },
+      created_at: time,
+      created_by: id,
+    },
+    indices: [
+      { name: 'shares_by_token', columns: ['token_hash'], unique: true },
+      { name: 'shares_by_game', columns: ['account_id', 'game_id'] },
+    ],
+  });
+  // Where Socket.IO's adapter puts announcements too long for a NOTIFY; the adapter does not make it itself.
+  const attachments = new EntitySchema({
+    name: 'socket_io_attachments',
+    columns: {
+      id: { type: 'bigint', primary: true, generated: 'increment' },
+      created_at: { type: 'timestamp with time zone', default: () => 'now()' },
+      payload: { type: 'bytea' },
+    },
+  });
+  const announcing = dialect === 'postgres' ? [attachments] : [];
   const records = Object.entries(schema.tables).map(([name, table]) => recordEntity(dialect, name, table));
-  return [accounts, devices, pairingCodes, ...records];
+  return [accounts, devices, pairingCodes, shares, ...announcing, ...records];
 }

@@ -6,7 +6,13 @@ import { literal, recordIndexes } from './entities.js';
 // TypeORM orders migrations by the 13 digits at the end of their names.
 export const FIRST_MIGRATION = 1_790_000_000_000;
 
-/** Every migration in order: the server's own tables, then one migration for each schema version of the records. */
+/** What came to the server's own tables later; its number is far above those of the records' schema versions. */
+export const SHARES = {
+  migration: `Shares${FIRST_MIGRATION + 1_000_000}`,
+  tables: ['shares', 'socket_io_attachments'],
+};
+
+/** Every migration in order: the first tables, one migration for each schema version of the records, what came later. */
 export function migrations(dialect: Dialect, schema: Schema): (new () => MigrationInterface)[] {
   const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
   return [
@@ -14,6 +20,7 @@ export function migrations(dialect: Dialect, schema: Schema): (new () => Migrati
     ...versions.map((version) =>
       migration(`Records${FIRST_MIGRATION + version}`, recordStatements(dialect, schema, version)),
     ),
+    migration(SHARES.migration, shareStatements(dialect)),
   ];
 }
 
@@ -46,6 +53,23 @@ function accountStatements(dialect: Dialect): string[] {
        "refresh_previous" text, PRIMARY KEY ("account_id", "id"))`,
     `CREATE TABLE "pairing_codes" ("code_hash" text PRIMARY KEY NOT NULL, "account_id" ${id} NOT NULL,
        "expires_at" ${int} NOT NULL)`,
+  ];
+}
+
+function shareStatements(dialect: Dialect): string[] {
+  const id = collated(dialect);
+  const shares = [
+    `CREATE TABLE "shares" ("account_id" ${id} NOT NULL, "id" ${id} NOT NULL, "game_id" ${id} NOT NULL,
+       "token_hash" text NOT NULL, "created_at" ${bigint(dialect)} NOT NULL, "created_by" ${id} NOT NULL,
+       PRIMARY KEY ("account_id", "id"))`,
+    `CREATE UNIQUE INDEX "shares_by_token" ON "shares" ("token_hash")`,
+    `CREATE INDEX "shares_by_game" ON "shares" ("account_id", "game_id")`,
+  ];
+  if (dialect === 'sqlite') return shares;
+  return [
+    ...shares,
+    `CREATE TABLE "socket_io_attachments" ("id" bigserial PRIMARY KEY NOT NULL,
+       "created_at" timestamptz NOT NULL DEFAULT now(), "payload" bytea NOT NULL)`,
   ];
 }
 

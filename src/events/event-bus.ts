@@ -1,10 +1,23 @@
 import { EventEmitter } from 'node:events';
 import { Global, Injectable, Module } from '@nestjs/common';
+import type { LockChanged, SessionTransferred } from '../protocol/events.js';
 
 /** What is announced inside the server, after the commit. */
 export interface Events {
   /** Something visible changed in an account's records; `timestamp` is the account's new clock. */
   'records.changed': { accountId: string; deviceId: string; timestamp: number };
+  /** A device came into an account that was there already. */
+  'device.joined': { accountId: string; deviceId: string; name: string };
+  /** A device no longer belongs to the account: its tokens and sockets end. */
+  'device.revoked': { accountId: string; deviceId: string };
+  /** A link to a game no longer works. */
+  'share.withdrawn': { accountId: string; shareId: string };
+  /** A document was locked, released, or its lock ran out. */
+  'lock.changed': { accountId: string; lock: LockChanged };
+  /** The lock of a document went to another session of the same user. */
+  'session.transferred': { accountId: string; transfer: SessionTransferred };
+  /** This process takes no more work; what it has under way may finish. */
+  'server.stopping': Record<string, never>;
 }
 
 /** Carries events from those who commit to those who announce; a lost one never matters, pulls carry the truth. */

@@ -27,6 +27,7 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addTag('Devices', 'Registering, pairing and revoking devices; tokens.')
     .addTag('Sync', 'Pulling and pushing records.')
+    .addTag('Shares', 'Links by which people without an account watch one game.')
     .addTag('Health', 'For load balancers and monitors.')
     .build();
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });
@@ -36,10 +37,6 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     ...(recordSchemas(schema) as NonNullable<OpenAPIObject['components']>['schemas']),
   };
   const modern = withoutNullable(document) as OpenAPIObject;
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .get('/', (_, reply) => reply.redirect('/docs'));
   SwaggerModule.setup('docs', app, modern, {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],

@@ -2,7 +2,8 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../errors/app-error.js';
-import { errors, type ErrorCode, type Problem } from '../protocol/errors.js';
+import { toProblem } from '../errors/problem.js';
+import type { ErrorCode } from '../protocol/errors.js';
 
 /** Turns whatever was thrown into problem+json; what nobody expected is logged and says nothing of its inside. */
 @Catch()
@@ -28,22 +29,12 @@ export class ProblemFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    const { detail, ...details } = error.details;
-    const { title, hint, status } = errors[error.code];
-    const problem: Problem = {
-      type: `urn:tidemark:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
-      title,
-      status,
-      detail: detail ?? `${title}.`,
-      code: error.code,
-      hint,
-      request_id: request.id,
-      ...details,
-    };
-    if (details.retry_after !== undefined) void reply.header('retry-after', String(details.retry_after));
-    if (status === 401) void reply.header('www-authenticate', 'Bearer');
+    const problem = toProblem(error, request.id);
+    const { retry_after } = error.details;
+    if (retry_after !== undefined) void reply.header('retry-after', String(retry_after));
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     void reply
-      .code(status)
+      .code(problem.status)
       .header('content-type', 'application/problem+json; charset=utf-8')
       .header('cache-control', 'no-store')
       .removeHeader('content-encoding')

@@ -16,8 +16,9 @@ import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
-import { FIRST_MIGRATION } from '../database/migrations.js';
+import { FIRST_MIGRATION, SHARES } from '../database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
+import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
 
@@ -91,6 +92,9 @@ function restoreSqlite(dataDir: string, file: string): string {
   }
 }
 
+const TAKE_ANY_REFRESH_TOKEN = `UPDATE devices
+  SET refresh_generation = ${RESTORED_GENERATION}, refresh_current = '[]', refresh_previous = NULL`;
+
 /** Gives every account a new history that begins now. @returns the number of accounts */
 function renewSqliteHistories(copy: string, file: string): number {
   const handle = openBackup(copy, file);
@@ -103,6 +107,7 @@ function renewSqliteHistories(copy: string, file: string): number {
     handle.transaction(() => {
       for (const id of ids) renew.run(randomUUID(), now, now, id);
       handle.exec('DELETE FROM pairing_codes');
+      handle.exec(TAKE_ANY_REFRESH_TOKEN);
     })();
     return ids.length;
   } finally {
@@ -171,13 +176,14 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       [Date.now()],
     );
     await client.query('DELETE FROM pairing_codes');
+    await client.query(TAKE_ANY_REFRESH_TOKEN);
     return `Restored ${renewed.rowCount} accounts, with new histories.`;
   } finally {
     await client.end();
   }
 }
 
-/** Tables declared since the backup was made are not in it, so restoring leaves them: their migration makes them anew. */
+/** Tables that came since the backup was made are not in it, so restoring leaves them: their migration makes them anew. */
 async function dropLaterTables(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: number | null }>(
     `SELECT max(substring(name FROM 'Records(\\d+)')::bigint - ${FIRST_MIGRATION})::integer AS version FROM migrations`,
@@ -185,6 +191,9 @@ async function dropLaterTables(client: pg.Client): Promise<void> {
   for (const [name, table] of Object.entries(schema.tables)) {
     if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
+  const shares = await client.query('SELECT 1 FROM migrations WHERE name = $1', [SHARES.migration]);
+  if (shares.rowCount) return;
+  for (const name of SHARES.tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
 }
 
 /** Runs one of PostgreSQL's own tools; the password travels in the environment, where other users cannot see it. */

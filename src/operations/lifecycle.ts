@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -10,6 +11,8 @@ export class Lifecycle {
   isDraining = false;
   private running = 0;
   private whenIdle: (() => void) | null = null;
+
+  constructor(private readonly events: EventBus) {}
 
   /** Counts requests; refuses new ones while draining, but for the health routes. */
   watch(server: FastifyInstance): void {
@@ -32,6 +35,7 @@ export class Lifecycle {
    */
   async drain(deadlineMs: number): Promise<boolean> {
     this.isDraining = true;
+    this.events.publish('server.stopping', {});
     if (this.running === 0) return true;
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), deadlineMs);

@@ -35,7 +35,17 @@ export const errors = {
     title: 'Quota exceeded',
     hint: 'Remove what is not needed, or ask the operator for a larger quota.',
   },
+  ORIGIN_REFUSED: {
+    status: 403,
+    title: 'Web origin not allowed',
+    hint: 'Open the app from the server itself, or have the origin added to CORS_ORIGINS.',
+  },
   NOT_FOUND: { status: 404, title: 'Not found', hint: 'Check the path and the id.' },
+  SHARE_WITHDRAWN: {
+    status: 404,
+    title: 'No longer shared',
+    hint: 'Ask the person who sent the link for a new one.',
+  },
   HISTORY_CHANGED: {
     status: 409,
     title: 'This server holds another history',
@@ -45,6 +55,11 @@ export const errors = {
     status: 409,
     title: 'The app is newer than the server',
     hint: 'Update the server; the data stays on the device until then.',
+  },
+  PROTOCOL_MISMATCH: {
+    status: 409,
+    title: 'App and server do not speak the same protocol',
+    hint: 'Update the older of the two; the data stays on the device until then.',
   },
   PUSH_CONFLICT: { status: 409, title: 'Changed on the server', hint: 'Pull, merge, push again.' },
   PULL_REQUIRED: { status: 409, title: 'Last pull too long ago', hint: 'Pull, then push again.' },
@@ -58,6 +73,11 @@ export const errors = {
     status: 415,
     title: 'Media type not supported',
     hint: 'Send JSON as application/json or text/plain, plain or with Content-Encoding: gzip.',
+  },
+  TOO_MANY_CONNECTIONS: {
+    status: 429,
+    title: 'Too many connections',
+    hint: 'Keep one connection open; when there are too many, the newest stay.',
   },
   RATE_LIMITED: { status: 429, title: 'Too many tries', hint: 'Wait for the time given in Retry-After.' },
   INTERNAL: {

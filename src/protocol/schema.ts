@@ -21,7 +21,15 @@ export interface Schema {
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
-const SERVER_TABLES = ['accounts', 'devices', 'pairing_codes', 'migrations', 'changes'];
+const SERVER_TABLES = [
+  'accounts',
+  'devices',
+  'pairing_codes',
+  'shares',
+  'socket_io_attachments',
+  'migrations',
+  'changes',
+];
 const SERVER_COLUMNS = ['id', 'account_id', 'last_modified', 'is_deleted'];
 
 /**

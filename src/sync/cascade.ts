@@ -5,7 +5,7 @@ import type { LiveRow, Merge } from './merge.js';
 import type { RecordsRepository } from './records.repository.js';
 
 /** One owning reference: rows of `table` die with the row of `owner` that `column` names. */
-interface Ownership {
+export interface Ownership {
   table: string;
   column: string;
   owner: string;
@@ -58,7 +58,8 @@ export async function cascade(
   }
 }
 
-function ownershipsOf(schema: Schema): Ownership[] {
+/** Every owning reference of the declaration. */
+export function ownershipsOf(schema: Schema): Ownership[] {
   return Object.entries(schema.tables).flatMap(([table, { columns }]) =>
     Object.entries(columns)
       .filter(([, column]) => column.isOwner)

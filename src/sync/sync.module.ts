@@ -22,6 +22,6 @@ import { TombstonesRepository } from './tombstones.repository.js';
     SyncService,
     TombstonesRepository,
   ],
-  exports: [RetentionService, SyncService],
+  exports: [AccountSnapshots, RetentionService, SyncService],
 })
 export class SyncModule {}

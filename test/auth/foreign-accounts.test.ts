@@ -9,6 +9,8 @@ interface Scene {
   stranger: TestDevice;
   theirs: TestDevice;
   theirHistory: string;
+  /** A link to their game. */
+  theirShareId: string;
 }
 
 /** What each route answers a stranger who knows every id of another account; answers are searched for its secrets. */
@@ -55,10 +57,21 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
   },
 
   'PATCH /api/v1/auth/devices/{id}': ({ stranger, theirs }) =>
-    likeUnknown(stranger, 'PATCH', theirs.deviceId, { name: 'Mine now' }),
+    likeUnknown(stranger, 'PATCH', `/auth/devices/${theirs.deviceId}`, '/auth/devices/none-such', {
+      name: 'Mine now',
+    }),
 
   'DELETE /api/v1/auth/devices/{id}': ({ stranger, theirs }) =>
-    likeUnknown(stranger, 'DELETE', theirs.deviceId),
+    likeUnknown(stranger, 'DELETE', `/auth/devices/${theirs.deviceId}`, '/auth/devices/none-such'),
+
+  'POST /api/v1/games/{id}/shares': ({ stranger }) =>
+    likeUnknown(stranger, 'POST', '/games/their-game/shares', '/games/none-such/shares'),
+
+  'GET /api/v1/games/{id}/shares': ({ stranger }) =>
+    likeUnknown(stranger, 'GET', '/games/their-game/shares', '/games/none-such/shares'),
+
+  'DELETE /api/v1/shares/{id}': ({ stranger, theirShareId }) =>
+    likeUnknown(stranger, 'DELETE', `/shares/${theirShareId}`, '/shares/none-such'),
 
   'GET /api/v1/sync/pull': async ({ stranger, theirs, theirHistory }) => {
     const foreign = await stranger.pull({ history_id: theirHistory });
@@ -107,15 +120,16 @@ const open = [
   'POST /api/v1/auth/token',
 ];
 
-/** Asks for another account's device: the answer must be the one for a device that does not exist. */
+/** Asks for something of another account: the answer must be the one for something that does not exist. */
 async function likeUnknown(
   stranger: TestDevice,
   method: string,
-  id: string,
+  path: string,
+  unknownPath: string,
   body?: unknown,
 ): Promise<Reply[]> {
-  const reply = await stranger.request(method, `/auth/devices/${id}`, { body });
-  const unknown = await stranger.request(method, '/auth/devices/none-such', { body });
+  const reply = await stranger.request(method, path, { body });
+  const unknown = await stranger.request(method, unknownPath, { body });
   expectProblem(reply, 404, 'NOT_FOUND');
   const { request_id: _first, ...told } = reply.body;
   const { request_id: _second, ...toldOfUnknown } = unknown.body;
@@ -146,7 +160,12 @@ forEachDatabase((database) => {
     const theirs = await app.newDevice();
     await store(theirs, evening('their'));
     const { history_id } = await pull(theirs);
-    scene = { app, theirs, theirHistory: history_id, stranger: await app.newDevice() };
+    const { share_id } = (await theirs.request('POST', '/games/their-game/shares')).body as Record<
+      string,
+      string
+    >;
+    const stranger = await app.newDevice();
+    scene = { app, theirs, theirHistory: history_id, theirShareId: share_id!, stranger };
   }, 60_000);
   afterAll(() => scene.app.close());
 
@@ -155,23 +174,26 @@ forEachDatabase((database) => {
   });
 
   test.each(Object.keys(routes))('%s shows and does nothing of another account', async (route) => {
-    const { theirs, theirHistory } = scene;
+    const { theirs, theirHistory, theirShareId } = scene;
     const devicesOf = async () =>
       (await theirs.request('GET', '/auth/devices')).body as { device_id: string; name: string }[];
+    const sharesOf = async () => (await theirs.request('GET', '/games/their-game/shares')).body as unknown;
     const before = {
       state: await stateOf(theirs),
       devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
+      shares: await sharesOf(),
     };
     const replies = await routes[route]!(scene);
     for (const reply of replies) {
       expect(reply.status).toBeLessThan(500);
       const text = JSON.stringify(reply.body ?? '') + JSON.stringify([...reply.headers]);
-      for (const secret of [theirs.accountId, theirs.deviceId, theirHistory, 'their-ada'])
+      for (const secret of [theirs.accountId, theirs.deviceId, theirHistory, theirShareId, 'their-ada'])
         expect(text).not.toContain(secret);
     }
     const after = {
       state: await stateOf(theirs),
       devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
+      shares: await sharesOf(),
     };
     expect(after).toEqual(before);
     expect((await liveRows(theirs)).scores).toHaveLength(2);

@@ -9,9 +9,12 @@ const mayImport: Record<string, string[]> = {
   events: ['protocol'],
   database: ['protocol', 'errors', 'config'],
   auth: ['protocol', 'errors', 'config', 'database', 'events'],
-  sync: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
+  sync: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'http'],
+  shares: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'sync'],
+  realtime: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'sync', 'shares'],
   operations: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
   http: ['protocol', 'errors', 'config', 'database', 'auth'],
+  web: ['errors', 'http'],
 };
 
 const src = join(process.cwd(), 'src');

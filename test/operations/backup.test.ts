@@ -2,6 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
+import pg from 'pg';
+import { SHARES } from '../../src/database/migrations.js';
+import { sqliteFile } from '../../src/database/open.js';
 import { TestDevice } from '../support/device.js';
 import { clockOf, expectProblem, liveRows, moveTo, pull, push, stateOf } from '../support/exchange.js';
 import { creating, deleting, evening, game, updating } from '../support/records.js';
@@ -38,6 +42,20 @@ function expectFailure(result: CommandResult, pattern: RegExp): void {
   expect(result.code).toBeGreaterThan(0);
   expect(result.stderr).toMatch(pattern);
   expect(result.stderr).not.toMatch(/^\s+at |node:internal/m);
+}
+
+/** Makes the data what they were before shares came: without their tables and their migration. */
+async function makeOlder({ env }: Storage): Promise<void> {
+  const drops = SHARES.tables.map((table) => `DROP TABLE IF EXISTS ${table};`).join('');
+  const sql = `${drops} DELETE FROM migrations WHERE name = '${SHARES.migration}'`;
+  if (!env.DATABASE_URL) {
+    new BetterSqlite(sqliteFile(env.DATA_DIR!)).exec(sql).close();
+    return;
+  }
+  const client = new pg.Client({ connectionString: env.DATABASE_URL });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
 }
 
 describe.each(databases)('on %s', (database) => {
@@ -118,6 +136,29 @@ describe.each(databases)('on %s', (database) => {
     expect(new Set([theirs.history_id, fresh.history_id, saved.history_id]).size).toBe(3);
   }, 60_000);
 
+  test('a device that renewed its tokens after the backup gets back in, once with any of them', async () => {
+    const server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    const stale = device.refreshToken;
+    await succeed('backup', file);
+    for (let n = 0; n < 3; n += 1) expect((await device.refresh()).status).toBe(200);
+    await server.kill('SIGTERM');
+    await succeed('restore', file);
+
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    const renewed = device.refreshToken;
+    expect((await device.refresh()).status).toBe(200);
+    await pull(device);
+    device.refreshToken = renewed; // its answer may have been lost
+    expect((await device.refresh()).status).toBe(200);
+    expect((await device.refresh()).status).toBe(200);
+    device.refreshToken = device.refreshToken.replace(/\.\d+\./, '.99.');
+    expectProblem(await device.refresh(), 401, 'TOKEN_INVALID');
+    device.refreshToken = stale;
+    expectProblem(await device.refresh(), 401, 'DEVICE_REVOKED');
+  }, 60_000);
+
   test('a backup taken while pushes run holds each of them whole or not at all, and the server goes on', async () => {
     const server = await startServer({ storage });
     const device = await TestDevice.register(server.url);
@@ -141,6 +182,26 @@ describe.each(databases)('on %s', (database) => {
       rounds: evenings,
       scores: 2 * evenings,
     });
+  }, 60_000);
+
+  test('a backup made by an earlier version, which had fewer tables, comes back', async () => {
+    const first = await startServer({ storage });
+    const device = await TestDevice.register(first.url);
+    await push(device, creating(evening('a')), await clockOf(device));
+    await first.kill('SIGTERM');
+    await makeOlder(storage);
+    await succeed('backup', file);
+
+    const newer = await startServer({ storage });
+    moveTo(device, newer.url);
+    expect((await device.request('POST', '/games/a-game/shares')).status).toBe(201);
+    await newer.kill('SIGTERM');
+    await succeed('restore', file);
+
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
+    expect(Object.values(await liveRows(device)).flat()).toHaveLength(6);
   }, 60_000);
 
   test('restore refuses while a server runs on the data, and changes nothing', async () => {

@@ -23,8 +23,9 @@ interface Answer {
   chunks: Buffer[];
 }
 
-/** The pages that describe the API are no part of it. */
-const UNDOCUMENTED = /^\/(docs(\/.*)?|openapi\.json)?$/;
+/** The pages that describe the API, the app's own files and the socket's address are no part of it. */
+const UNDOCUMENTED =
+  /^\/(docs(\/.*)?|openapi\.json|socket\.io\/.*|_expo\/.*|assets\/.*|favicon\.ico|service-worker\.js)?$/;
 const PROBLEM = 'application/problem+json';
 /** Greater bodies are checked when the server closes, so that a test that measures is not disturbed. */
 const AT_ONCE_BYTES = 1 << 20;

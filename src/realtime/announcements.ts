@@ -1,0 +1,72 @@
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { AppError } from '../errors/app-error.js';
+import { EventBus, type Events } from '../events/event-bus.js';
+import { accountRoom, deviceRoom } from './rooms.js';
+import { hangUp, SocketServer, type Announcement } from './socket-server.js';
+import { WatchedGames } from './watched-games.js';
+
+/** What to do in this process about an event, wherever it happened. */
+type Deliveries = { readonly [N in Exclude<keyof Events, 'server.stopping'>]: (event: Events[N]) => void };
+
+/** Brings the events of the bus, of this process and of the others, to the sockets they concern. */
+@Injectable()
+export class Announcements implements OnModuleInit, OnModuleDestroy {
+  private readonly endings: (() => void)[] = [];
+  private readonly deliveries: Deliveries = {
+    'records.changed': ({ accountId, deviceId, timestamp }) => {
+      this.toOthers(accountId, deviceId).emit('changes', { timestamp, device_id: deviceId });
+      void this.games.refreshAccount(accountId);
+    },
+    'device.joined': ({ accountId, deviceId, name }) =>
+      void this.toOthers(accountId, deviceId).emit('device_joined', { device_id: deviceId, name }),
+    'device.revoked': ({ accountId, deviceId }) => {
+      this.toOthers(accountId, deviceId).emit('device_revoked', { device_id: deviceId });
+      for (const socket of this.sockets.socketsIn(deviceRoom(accountId, deviceId))) {
+        hangUp(socket, new AppError('DEVICE_REVOKED'));
+      }
+    },
+    'share.withdrawn': ({ shareId }) => this.games.withdraw(shareId),
+    'lock.changed': ({ accountId, lock }) => void this.toAll(accountId).emit('lock_changed', lock),
+    'session.transferred': ({ accountId, transfer }) =>
+      void this.toAll(accountId).emit('session_transferred', transfer),
+  };
+
+  constructor(
+    private readonly events: EventBus,
+    private readonly sockets: SocketServer,
+    private readonly games: WatchedGames,
+  ) {}
+
+  onModuleInit(): void {
+    for (const name of Object.keys(this.deliveries) as (keyof Deliveries)[]) this.forward(name);
+    this.sockets.io.on('announce', (announcements) => {
+      for (const [name, event] of announcements) {
+        if (Object.hasOwn(this.deliveries, name)) this.deliver(name as keyof Deliveries, event as never);
+      }
+    });
+  }
+
+  onModuleDestroy(): void {
+    for (const end of this.endings) end();
+  }
+
+  private forward<N extends keyof Deliveries>(name: N): void {
+    const end = this.events.subscribe(name, (event) => {
+      this.deliver(name, event);
+      this.sockets.tellOthers([name, event] as Announcement);
+    });
+    this.endings.push(end);
+  }
+
+  private deliver<N extends keyof Deliveries>(name: N, event: Events[N]): void {
+    (this.deliveries[name] as (event: Events[N]) => void)(event);
+  }
+
+  private toAll(accountId: string) {
+    return this.sockets.io.local.to(accountRoom(accountId));
+  }
+
+  private toOthers(accountId: string, deviceId: string) {
+    return this.toAll(accountId).except(deviceRoom(accountId, deviceId));
+  }
+}

@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AccessTokens, type CheckedToken } from '../auth/access-tokens.js';
+import { AccountsRepository, type AccountState } from '../auth/accounts.repository.js';
+import { SessionsRepository } from '../auth/sessions.repository.js';
+import { CONFIG } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { SCHEMA } from '../database/database.module.js';
+import { AppError } from '../errors/app-error.js';
+import type { Hello } from '../protocol/events.js';
+import type { Schema } from '../protocol/schema.js';
+import { PROTOCOL_VERSION } from '../protocol/version.js';
+import { SharesService } from '../shares/shares.service.js';
+import { checkHistory } from '../sync/history.js';
+import { readClientState } from '../sync/requests.js';
+import { isOriginAllowed } from './origin.js';
+import type { ClientSocket, SocketOwner } from './socket-server.js';
+import { WatchedGames } from './watched-games.js';
+
+type Fields = Record<string, unknown>;
+
+/** A client that was let in, and what it is greeted with. */
+export interface Admission {
+  owner: SocketOwner;
+  hello: Hello;
+}
+
+/** Decides who may connect. */
+@Injectable()
+export class Handshake {
+  constructor(
+    private readonly database: Database,
+    private readonly tokens: AccessTokens,
+    private readonly sessions: SessionsRepository,
+    private readonly accounts: AccountsRepository,
+    private readonly shares: SharesService,
+    private readonly games: WatchedGames,
+    @Inject(SCHEMA) private readonly schema: Schema,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /**
+   * Lets a client in that belongs to a device, or to a share, and can work with this server.
+   * @throws AppError ORIGIN_REFUSED, BAD_REQUEST, PROTOCOL_MISMATCH, TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED,
+   *   DEVICE_REVOKED, HISTORY_CHANGED, SCHEMA_AHEAD, SHARE_WITHDRAWN, TOO_MANY_CONNECTIONS, OVERLOADED
+   */
+  admit(socket: ClientSocket): Promise<Admission> {
+    const { headers } = socket.handshake;
+    const auth: Fields = socket.handshake.auth;
+    if (!isOriginAllowed(headers, this.config)) throw new AppError('ORIGIN_REFUSED');
+    checkProtocol(auth.protocol_version);
+    return auth.share_token === undefined ? this.admitDevice(auth) : this.admitWatcher(auth.share_token);
+  }
+
+  /** Checks an access token and that its device still exists. @throws AppError as `admit` */
+  async checkToken(token: unknown): Promise<{ token: CheckedToken; account: AccountState }> {
+    if (token === undefined) {
+      throw new AppError('TOKEN_MISSING', { detail: 'No access_token was sent.' });
+    }
+    if (typeof token !== 'string') throw new AppError('TOKEN_INVALID', { detail: 'The token is no text.' });
+    const checked = await this.tokens.verify(token);
+    const account = await this.sessions.find(checked.accountId, checked.deviceId);
+    if (!account) throw new AppError('DEVICE_REVOKED');
+    return { token: checked, account };
+  }
+
+  private async admitDevice(auth: Fields): Promise<Admission> {
+    const { token, account } = await this.checkToken(auth.access_token);
+    const { schema_version, history_id } = auth;
+    checkHistory(account, readClientState({ schema_version, history_id }), this.schema);
+    const { accountId, deviceId, expiresAt } = token;
+    return {
+      owner: { kind: 'device', accountId, deviceId, tokenExpiresAt: expiresAt },
+      hello: this.hello(account.historyId, account.clock, expiresAt),
+    };
+  }
+
+  private async admitWatcher(token: unknown): Promise<Admission> {
+    if (typeof token !== 'string') throw new AppError('SHARE_WITHDRAWN');
+    const share = await this.shares.getByToken(token);
+    const scoreboard = await this.games.open(share);
+    const { historyId } = await this.accounts.get(this.database, share.accountId);
+    return { owner: { kind: 'watcher', share }, hello: this.hello(historyId, scoreboard.timestamp, null) };
+  }
+
+  private hello(historyId: string, timestamp: number, tokenExpiresAt: number | null): Hello {
+    return {
+      history_id: historyId,
+      schema_version: this.schema.version,
+      protocol_version: PROTOCOL_VERSION,
+      timestamp,
+      token_expires_at: tokenExpiresAt,
+    };
+  }
+}
+
+function checkProtocol(version: unknown): void {
+  if (typeof version !== 'number' || !Number.isSafeInteger(version)) {
+    throw new AppError('BAD_REQUEST', { detail: 'protocol_version must be a whole number.' });
+  }
+  if (version === PROTOCOL_VERSION) return;
+  throw new AppError('PROTOCOL_MISMATCH', {
+    detail: `The app speaks protocol version ${version}, the server ${PROTOCOL_VERSION}.`,
+    protocol_version: PROTOCOL_VERSION,
+  });
+}

@@ -1,0 +1,23 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/**
+ * Whether a web page of this origin may connect: the server's own pages, and those of `CORS_ORIGINS`. Browsers ask
+ * nobody before they open a WebSocket, so without this any page could. Phones and programs send no origin.
+ */
+export function isOriginAllowed(
+  headers: IncomingHttpHeaders,
+  config: { corsOrigins: string | null; trustProxy: boolean },
+): boolean {
+  const { origin } = headers;
+  if (origin === undefined) return true;
+  const allowed = (config.corsOrigins ?? '').split(',').map((entry) => entry.trim());
+  if (allowed.includes('*') || allowed.includes(origin)) return true;
+  const forwarded = config.trustProxy ? headers['x-forwarded-host'] : undefined;
+  const own = [headers.host, ...[forwarded ?? []].flat()].flatMap((hosts) => hosts?.split(',') ?? []);
+  return own.some((host) => host.trim().toLowerCase() === hostOf(origin));
+}
+
+/** Host and port; a port that goes without saying is left out, as in the Host header. Null: no web origin. */
+function hostOf(origin: string): string | null {
+  return URL.canParse(origin) ? new URL(origin).host : null;
+}

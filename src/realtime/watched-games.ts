@@ -1,0 +1,118 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError } from '../errors/app-error.js';
+import type { Scoreboard } from '../protocol/events.js';
+import type { Timestamp } from '../protocol/sync.js';
+import { ScoreboardReader } from '../shares/scoreboard.reader.js';
+import { SharesRepository, type Share } from '../shares/shares.repository.js';
+import { gameRoom, shareRoom } from './rooms.js';
+import { hangUp, SocketServer, type ClientSocket } from './socket-server.js';
+import { WatchedGame } from './watched-game.js';
+
+const MAX_WATCHERS_PER_SHARE = 200;
+
+/** The shared games that somebody watches through this process. */
+@Injectable()
+export class WatchedGames {
+  private readonly logger = new Logger('Realtime');
+  /** Account → game → what is known of it. */
+  private readonly accounts = new Map<string, Map<string, WatchedGame>>();
+
+  constructor(
+    private readonly sockets: SocketServer,
+    private readonly reader: ScoreboardReader,
+    private readonly shares: SharesRepository,
+  ) {}
+
+  /**
+   * Reads the game for someone who is about to watch it.
+   * @throws AppError SHARE_WITHDRAWN when it is deleted, TOO_MANY_CONNECTIONS, QUOTA_EXCEEDED, OVERLOADED
+   */
+  async open(share: Share): Promise<Scoreboard> {
+    if (this.sockets.socketsIn(shareRoom(share.shareId)).length >= MAX_WATCHERS_PER_SHARE) {
+      throw new AppError('TOO_MANY_CONNECTIONS', { detail: 'Too many people watch by this link already.' });
+    }
+    return found(await this.gameOf(share).refresh());
+  }
+
+  /** Sends the scoreboard to a watcher who has just come into its rooms. */
+  greet(socket: ClientSocket, share: Share): void {
+    const game = this.gameOf(share);
+    if (game.scoreboard) socket.emit('scoreboard', game.scoreboard);
+    else void this.refreshLater(game); // forgotten between handshake and now: the reading sends it to the room
+  }
+
+  /**
+   * Proves to a watcher what it has: asks the database whether anything can have changed, and reads anew if so.
+   * @returns the timestamp of the newest scoreboard, which was sent before
+   * @throws AppError SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED
+   */
+  async check(share: Share): Promise<Timestamp> {
+    const clock = await this.shares.findClock(share.accountId, share.shareId);
+    if (clock === null) throw new AppError('SHARE_WITHDRAWN');
+    const game = this.gameOf(share);
+    const isCurrent = game.clock === clock && game.scoreboard !== null;
+    return found(isCurrent ? game.scoreboard : await game.refresh()).timestamp;
+  }
+
+  /** Reads the watched games of an account anew, and sends out what has changed. */
+  async refreshAccount(accountId: string): Promise<void> {
+    const games = [...(this.accounts.get(accountId)?.values() ?? [])];
+    await Promise.all(games.map((game) => this.refreshLater(game)));
+  }
+
+  /** Closes the connections of those who came by this link. */
+  withdraw(shareId: string): void {
+    for (const socket of this.sockets.socketsIn(shareRoom(shareId))) {
+      hangUp(socket, new AppError('SHARE_WITHDRAWN'));
+    }
+  }
+
+  /** Forgets the games that nobody watches any more. */
+  sweep(): void {
+    for (const [accountId, games] of this.accounts) {
+      for (const gameId of games.keys()) {
+        if (this.sockets.socketsIn(gameRoom({ accountId, gameId })).length === 0) games.delete(gameId);
+      }
+      if (games.size === 0) this.accounts.delete(accountId);
+    }
+  }
+
+  private gameOf({ accountId, gameId }: Share): WatchedGame {
+    const games = this.accounts.get(accountId) ?? new Map<string, WatchedGame>();
+    this.accounts.set(accountId, games);
+    const known = games.get(gameId);
+    if (known) return known;
+    const room = gameRoom({ accountId, gameId });
+    const game = new WatchedGame(
+      () => this.reader.read(accountId, gameId),
+      ({ scoreboard }, hasChanged) => {
+        if (!scoreboard) this.endGame(room);
+        else if (hasChanged) this.sockets.io.local.to(room).emit('scoreboard', scoreboard);
+      },
+    );
+    games.set(gameId, game);
+    return game;
+  }
+
+  private endGame(room: string): void {
+    for (const socket of this.sockets.socketsIn(room)) hangUp(socket, gameDeleted());
+  }
+
+  private async refreshLater(game: WatchedGame): Promise<void> {
+    try {
+      await game.refresh();
+    } catch (error) {
+      // Overloaded, say: the watchers' next pings try again.
+      if (!(error instanceof AppError)) this.logger.error(error);
+    }
+  }
+}
+
+function found(scoreboard: Scoreboard | null): Scoreboard {
+  if (!scoreboard) throw gameDeleted();
+  return scoreboard;
+}
+
+function gameDeleted(): AppError {
+  return new AppError('SHARE_WITHDRAWN', { detail: 'The game was deleted.' });
+}

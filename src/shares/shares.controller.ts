@@ -1,0 +1,78 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Req, type PipeTransform } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { CurrentDevice, type Device } from '../auth/device.guard.js';
+import { ApiProblems } from '../errors/api-problems.js';
+import { AppError } from '../errors/app-error.js';
+import { ID_PATTERN } from '../protocol/sync.js';
+import { NewShareAnswer, ShareAnswer, toShareAnswer } from './shares.dto.js';
+import { SharesService } from './shares.service.js';
+
+/** An id that nothing can have is as unknown as any other. */
+const knownAsId: PipeTransform<string, string> = {
+  transform(id) {
+    if (!ID_PATTERN.test(id)) throw new AppError('NOT_FOUND');
+    return id;
+  },
+};
+
+/** Routes of links to games. */
+@ApiTags('Shares')
+@ApiBearerAuth()
+@Controller()
+export class SharesController {
+  constructor(private readonly shares: SharesService) {}
+
+  /** Makes a link by which anyone who has it can watch the game. */
+  @ApiOperation({ summary: 'Make a link to watch a game' })
+  @Post('games/:id/shares')
+  @ApiCreatedResponse({ type: NewShareAnswer })
+  @ApiProblems(400, 401, 403, 404, 413, 415)
+  async create(
+    @CurrentDevice() device: Device,
+    @Param('id', knownAsId) gameId: string,
+    @Req() request: FastifyRequest,
+  ): Promise<NewShareAnswer> {
+    const origin = originOf(request);
+    const { token, ...share } = await this.shares.create(device, gameId);
+    return { ...toShareAnswer(share), url: `${origin}/#/watch/${token}` };
+  }
+
+  /** Lists the links to a game, the oldest first. */
+  @ApiOperation({ summary: 'List the links to a game' })
+  @Get('games/:id/shares')
+  @ApiOkResponse({ type: [ShareAnswer] })
+  @ApiProblems(401, 404)
+  async list(
+    @CurrentDevice() device: Device,
+    @Param('id', knownAsId) gameId: string,
+  ): Promise<ShareAnswer[]> {
+    return (await this.shares.list(device.accountId, gameId)).map(toShareAnswer);
+  }
+
+  /** Withdraws a link: it stops working at once, also for those who are watching. */
+  @ApiOperation({ summary: 'Withdraw a link to a game' })
+  @Delete('shares/:id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  @ApiProblems(401, 404)
+  async withdraw(@CurrentDevice() device: Device, @Param('id', knownAsId) shareId: string): Promise<void> {
+    await this.shares.withdraw(device.accountId, shareId);
+  }
+}
+
+/** The origin that the request came to, as a browser would write it. @throws AppError BAD_REQUEST */
+function originOf(request: FastifyRequest): string {
+  try {
+    return new URL(`${request.protocol}://${request.host}`).origin;
+  } catch (error) {
+    throw new AppError('BAD_REQUEST', { detail: 'The Host header is no host.' }, { cause: error });
+  }
+}

@@ -1,0 +1,24 @@
+import { ApiProperty } from '@nestjs/swagger';
+import type { ShareProfile } from './shares.repository.js';
+
+const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
+
+/** A link to a game, without the address: that is told only once. */
+export class ShareAnswer {
+  @ApiProperty() share_id!: string;
+  @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms.' }) created_at!: number;
+}
+
+/** A new link to a game. */
+export class NewShareAnswer extends ShareAnswer {
+  @ApiProperty({
+    description: 'Opens the scoreboard in a browser. Its token stands in the fragment, which is never sent.',
+    example: 'https://sync.example.org/#/watch/wk5Zr0…',
+  })
+  url!: string;
+}
+
+/** Names a share as it travels. */
+export function toShareAnswer(share: ShareProfile): ShareAnswer {
+  return { share_id: share.shareId, created_at: share.createdAt };
+}

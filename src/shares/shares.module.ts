@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { SyncModule } from '../sync/sync.module.js';
+import { ScoreboardReader } from './scoreboard.reader.js';
+import { SharesController } from './shares.controller.js';
+import { SharesRepository } from './shares.repository.js';
+import { SharesService } from './shares.service.js';
+
+/** Links by which people without an account watch one game. */
+@Module({
+  imports: [AuthModule, SyncModule],
+  controllers: [SharesController],
+  providers: [ScoreboardReader, SharesRepository, SharesService],
+  exports: [ScoreboardReader, SharesRepository, SharesService],
+})
+export class SharesModule {}
