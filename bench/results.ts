@@ -15,7 +15,7 @@ export interface Claim {
   /** In plain words: what is divided by what, or which quantity it is. */
   compares: string;
   value: number;
-  unit: '×' | 'ms' | 'MiB';
+  unit: '×' | 'ms' | 'KiB' | 'MiB';
   bound: '≥' | '≤' | '<';
   target: number;
   /** Why it falls short, when it does and that is known. */

@@ -1,7 +1,8 @@
 import { startPostgres, type Postgres } from '../../test/support/postgres.js';
 import type { DatabaseName } from '../../test/support/storage.js';
 import type { LoadCalls, LoadResult, Target } from '../load/main.js';
-import { Peer, PeerUnavailable } from './peer.js';
+import { Peer } from './peer.js';
+import { PeerUnavailable } from './peer-packages.js';
 import { disposeAll, Remote } from './remote.js';
 import { World, type Server } from './world.js';
 

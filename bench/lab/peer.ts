@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,14 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeScratchDir } from '../../test/support/scratch.js';
 import { documents, type RowsByTable } from '../rows.js';
 import { timedRequest, type Timed } from './http.js';
+import { installPeers, PEERS_FOLDER, PeerUnavailable } from './peer-packages.js';
 
-const FOLDER = join('bench', 'peers');
-const PACKAGE = join(FOLDER, 'node_modules', 'pouchdb-server');
+const PACKAGE = join(PEERS_FOLDER, 'node_modules', 'pouchdb-server');
 const READY_DEADLINE_MS = 30_000;
 const DOCUMENTS_AT_ONCE = 5_000;
-
-/** The peer cannot be measured here; says why. */
-export class PeerUnavailable extends Error {}
 
 /** pouchdb-server, as its own documentation starts it: on LevelDB, which does not wait for the disk. */
 export class Peer implements AsyncDisposable {
@@ -29,7 +26,7 @@ export class Peer implements AsyncDisposable {
 
   /** Installs it when it is not there, and starts it. @throws PeerUnavailable */
   static async start(): Promise<Peer> {
-    install();
+    installPeers();
     const dataDir = makeScratchDir('peer', true);
     const port = await findFreePort();
     const program = join(process.cwd(), PACKAGE, 'bin', 'pouchdb-server');
@@ -97,24 +94,6 @@ export class Peer implements AsyncDisposable {
       `it does not run on Node ${process.versions.node}: ${output.trim() || 'no answer in time'}`,
     );
   }
-}
-
-function install(): void {
-  // npm writes this file last.
-  if (existsSync(join(FOLDER, 'node_modules', '.package-lock.json'))) return;
-  process.stderr.write('Installing the peer (bench/peers) …\n');
-  // Its native parts come compiled; the scripts would only try to compile an old sqlite3 that is not used here.
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const ownNpm = process.env.npm_execpath;
-  const [command, rest] = ownNpm ? [process.execPath, [ownNpm, ...args]] : ['npm', args];
-  const result = spawnSync(command, rest, {
-    cwd: FOLDER,
-    encoding: 'utf8',
-    shell: !ownNpm && process.platform === 'win32',
-  });
-  if (result.status === 0) return;
-  const reason = (result.error?.message ?? result.stderr).trim().split('\n').slice(0, 5).join(' ');
-  throw new PeerUnavailable(`npm ci in ${FOLDER} failed: ${reason}`);
 }
 
 /** It cannot be told to take any port. */

@@ -65,7 +65,7 @@ export class Remote<C> implements AsyncDisposable {
     const { PATH = '', HOME = '' } = process.env;
     const child = fork(join(process.cwd(), 'bench', file), args, {
       env: { PATH, HOME, NODE_ENV: 'production', ...env },
-      execArgv: ['--import', 'tsx'],
+      execArgv: ['--import', 'tsx', '--expose-gc'],
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

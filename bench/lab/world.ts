@@ -33,7 +33,7 @@ export class World implements AsyncDisposable {
     readonly database: DatabaseName,
     private readonly storage: Storage,
     private readonly env: Record<string, string>,
-    readonly tidemark: Server,
+    private running: Server,
   ) {}
 
   /** Makes a database on a real disk and starts Tidemark on it. */
@@ -55,6 +55,17 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** The Tidemark under measurement. */
+  get tidemark(): Server {
+    return this.running;
+  }
+
+  /** Stops Tidemark and starts it again, so that it has done nothing yet. */
+  async restart(): Promise<Server> {
+    await this.running.remote[Symbol.asyncDispose]();
+    return (this.running = await startServer('tidemark', this.env));
+  }
+
   /** SQLite or PostgreSQL. */
   get label(): string {
     return this.database === 'sqlite' ? 'SQLite' : 'PostgreSQL';
@@ -68,6 +79,11 @@ export class World implements AsyncDisposable {
   /** The drivers alone on the same database. */
   raw(): Promise<Remote<RawCalls>> {
     return (this.servers.raw ??= Remote.start<RawCalls>('raw/main.ts', [], this.env));
+  }
+
+  /** One more Tidemark on the same database. The caller disposes of it. */
+  anotherTidemark(): Promise<Server> {
+    return startServer('tidemark', this.env);
   }
 
   /** Makes an account with at least so many records, in whole games. */

@@ -1,4 +1,6 @@
 import type { Measure } from '../results.js';
+import { announcements } from './announcements.js';
+import { connections } from './connections.js';
 import { firstPull } from './first-pull.js';
 import { guard } from './guard.js';
 import { nothingNew } from './nothing-new.js';
@@ -6,6 +8,18 @@ import { push100k } from './push-100k.js';
 import { push10k } from './push-10k.js';
 import { roundPushes } from './round-pushes.js';
 import { streaming } from './streaming.js';
+import { webApp } from './web-app.js';
 
 /** Every measure, in the order of the report. */
-export const measures: Measure[] = [nothingNew, guard, firstPull, streaming, push10k, push100k, roundPushes];
+export const measures: Measure[] = [
+  nothingNew,
+  guard,
+  firstPull,
+  streaming,
+  push10k,
+  push100k,
+  roundPushes,
+  announcements,
+  connections,
+  webApp,
+];

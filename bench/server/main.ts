@@ -6,11 +6,14 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type * as app from '../../src/app.js';
 import type * as appModule from '../../src/app.module.js';
 import type * as config from '../../src/config/config.js';
+import type * as eventBus from '../../src/events/event-bus.js';
 import type * as database from '../../src/database/database.js';
 import { answerCalls } from '../lab/remote.js';
 import { timedRequest, type Asked } from '../lab/http.js';
 import { createNaiveApp } from '../naive/app.js';
 import { ConstantController } from './constant.controller.js';
+import { paced, type Broadcasts } from '../sockets/broadcasts.js';
+import { machineMs } from '../sockets/clock.js';
 import { Probe } from './probe.js';
 import { record } from './recorder.js';
 
@@ -35,12 +38,36 @@ await nest.listen(0, '127.0.0.1');
 const url = `http://127.0.0.1:${(nest.getHttpServer().address() as AddressInfo).port}`;
 const probe = new Probe();
 
+/** When each push was committed, by its timestamp, on the machine's clock; noted from `noteCommits` on. */
+const commits = new Map<number, number>();
+
+async function events(): Promise<eventBus.EventBus> {
+  const { EventBus } = await built<typeof eventBus>('events/event-bus.js');
+  return nest.get(EventBus);
+}
+
 const calls = {
   url: () => url,
   watch: () => probe.watch(),
   unwatch: () => probe.unwatch(),
   startProfile: () => probe.startProfile(),
   stopProfile: () => probe.stopProfile(),
+  settle: () => probe.settle(),
+  noteCommits: async () => {
+    (await events()).subscribe('records.changed', ({ timestamp }) => commits.set(timestamp, machineMs()));
+  },
+  takeCommits: () => {
+    const taken = new Map(commits);
+    commits.clear();
+    return taken;
+  },
+  /** Announces as if records of these accounts had been pushed. */
+  broadcast: async (broadcasts: Broadcasts) => {
+    const bus = await events();
+    return paced(broadcasts, (accountId, timestamp) =>
+      bus.publish('records.changed', { accountId, deviceId: 'bench', timestamp }),
+    );
+  },
   /** Which statements one request sends; only of Tidemark, which has one place they all pass. */
   record: async ({ path, ...asked }: { path: string } & Asked) => {
     const { Database } = await built<typeof database>('database/database.js');

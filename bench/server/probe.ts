@@ -1,9 +1,12 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { profileProcess, type Profile } from './profile.js';
 
 const SAMPLE_MEMORY_EVERY_MS = 10;
 /** How often the loop delay is sampled, ms. A free loop reads as this much, so it is taken off. */
 const RESOLUTION_MS = 1;
+const GARBAGE_ROUNDS = 3;
+const GARBAGE_PAUSE_MS = 200;
 const MEBIBYTE = 2 ** 20;
 
 /** How a server process did while it was watched. */
@@ -58,6 +61,16 @@ export class Probe {
       cpuMs: (user + system) / 1_000,
       elapsedMs: performance.now() - this.begun.at,
     };
+  }
+
+  /** Collects garbage. @returns the memory that is resident then, and how much of it is in use */
+  async settle(): Promise<{ residentBytes: number; usedBytes: number }> {
+    for (let i = 0; i < GARBAGE_ROUNDS; i++) {
+      globalThis.gc!();
+      await delay(GARBAGE_PAUSE_MS);
+    }
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { residentBytes: rss, usedBytes: heapUsed + external };
   }
 
   /** Begins to note where the processor's time goes. */

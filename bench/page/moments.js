@@ -1,0 +1,34 @@
+/* global window, document, performance, MutationObserver */
+// Runs in the pages that are measured. Every moment is in epoch ms, on the clock that all pages of a machine share.
+const now = () => performance.timeOrigin + performance.now();
+const DEADLINE_MS = 30_000;
+
+window.moments = {
+  /** When the element under a test id is next pressed. */
+  pressed: (testId) =>
+    new Promise((resolve) => {
+      const note = ({ target }) => {
+        if (!target.closest(`[data-testid="${testId}"]`)) return;
+        document.removeEventListener('click', note, true);
+        resolve(now());
+      };
+      document.addEventListener('click', note, true); // before anyone else hears of it
+    }),
+  /** When an element whose test id begins like this first shows the text; an empty text: any. */
+  shown: (testId, text) =>
+    new Promise((resolve, reject) => {
+      const isShown = () =>
+        [...document.querySelectorAll(`[data-testid^="${testId}"]`)].some(
+          (element) => text === '' || element.innerText.trim() === text,
+        );
+      const look = () => {
+        if (!isShown()) return;
+        observer.disconnect();
+        resolve(now());
+      };
+      const observer = new MutationObserver(look);
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+      setTimeout(() => reject(new Error(`${testId} never showed "${text}".`)), DEADLINE_MS);
+      look();
+    }),
+};

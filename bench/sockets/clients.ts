@@ -1,0 +1,115 @@
+import { io, type Socket } from 'socket.io-client';
+import type { Changes } from '../../src/protocol/events.js';
+import { answerCalls } from '../lab/remote.js';
+import { machineMs } from './clock.js';
+import { connectHocuspocus } from './hocuspocus-client.js';
+import { connectBareSocketIo } from './socket-io-client.js';
+
+// The devices: a process of its own that holds every connection, so that servers are measured without their clients.
+
+const CONNECTING_AT_ONCE = 50;
+const ANSWER_DEADLINE_MS = 20_000;
+
+/** One connection to make; the bare protocols cost the clients' process as little as can be. */
+export type Client =
+  | { protocol: 'socket.io' | 'bare socket.io'; auth: Record<string, unknown> }
+  | { protocol: 'hocuspocus'; document: string };
+
+/** When an announcement arrived; `number` is what the server called it. */
+export interface Arrival {
+  number: number;
+  atMs: number;
+}
+
+/** An open connection, whatever it speaks. */
+export interface Connection {
+  /** Milliseconds until the answer; undefined: this protocol has no such question. */
+  ping?(n: number): Promise<number>;
+  close(): void;
+}
+
+let connections: Connection[] = [];
+let arrivals: Arrival[] = [];
+let waiting: { count: number; resolve: () => void } | undefined;
+let pinging: { timers: NodeJS.Timeout[]; durations: number[]; failures: number } | undefined;
+
+function note(number: number): void {
+  arrivals.push({ number, atMs: machineMs() });
+  if (waiting && arrivals.length >= waiting.count) waiting.resolve();
+}
+
+const calls = {
+  /** Opens all connections, some at a time. @returns how long that took, ms */
+  async connect({ url, clients }: { url: string; clients: Client[] }): Promise<number> {
+    const begun = performance.now();
+    const left = [...clients];
+    const worker = async (): Promise<void> => {
+      for (let client = left.pop(); client; client = left.pop()) {
+        connections.push(await connectOne(url, client));
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, worker));
+    return performance.now() - begun;
+  },
+  /** Forgets what arrived so far. */
+  forget(): void {
+    arrivals = [];
+  },
+  /** Waits until so many announcements have arrived since `forget`. @throws Error when they do not come */
+  async arrived(count: number): Promise<Arrival[]> {
+    await new Promise<void>((resolve, reject) => {
+      if (arrivals.length >= count) return resolve();
+      waiting = { count, resolve };
+      const late = () => reject(new Error(`Only ${arrivals.length} of ${count} announcements arrived.`));
+      setTimeout(late, ANSWER_DEADLINE_MS).unref();
+    });
+    waiting = undefined;
+    return arrivals;
+  },
+  /** Has every connection ask once a second, spread over the second. */
+  startPinging(): void {
+    const state = (pinging = { timers: [] as NodeJS.Timeout[], durations: [] as number[], failures: 0 });
+    connections.forEach(({ ping }, index) => {
+      if (!ping) return;
+      let n = 0;
+      const ask = (): void =>
+        void ping((n += 1)).then(
+          (ms) => state.durations.push(ms),
+          () => (state.failures += 1),
+        );
+      const start = (): void => void state.timers.push(setInterval(ask, 1_000));
+      state.timers.push(setTimeout(start, (index / connections.length) * 1_000));
+    });
+  },
+  /** @throws Error when a question was not answered */
+  stopPinging(): { count: number; p99Ms: number } {
+    const { timers, durations, failures } = pinging!;
+    timers.forEach((timer) => clearInterval(timer));
+    if (failures > 0) throw new Error(`${failures} pings were not answered.`);
+    durations.sort((a, b) => a - b);
+    return { count: durations.length, p99Ms: durations[Math.floor(durations.length * 0.99)] ?? NaN };
+  },
+  disconnect(): void {
+    connections.forEach((connection) => connection.close());
+    connections = [];
+  },
+};
+/** What the process that holds the connections can be asked to do. */
+export type ClientCalls = typeof calls;
+
+function connectOne(url: string, client: Client): Promise<Connection> {
+  if (client.protocol === 'hocuspocus') return connectHocuspocus(url, client.document, note);
+  if (client.protocol === 'bare socket.io') return connectBareSocketIo(url, client.auth, note);
+  return connectSocketIo(url, client.auth);
+}
+
+function connectSocketIo(url: string, auth: Record<string, unknown>): Promise<Connection> {
+  const socket: Socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false, auth });
+  socket.on('changes', ({ timestamp }: Changes) => note(timestamp));
+  return new Promise((resolve, reject) => {
+    socket.once('connect_error', reject);
+    socket.once('hello', () => resolve({ close: () => void socket.disconnect() }));
+  });
+}
+
+answerCalls(calls);
