@@ -2,10 +2,21 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', 'dist/', 'data/', 'coverage/'] },
+  {
+    ignores: [
+      '**/node_modules/',
+      '**/dist/',
+      '**/.dist-*/',
+      '**/.expo/',
+      'mobile/android/',
+      'mobile/ios/',
+      'data/',
+      '**/coverage/',
+    ],
+  },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommended],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -30,11 +41,19 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['process', 'console', 'URL', 'fetch', 'setTimeout', 'clearTimeout'].map((name) => [
+        ['self', 'caches', 'process', 'console', 'URL', 'fetch', 'setTimeout', 'clearTimeout'].map((name) => [
           name,
           'readonly',
         ]),
       ),
+    },
+  },
+  {
+    // What Expo, Metro, Babel and Jest load in the app's folder.
+    files: ['mobile/*.js', 'mobile/plugins/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { __dirname: 'readonly', module: 'readonly', require: 'readonly' },
     },
   },
 );

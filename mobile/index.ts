@@ -1,0 +1,6 @@
+import { registerRootComponent } from 'expo';
+import App from './App';
+import { keepPage } from './src/session/keep-page';
+
+registerRootComponent(App);
+keepPage();

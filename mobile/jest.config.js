@@ -1,0 +1,27 @@
+const common = {
+  // The server's own source, where imports name files as they are once compiled.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  setupFiles: ['<rootDir>/test/support/setup.ts'],
+};
+
+/** @type {import('jest').Config} */
+module.exports = {
+  projects: [
+    {
+      ...common,
+      displayName: 'app',
+      preset: 'jest-expo',
+      testMatch: ['<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}'],
+    },
+    {
+      // What needs neither React nor a device runs in plain Node, against real servers.
+      ...common,
+      displayName: 'sync',
+      testEnvironment: 'node',
+      transform: { '\\.[jt]sx?$': ['babel-jest', { caller: { name: 'metro', platform: 'web' } }] },
+      testMatch: ['<rootDir>/test/{database,session,sync}/**/*.test.ts'],
+    },
+  ],
+  maxWorkers: 2,
+  testTimeout: 60_000,
+};

@@ -1,0 +1,154 @@
+import { useCallback, useEffect, useState } from 'react';
+import { StyleSheet, View } from 'react-native';
+import type { DeviceInfo } from '../session/session';
+import { radius, space, useColors } from '../theme';
+import { AppText } from './AppText';
+import { Button, IconButton } from './Button';
+import { ConfirmDialog, Dialog } from './Dialog';
+import { Field } from './Field';
+import { useSession, useSyncStatus, useValue } from './session-context';
+import { ago, messageOf } from './words';
+
+const MAX_DEVICE_NAME = 100;
+
+/** The devices of the account, to rename and to take off. */
+export function Devices() {
+  const colors = useColors();
+  const session = useSession();
+  const account = useValue(session.account);
+  const { state } = useSyncStatus();
+  const isOffline = state === 'disconnected';
+  const [devices, setDevices] = useState<DeviceInfo[]>();
+  const [error, setError] = useState<string>();
+
+  const load = useCallback(async () => {
+    setError(undefined);
+    try {
+      setDevices(await session.listDevices());
+    } catch (failure) {
+      setError(messageOf(failure));
+    }
+  }, [session]);
+  useEffect(() => {
+    if (account) void load();
+  }, [account, isOffline, load]);
+
+  if (!account) {
+    return (
+      <AppText color={colors.inkSoft}>This device signs in by itself once it reaches the server.</AppText>
+    );
+  }
+  return (
+    <View style={styles.list}>
+      {error !== undefined && (
+        <AppText color={colors.danger} role="alert">
+          {error}
+        </AppText>
+      )}
+      {devices?.map((device, index) => (
+        <DeviceRow key={device.deviceId} device={device} place={index + 1} onChanged={load} />
+      ))}
+    </View>
+  );
+}
+
+function DeviceRow({
+  device,
+  place,
+  onChanged,
+}: {
+  device: DeviceInfo;
+  /** 1-based, in the list. */
+  place: number;
+  onChanged: () => Promise<void>;
+}) {
+  const colors = useColors();
+  const session = useSession();
+  const [name, setName] = useState(device.name);
+  const [open, setOpen] = useState<'rename' | 'remove' | null>(null);
+  const [error, setError] = useState<string>();
+
+  const act = async (work: () => Promise<void>) => {
+    setOpen(null);
+    setError(undefined);
+    try {
+      await work();
+      await onChanged();
+    } catch (failure) {
+      setError(messageOf(failure));
+    }
+  };
+
+  return (
+    <View
+      testID={`device-row-${place}`}
+      style={[styles.device, { backgroundColor: colors.sheet, borderColor: colors.rule }]}
+    >
+      <View style={styles.words}>
+        <AppText kind="strong" numberOfLines={1}>
+          {device.name}
+        </AppText>
+        <AppText kind="small" color={colors.inkSoft}>
+          {device.isCurrent ? 'This device' : `Seen ${ago(device.lastSeenAt, Date.now())}`}
+        </AppText>
+        {error !== undefined && (
+          <AppText kind="small" color={colors.danger} role="alert">
+            {error}
+          </AppText>
+        )}
+      </View>
+      <IconButton
+        label={`Rename ${device.name}`}
+        icon="edit"
+        testID={`rename-device-${place}`}
+        onPress={() => setOpen('rename')}
+      />
+      {!device.isCurrent && (
+        <IconButton
+          label={`Take off ${device.name}`}
+          icon="trash"
+          testID={`revoke-device-${place}`}
+          onPress={() => setOpen('remove')}
+        />
+      )}
+      <Dialog title="Rename device" isOpen={open === 'rename'} onClose={() => setOpen(null)}>
+        <Field
+          label="Name"
+          value={name}
+          onChangeText={setName}
+          maxLength={MAX_DEVICE_NAME}
+          testID="device-name"
+        />
+        <Button
+          label="Save"
+          look="primary"
+          testID="save-device-name"
+          isDisabled={name.trim() === ''}
+          onPress={() => void act(() => session.renameDevice(device.deviceId, name.trim()))}
+        />
+      </Dialog>
+      <ConfirmDialog
+        title={`Take off ${device.name}?`}
+        isOpen={open === 'remove'}
+        confirmLabel="Take it off"
+        onConfirm={() => void act(() => session.revokeDevice(device.deviceId))}
+        onCancel={() => setOpen(null)}
+      >
+        <AppText>It keeps the games it has, but no longer gets or sends anything.</AppText>
+      </ConfirmDialog>
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  list: { gap: space.s },
+  device: {
+    flexDirection: 'row',
+    alignItems: 'center',
+    paddingLeft: space.l,
+    paddingVertical: space.s,
+    borderWidth: 1,
+    borderRadius: radius.m,
+  },
+  words: { flex: 1, minWidth: 0 },
+});

@@ -1,0 +1,67 @@
+import { useState, type Ref } from 'react';
+import { StyleSheet, TextInput, View, type TextInputProps } from 'react-native';
+import { radius, space, TOUCH, type, useColors } from '../theme';
+import { AppText } from './AppText';
+
+interface Props extends Omit<TextInputProps, 'style'> {
+  label: string;
+  /** What is wrong with the value; absent: nothing. */
+  error?: string;
+  /** Whether the label is only for screen readers. */
+  hidesLabel?: boolean;
+  ref?: Ref<TextInput>;
+}
+
+/** A labeled line to type in. */
+export function Field({ label, error, hidesLabel = false, ...input }: Props) {
+  const colors = useColors();
+  const [isFocused, setFocused] = useState(false);
+  return (
+    <View style={styles.field}>
+      {!hidesLabel && (
+        <AppText kind="smallStrong" color={colors.inkSoft} aria-hidden>
+          {label}
+        </AppText>
+      )}
+      <TextInput
+        {...input}
+        aria-label={label}
+        placeholderTextColor={colors.inkSoft}
+        onFocus={(event) => {
+          setFocused(true);
+          input.onFocus?.(event);
+        }}
+        onBlur={(event) => {
+          setFocused(false);
+          input.onBlur?.(event);
+        }}
+        style={[
+          type.body,
+          styles.input,
+          {
+            color: colors.ink,
+            backgroundColor: colors.sheet,
+            borderColor: error ? colors.danger : isFocused ? colors.accent : colors.edge,
+          },
+        ]}
+      />
+      {error !== undefined && (
+        <AppText kind="small" color={colors.danger} role="alert">
+          {error}
+        </AppText>
+      )}
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  field: { gap: space.xs, flexGrow: 1, flexShrink: 1 },
+  input: {
+    minHeight: TOUCH,
+    minWidth: 0,
+    borderWidth: 1,
+    borderRadius: radius.m,
+    paddingHorizontal: space.m,
+    paddingVertical: space.s,
+  },
+});

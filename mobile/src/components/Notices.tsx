@@ -1,0 +1,46 @@
+import { StyleSheet, View } from 'react-native';
+import { space, useColors } from '../theme';
+import { AppText } from './AppText';
+import { IconButton } from './Button';
+import { useSession, useValue } from './session-context';
+
+const SHOWN_AT_ONCE = 2;
+
+/** What a sync did that a person should know, until it is dismissed. */
+export function Notices() {
+  const colors = useColors();
+  const { sync } = useSession();
+  const notices = useValue(sync.notices);
+  return (
+    <View aria-live="polite">
+      {notices.slice(0, SHOWN_AT_ONCE).map(({ id, text }) => (
+        <View
+          key={id}
+          testID="notice"
+          style={[styles.notice, { backgroundColor: colors.tide, borderColor: colors.accent }]}
+        >
+          <AppText kind="small" style={styles.text}>
+            {text}
+          </AppText>
+          <IconButton
+            label="Dismiss this notice"
+            icon="close"
+            testID="dismiss-notice"
+            onPress={() => sync.dismissNotice(id)}
+          />
+        </View>
+      ))}
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  notice: {
+    flexDirection: 'row',
+    alignItems: 'center',
+    paddingLeft: space.l,
+    borderLeftWidth: 4,
+    marginBottom: 1,
+  },
+  text: { flex: 1, paddingVertical: space.s },
+});

@@ -1,0 +1,70 @@
+import { useState } from 'react';
+import { Platform, StyleSheet, View } from 'react-native';
+import { space } from '../theme';
+import { AppText } from './AppText';
+import { Button } from './Button';
+import { Field } from './Field';
+import { useSession } from './session-context';
+import { useSnackbar } from './Snackbar';
+import { messageOf } from './words';
+
+/** Where this device syncs to. The web app belongs to the server it came from; a phone can be told another one. */
+export function ServerAddress() {
+  const { serverUrl } = useSession();
+  if (Platform.OS !== 'web') return <AddressForm />;
+  return <AppText testID="server-url">{serverUrl}</AppText>;
+}
+
+function AddressForm() {
+  const session = useSession();
+  const showSnack = useSnackbar();
+  const [url, setUrl] = useState(session.serverUrl);
+  const [error, setError] = useState<string>();
+
+  const save = async () => {
+    const address = originOf(url);
+    if (!address) return setError('An address looks like https://sync.example.org.');
+    setError(undefined);
+    try {
+      await session.setServerUrl(address);
+      setUrl(address);
+      showSnack({ message: 'Server address saved' });
+    } catch (failure) {
+      setError(messageOf(failure));
+    }
+  };
+
+  return (
+    <View style={styles.server}>
+      <Field
+        label="Address"
+        testID="server-url"
+        value={url}
+        onChangeText={setUrl}
+        error={error}
+        inputMode="url"
+        autoCapitalize="none"
+        autoCorrect={false}
+        placeholder="https://sync.example.org"
+        onSubmitEditing={() => void save()}
+      />
+      <Button
+        label="Save address"
+        testID="save-server-url"
+        isDisabled={url.trim() === session.serverUrl}
+        onPress={() => void save()}
+      />
+    </View>
+  );
+}
+
+/** The origin of an address typed by hand; null when it is none. */
+export function originOf(text: string): string | null {
+  if (text.trim() === '') return null;
+  const address = /^https?:\/\//i.test(text.trim()) ? text.trim() : `https://${text.trim()}`;
+  return /^https?:\/\/[^/\s]+/i.exec(address)?.[0] ?? null;
+}
+
+const styles = StyleSheet.create({
+  server: { gap: space.s },
+});

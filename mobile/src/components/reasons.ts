@@ -1,0 +1,32 @@
+import type { Reason } from '../sync/status';
+
+type Texts = Pick<Reason, 'message' | 'hint'>;
+
+/** What a person can act upon, said without the server's terms. */
+const TEXTS: Record<string, Texts> = {
+  HISTORY_CHANGED: {
+    message: 'The server has other data than before.',
+    hint: 'It was restored or replaced. Nothing changes here until you decide.',
+  },
+  TOKEN_INVALID: {
+    message: 'The server does not know this device any more.',
+    hint: 'It was probably set up anew. Nothing changes here until you decide.',
+  },
+  DEVICE_REVOKED: {
+    message: 'This device was taken off on another one.',
+    hint: 'Join again with a code from the other device, or start fresh.',
+  },
+  SCHEMA_AHEAD: {
+    message: 'This app is newer than the server.',
+    hint: 'Everything stays on this device until the server is updated.',
+  },
+  PROTOCOL_MISMATCH: {
+    message: 'This app and the server do not understand each other.',
+    hint: 'Update the older of the two; everything stays on this device until then.',
+  },
+};
+
+/** Why syncing does not work, for a person. */
+export function explain(reason: Reason): Texts {
+  return TEXTS[reason.code] ?? reason;
+}

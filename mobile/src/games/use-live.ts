@@ -1,0 +1,55 @@
+import { useEffect, useState } from 'react';
+import type { Database } from '@nozbe/watermelondb';
+import { findGame, GAME_TABLES, listGames, type GameRecords, type GameRow } from './records';
+
+/**
+ * What `read` finds, read again whenever one of the tables changes.
+ * @param key names what is read; with another key the old value is forgotten
+ * @returns undefined until the first answer
+ */
+export function useLive<T>(
+  database: Database,
+  tables: readonly string[],
+  key: string,
+  read: (database: Database) => Promise<T>,
+): T | undefined {
+  const [found, setFound] = useState<{ key: string; value: T }>();
+  useEffect(() => {
+    let isCurrent = true;
+    let isReading = false;
+    let isStale = false;
+    const load = async () => {
+      if (isReading) {
+        isStale = true;
+        return;
+      }
+      isReading = true;
+      try {
+        do {
+          isStale = false;
+          const value = await read(database);
+          if (isCurrent) setFound({ key, value });
+        } while (isStale && isCurrent);
+      } finally {
+        isReading = false;
+      }
+    };
+    const subscription = database.withChangesForTables([...tables]).subscribe(() => void load());
+    return () => {
+      isCurrent = false;
+      subscription.unsubscribe();
+    };
+    // `read` and `tables` are as good as constant for a key.
+  }, [database, key]);
+  return found?.key === key ? found.value : undefined;
+}
+
+/** Every game, the one begun last first. */
+export function useGames(database: Database): GameRow[] | undefined {
+  return useLive(database, ['games'], 'games', listGames);
+}
+
+/** One game with everything it owns; null when it is not (or no longer) here. */
+export function useGame(database: Database, gameId: string): GameRecords | null | undefined {
+  return useLive(database, GAME_TABLES, gameId, () => findGame(database, gameId));
+}

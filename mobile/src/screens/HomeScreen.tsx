@@ -1,0 +1,79 @@
+import { useEffect, useState } from 'react';
+import { StyleSheet, View } from 'react-native';
+import { Icon } from '../components/Icon';
+import { SessionProvider, useValue } from '../components/session-context';
+import { claimDatabase } from '../database/claim-database';
+import type { DatabaseClaim } from '../database/claim';
+import { tendTrash } from '../games/trash';
+import { Navigator } from '../navigation/Navigator';
+import { openSession } from '../session/open-session';
+import type { Session } from '../session/session';
+import { useColors } from '../theme';
+import { ElsewhereScreen } from './ElsewhereScreen';
+import { FailedScreen } from './FailedScreen';
+
+type Opening = { session: Session } | { failure: unknown } | null;
+
+/** Someone's own games: waits for the database, opens it, and shows the screens. */
+export function HomeScreen() {
+  const [claim, setClaim] = useState<DatabaseClaim>();
+  const [opening, setOpening] = useState<Opening>(null);
+
+  useEffect(() => {
+    let session: Session | undefined;
+    const made = claimDatabase(async () => {
+      setOpening(null);
+      await session?.close();
+      session = undefined;
+    });
+    const openWhenOwned = async () => {
+      if (made.state.get() !== 'owned') return;
+      try {
+        session = await openSession();
+        setOpening({ session });
+      } catch (failure) {
+        setOpening({ failure });
+      }
+    };
+    setClaim(made);
+    void openWhenOwned();
+    return made.state.subscribe(() => void openWhenOwned());
+  }, []);
+
+  return claim ? <Claimed claim={claim} opening={opening} /> : <Waiting />;
+}
+
+function Claimed({ claim, opening }: { claim: DatabaseClaim; opening: Opening }) {
+  const state = useValue(claim.state);
+  if (state === 'elsewhere') return <ElsewhereScreen onUseHere={() => claim.useHere()} />;
+  if (state === 'waiting' || !opening) return <Waiting />;
+  if ('failure' in opening) return <FailedScreen failure={opening.failure} />;
+  return (
+    <SessionProvider value={opening.session}>
+      <Caretaker session={opening.session} />
+      <Navigator />
+    </SessionProvider>
+  );
+}
+
+/** Looks after what was deleted whenever everything is synced. */
+function Caretaker({ session }: { session: Session }) {
+  const { state } = useValue(session.sync.status);
+  useEffect(() => {
+    if (state === 'synced') void tendTrash(session.database);
+  }, [session, state]);
+  return null;
+}
+
+function Waiting() {
+  const colors = useColors();
+  return (
+    <View style={[styles.waiting, { backgroundColor: colors.paper }]}>
+      <Icon name="tide" color={colors.accent} size={56} />
+    </View>
+  );
+}
+
+const styles = StyleSheet.create({
+  waiting: { flex: 1, alignItems: 'center', justifyContent: 'center' },
+});

@@ -1,0 +1,148 @@
+import { useNavigation, useRoute, type RouteProp } from '@react-navigation/native';
+import { useState } from 'react';
+import { Platform, ScrollView, StyleSheet, View } from 'react-native';
+import { AppText, Heading } from '../components/AppText';
+import { Button } from '../components/Button';
+import { Field } from '../components/Field';
+import { useKeyboard } from '../components/keyboard';
+import { Screen } from '../components/Screen';
+import { originOf } from '../components/ServerAddress';
+import { useSession } from '../components/session-context';
+import { useSnackbar } from '../components/Snackbar';
+import { count, messageOf } from '../components/words';
+import { leaveAccount } from '../games/leave-account';
+import { pathOf, type Navigation, type Routes } from '../navigation/routes';
+import type { LocalData } from '../session/session';
+import { radius, space, useColors } from '../theme';
+
+/** Joins the account of another device by its pairing code; asks what to do with the games that are here. */
+export function JoinScreen() {
+  const colors = useColors();
+  const navigation = useNavigation<Navigation>();
+  const params = useRoute<RouteProp<Routes, 'Join'>>().params;
+  const session = useSession();
+  const showSnack = useSnackbar();
+  const [code, setCode] = useState(params?.code ?? '');
+  const [server, setServer] = useState(params?.server ?? session.serverUrl);
+  const [unsynced, setUnsynced] = useState<number | null>(null);
+  const [isWorking, setWorking] = useState(false);
+  const [error, setError] = useState<string>();
+  const goBack = () => navigation.popTo('Games');
+
+  useKeyboard((key) => {
+    if (key === 'Escape') goBack();
+    return key === 'Escape';
+  });
+
+  const join = async (localData: LocalData) => {
+    const serverUrl = originOf(server);
+    if (!serverUrl) return setError('The server’s address looks like https://sync.example.org.');
+    setWorking(true);
+    setError(undefined);
+    try {
+      await session.join(cleanCode(code), { serverUrl, localData });
+      if (localData === 'start-fresh') await leaveAccount(session.database);
+      showSnack({ message: 'Joined. The games are on their way.' });
+      goBack();
+    } catch (failure) {
+      setError(messageOf(failure));
+      setWorking(false);
+    }
+  };
+  const begin = async () => {
+    const otherServer = originOf(params?.server ?? '');
+    if (Platform.OS === 'web' && otherServer && otherServer !== session.serverUrl) {
+      // This page may talk only to the server it came from; the other one has the same page.
+      window.location.href = `${otherServer}/#${pathOf({ name: 'Join', params: { code: cleanCode(code) } })}`;
+      return;
+    }
+    if (await session.hasLocalData()) setUnsynced(await session.countUnsynced());
+    else await join('start-fresh');
+  };
+
+  return (
+    <Screen title="Join" onBack={goBack}>
+      <ScrollView
+        contentContainerStyle={styles.content}
+        keyboardShouldPersistTaps="handled"
+        automaticallyAdjustKeyboardInsets
+      >
+        <AppText>
+          On the other device open Settings and choose “Add a device”. It shows a code of eight characters.
+        </AppText>
+        <Field
+          label="Code"
+          testID="join-code"
+          value={code}
+          onChangeText={setCode}
+          autoCapitalize="characters"
+          autoCorrect={false}
+          autoComplete="off"
+          onSubmitEditing={() => void begin()}
+        />
+        {Platform.OS !== 'web' && (
+          <Field
+            label="Server address"
+            testID="join-server"
+            value={server}
+            onChangeText={setServer}
+            inputMode="url"
+            autoCapitalize="none"
+            autoCorrect={false}
+          />
+        )}
+        {error !== undefined && (
+          <AppText color={colors.danger} role="alert">
+            {error}
+          </AppText>
+        )}
+        {unsynced === null ? (
+          <Button
+            label={isWorking ? 'Joining…' : 'Join'}
+            look="primary"
+            testID="join"
+            isDisabled={isWorking || cleanCode(code) === ''}
+            onPress={() => void begin()}
+          />
+        ) : (
+          <View
+            style={[styles.choice, { backgroundColor: colors.sheet, borderColor: colors.rule }]}
+            aria-live="polite"
+          >
+            <Heading level={2}>There are games on this device</Heading>
+            <Button
+              label="Bring them along"
+              look="primary"
+              testID="join-bring-along"
+              isDisabled={isWorking}
+              onPress={() => void join('bring-along')}
+            />
+            <AppText kind="small" color={colors.inkSoft}>
+              Both devices then have all games.
+            </AppText>
+            <Button
+              label="Start fresh"
+              look="danger"
+              testID="join-start-fresh"
+              isDisabled={isWorking}
+              onPress={() => void join('start-fresh')}
+            />
+            <AppText kind="small" color={colors.inkSoft}>
+              Removes the games from this device.{' '}
+              {unsynced > 0 ? `${count(unsynced, 'unsent change')} will be lost.` : 'Nothing unsent is lost.'}
+            </AppText>
+          </View>
+        )}
+      </ScrollView>
+    </Screen>
+  );
+}
+
+function cleanCode(code: string): string {
+  return code.replace(/[^A-Za-z0-9]/g, '').toUpperCase();
+}
+
+const styles = StyleSheet.create({
+  content: { padding: space.l, gap: space.l, width: '100%', maxWidth: 560, alignSelf: 'center' },
+  choice: { padding: space.l, gap: space.s, borderWidth: 1, borderRadius: radius.m },
+});

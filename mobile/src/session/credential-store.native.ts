@@ -1,0 +1,20 @@
+import * as SecureStore from 'expo-secure-store';
+import type { Credentials, CredentialStore } from '../sync/credentials';
+
+const KEY = 'tidemark-credentials';
+
+/** The credentials of this installation, in the Keychain or the Keystore. */
+export const credentialStore: CredentialStore = {
+  async read() {
+    const text = await SecureStore.getItemAsync(KEY);
+    return text === null ? null : (JSON.parse(text) as Credentials);
+  },
+  async write(credentials) {
+    // Readable from the first unlocking on, for a sync in the background.
+    const options = { keychainAccessible: SecureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY };
+    await SecureStore.setItemAsync(KEY, JSON.stringify(credentials), options);
+  },
+  async clear() {
+    await SecureStore.deleteItemAsync(KEY);
+  },
+};

@@ -1,0 +1,17 @@
+import type { Credentials, CredentialStore } from '../sync/credentials';
+
+const KEY = 'tidemark-credentials';
+
+/** The credentials of this browser. */
+export const credentialStore: CredentialStore = {
+  async read() {
+    const text = localStorage.getItem(KEY);
+    return text === null ? null : (JSON.parse(text) as Credentials);
+  },
+  async write(credentials) {
+    localStorage.setItem(KEY, JSON.stringify(credentials));
+  },
+  async clear() {
+    localStorage.removeItem(KEY);
+  },
+};

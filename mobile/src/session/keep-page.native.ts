@@ -1,0 +1,2 @@
+/** Phones have the app installed: there is no page to keep. */
+export function keepPage(): void {}

@@ -1,0 +1,39 @@
+import { openDatabase } from '../database/open';
+import { syncInBackground } from './background-sync';
+import { credentialStore } from './credential-store';
+import { Session } from './session';
+import { watchSurroundings } from './surroundings';
+import { defaultServerUrl, thisDevice } from './this-device';
+import { xhrTransport } from './xhr-transport';
+
+let opened: Promise<Session> | null = null;
+
+/** The session of this installation: at the first call it is opened, later calls get the same one until it is closed. */
+export function openSession(): Promise<Session> {
+  opened ??= open().catch((error: unknown) => {
+    opened = null;
+    throw error;
+  });
+  return opened;
+}
+
+async function open(): Promise<Session> {
+  const session = await Session.open({
+    database: await openDatabase(),
+    credentials: credentialStore,
+    transport: xhrTransport,
+    defaultServerUrl,
+    device: thisDevice(),
+    watch: (sync) => {
+      const unwatch = watchSurroundings(sync);
+      return () => {
+        unwatch();
+        opened = null;
+      };
+    },
+  });
+  return session;
+}
+
+// Where the system offers none, syncing in the background is simply missing.
+syncInBackground(openSession).catch(() => undefined);

@@ -1,0 +1,15 @@
+import NetInfo from '@react-native-community/netinfo';
+import { AppState } from 'react-native';
+import type { Sync } from '../sync/sync';
+
+/** Tells the sync when the app comes and goes, and when the phone is connected. @returns how to stop that */
+export function watchSurroundings(sync: Sync): () => void {
+  const comesAndGoes = AppState.addEventListener('change', (state) => {
+    if (state !== 'inactive') sync.setForeground(state === 'active');
+  });
+  const endNetwork = NetInfo.addEventListener(({ isConnected }) => sync.setOnline(isConnected !== false));
+  return () => {
+    comesAndGoes.remove();
+    endNetwork();
+  };
+}

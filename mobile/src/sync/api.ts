@@ -1,0 +1,167 @@
+import { type Credentials, type CredentialStore } from './credentials';
+import { StallWatch } from './stall-watch';
+import { SyncError } from './sync-error';
+import type { HttpRequest, Transport } from './transport';
+
+/** Where the API lives on every server. */
+const PREFIX = '/api/v1';
+/** Tokens are renewed ahead of their end at most this often: with a wrong clock here they always seem to be over. */
+const EAGER_REFRESH_MS = 60_000;
+
+/** What a request carries beside its path. */
+export interface RequestParts {
+  query?: Record<string, string | number | null | undefined>;
+  body?: unknown;
+  signal?: AbortSignal;
+  onSent?: HttpRequest['onSent'];
+  onHeaders?: HttpRequest['onHeaders'];
+  onReceived?: HttpRequest['onReceived'];
+}
+
+interface TokenAnswer {
+  account_id: string;
+  device_id: string;
+  access_token: string;
+  refresh_token: string;
+  expires_at: number;
+}
+
+/** Requests to the server as this device: with its tokens, renewed when they are over, and given up when they stall. */
+export class Api {
+  readonly stalls = new StallWatch();
+  private refreshing: Promise<Credentials> | null = null;
+  private refreshedAt = -Infinity;
+
+  /** @param serverUrl the server's origin; empty: there is none yet */
+  constructor(
+    public serverUrl: string,
+    private readonly credentials: CredentialStore,
+    private readonly transport: Transport,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Makes a request as this device. @throws SyncError */
+  async request<T>(method: string, path: string, parts: RequestParts = {}): Promise<T> {
+    let credentials = await this.signedIn();
+    if (this.seemsOver(credentials)) credentials = await this.refresh(credentials);
+    try {
+      return await this.send<T>(method, path, parts, credentials);
+    } catch (error) {
+      if (!(error instanceof SyncError) || !error.isStaleToken) throw error;
+      return this.send<T>(method, path, parts, await this.refresh(credentials));
+    }
+  }
+
+  /**
+   * Registers this installation: in a new account, or in the one that made the pairing code. Nothing is stored.
+   * @throws SyncError
+   */
+  async register(
+    device: { name: string; platform: string; pairingCode?: string },
+    signal?: AbortSignal,
+  ): Promise<Credentials> {
+    const { name, platform, pairingCode } = device;
+    const body = { name, platform, pairing_code: pairingCode };
+    return toCredentials(await this.send<TokenAnswer>('POST', '/auth/devices', { body, signal }));
+  }
+
+  /** The stored credentials, with an access token that is not known to be over. @throws SyncError */
+  async freshCredentials(): Promise<Credentials> {
+    const credentials = await this.signedIn();
+    return this.seemsOver(credentials) ? this.refresh(credentials) : credentials;
+  }
+
+  /**
+   * Renews the tokens, once for all that need it at the same time.
+   * @param used the credentials that no longer work, or soon will not
+   * @throws SyncError
+   */
+  refresh(used: Credentials): Promise<Credentials> {
+    this.refreshing ??= this.exchange(used).finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  private async signedIn(): Promise<Credentials> {
+    const credentials = await this.credentials.read();
+    if (!credentials) throw SyncError.of('NOT_SIGNED_IN', 'This device is not registered yet.');
+    return credentials;
+  }
+
+  private seemsOver(credentials: Credentials): boolean {
+    const now = this.now();
+    return credentials.expiresAt <= now && Math.abs(now - this.refreshedAt) > EAGER_REFRESH_MS;
+  }
+
+  private async exchange(used: Credentials): Promise<Credentials> {
+    const stored = await this.signedIn();
+    if (stored.accessToken !== used.accessToken) return stored; // another request was faster
+    const body = { refresh_token: stored.refreshToken };
+    const fresh = toCredentials(await this.send<TokenAnswer>('POST', '/auth/token', { body }));
+    const current = await this.credentials.read();
+    // While it was on its way this device may have joined another account.
+    if (current?.refreshToken === stored.refreshToken) await this.credentials.write(fresh);
+    this.refreshedAt = this.now();
+    return fresh;
+  }
+
+  private async send<T>(
+    method: string,
+    path: string,
+    parts: RequestParts,
+    credentials?: Credentials,
+  ): Promise<T> {
+    if (this.serverUrl === '') throw SyncError.of('NO_ANSWER', 'No server is set.');
+    if (parts.signal?.aborted) throw SyncError.of('CANCELED', 'Called off.');
+    const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
+    const headers: Record<string, string> = {};
+    if (credentials) headers.authorization = `Bearer ${credentials.accessToken}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+
+    const abort = new AbortController();
+    const cancel = (): void => abort.abort();
+    parts.signal?.addEventListener('abort', cancel);
+    const watch = this.stalls.watch(body?.length ?? 0, cancel);
+    try {
+      const answer = await this.transport({
+        method,
+        url: this.serverUrl + PREFIX + path + queryOf(parts.query),
+        headers,
+        body,
+        signal: abort.signal,
+        onSent: (...sent) => (watch.moved(), parts.onSent?.(...sent)),
+        onHeaders: (header) => (watch.moved(), parts.onHeaders?.(header)),
+        onReceived: (...received) => (watch.moved(), parts.onReceived?.(...received)),
+      });
+      const isOk = answer.status >= 200 && answer.status < 300;
+      const parsed: unknown = isOk && answer.body === '' ? undefined : JSON.parse(answer.body);
+      this.stalls.reset();
+      if (isOk) return parsed as T;
+      throw SyncError.from(parsed ?? {}, answer.status);
+    } catch (error) {
+      if (error instanceof SyncError) throw error;
+      if (parts.signal?.aborted) throw SyncError.of('CANCELED', 'Called off.');
+      if (watch.hasStalled) throw SyncError.of('STALLED', 'The server stopped answering.');
+      throw SyncError.of('NO_ANSWER', 'The server could not be reached.');
+    } finally {
+      watch.end();
+      parts.signal?.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+function queryOf(query: RequestParts['query'] = {}): string {
+  const pairs = Object.entries(query)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
+function toCredentials(answer: TokenAnswer): Credentials {
+  return {
+    accountId: answer.account_id,
+    deviceId: answer.device_id,
+    accessToken: answer.access_token,
+    refreshToken: answer.refresh_token,
+    expiresAt: answer.expires_at,
+  };
+}

@@ -1,0 +1,185 @@
+import { PROTOCOL_VERSION } from '../../../src/protocol/version.js';
+import type { Hello } from '../../../src/protocol/events.js';
+import type { Timestamp } from '../../../src/protocol/sync.js';
+import type { Api } from './api';
+import type { Credentials } from './credentials';
+import { Link } from './link';
+import type { LocalState } from './local-state';
+import { toSyncError, type SyncError } from './sync-error';
+
+/** Waiting times between attempts: soon at first, for most interruptions are short. */
+const FIRST_WAIT_MS = 250;
+const WAIT_FACTOR = 1.6;
+const MAX_WAIT_MS = 2_000;
+/** After so many failures in a row the server is away for longer. */
+const LONG_AWAY = 60;
+const LONG_WAIT_MS = 10_000;
+/** Another socket of this device took the place of this one. */
+const REPLACED_WAIT_MS = 60_000;
+/** After so long in the background the connection is not trusted any more. */
+const SLEEP_MS = 15_000;
+/** The share of a token's life after which it is renewed. */
+const RENEW_AT = 0.7;
+const MIN_RENEW_MS = 1_000;
+
+/** Who follows the connection. */
+export interface ConnectionListener {
+  onConnecting(): void;
+  onUp(hello: Hello): void;
+  onPong(sentAt: number, timestamp: Timestamp): void;
+  onChanges(timestamp: Timestamp, deviceId: string): void;
+  /** @param why null when it was taken down here */
+  onDown(why: SyncError | null): void;
+}
+
+/** Keeps one live connection to the server while it is wanted: connects again, and renews the token before it ends. */
+export class Connection {
+  private link: Link | null = null;
+  private isWanted = false;
+  private isForeground = true;
+  /** When it went to the background, by the stopwatch. */
+  private leftAt = 0;
+  private failures = 0;
+  /** The attempt under way; what an older one still brings is ignored. */
+  private attempt = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private renewTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The token that was refused last: the same one need not be tried again. */
+  private refusedToken: string | null = null;
+
+  constructor(
+    private readonly api: Api,
+    private readonly state: LocalState,
+    private readonly schemaVersion: number,
+    private readonly stopwatch: () => number,
+    private readonly listener: ConnectionListener,
+  ) {}
+
+  /** Connects, unless it is connected or connecting; a waiting time is cut short. */
+  open(): void {
+    if (this.isWanted && this.retryTimer === undefined) return;
+    this.isWanted = true;
+    this.failures = 0;
+    void this.connect();
+  }
+
+  /** Hangs up and stays away. */
+  close(): void {
+    if (!this.isWanted) return;
+    this.isWanted = false;
+    this.drop();
+    this.listener.onDown(null);
+  }
+
+  /** In the foreground it proves every second that it works. */
+  setForeground(isForeground: boolean): void {
+    if (isForeground === this.isForeground) return;
+    this.isForeground = isForeground;
+    const now = this.stopwatch();
+    if (!isForeground) this.leftAt = now;
+    // A phone drops the connections of an app that sleeps, and tells nobody.
+    if (isForeground && this.link && now - this.leftAt > SLEEP_MS) void this.connect();
+    else this.link?.setPinging(isForeground);
+  }
+
+  private drop(): void {
+    this.attempt += 1;
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.renewTimer);
+    this.retryTimer = undefined;
+    this.link?.close();
+    this.link = null;
+  }
+
+  private async connect(): Promise<void> {
+    this.drop();
+    const { attempt } = this;
+    this.listener.onConnecting();
+    try {
+      const credentials = await this.usableCredentials();
+      const historyId = await this.state.historyId();
+      if (attempt !== this.attempt) return;
+      this.link = this.dial(credentials, historyId);
+    } catch (error) {
+      if (attempt === this.attempt) this.fail(toSyncError(error));
+    }
+  }
+
+  private async usableCredentials(): Promise<Credentials> {
+    const credentials = await this.api.freshCredentials();
+    return credentials.accessToken === this.refusedToken ? this.api.refresh(credentials) : credentials;
+  }
+
+  private dial(credentials: Credentials, historyId: string | null): Link {
+    const handshake = {
+      access_token: credentials.accessToken,
+      protocol_version: PROTOCOL_VERSION,
+      schema_version: this.schemaVersion,
+      history_id: historyId,
+    };
+    const link = new Link(this.api.serverUrl, handshake, this.stopwatch, {
+      onHello: (hello) => {
+        this.failures = 0;
+        this.refusedToken = null;
+        this.api.stalls.reset();
+        this.renewBefore(hello.token_expires_at);
+        this.listener.onUp(hello);
+      },
+      onPong: this.listener.onPong,
+      onChanges: this.listener.onChanges,
+      onEnd: (why) => this.end(why, credentials.accessToken),
+    });
+    link.setPinging(this.isForeground);
+    return link;
+  }
+
+  private end(why: SyncError, token: string): void {
+    const isFirstRefusal = this.refusedToken === null;
+    if (why.isStaleToken) this.refusedToken = token;
+    if (why.isStaleToken && isFirstRefusal) void this.connect();
+    else this.fail(why);
+  }
+
+  private fail(why: SyncError): void {
+    this.drop();
+    this.listener.onDown(why);
+    if (!this.isWanted) return;
+    // Trying again would fail alike; whoever knows that something has changed opens it again.
+    if (why.isIncompatible || why.failure.isFinal) {
+      this.isWanted = false;
+      return;
+    }
+    this.retryTimer = setTimeout(() => void this.connect(), this.waitingTime(why));
+    this.failures += 1;
+  }
+
+  private waitingTime(why: SyncError): number {
+    if (why.code === 'TOO_MANY_CONNECTIONS') return REPLACED_WAIT_MS;
+    const max = this.failures < LONG_AWAY ? MAX_WAIT_MS : LONG_WAIT_MS;
+    const wait = Math.min(FIRST_WAIT_MS * WAIT_FACTOR ** this.failures, max);
+    // Jittered, or all devices would come back at once.
+    return Math.max(why.retryAfterMs ?? 0, wait * (0.75 + Math.random() / 2));
+  }
+
+  private renewBefore(expiresAt: number | null): void {
+    clearTimeout(this.renewTimer);
+    if (expiresAt === null) return;
+    // With a wrong clock here the server closes first, and the next handshake brings a fresh token.
+    const wait = Math.min(Math.max((expiresAt - Date.now()) * RENEW_AT, MIN_RENEW_MS), 2 ** 31 - 1);
+    const { attempt } = this;
+    this.renewTimer = setTimeout(() => void this.renew(attempt), wait);
+  }
+
+  private async renew(attempt: number): Promise<void> {
+    try {
+      const { accessToken } = await this.api.refresh(await this.api.freshCredentials());
+      if (attempt !== this.attempt || !this.link) return;
+      const expiresAt = await this.link.renewToken(accessToken);
+      if (attempt === this.attempt) this.renewBefore(expiresAt);
+    } catch {
+      // The old token may still be good for a while; when it is not, the server says so.
+      if (attempt === this.attempt)
+        this.renewTimer = setTimeout(() => void this.renew(attempt), MIN_RENEW_MS);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/** What this device signs in with. */
+export interface Credentials {
+  accountId: string;
+  deviceId: string;
+  accessToken: string;
+  refreshToken: string;
+  /** When the access token stops working by the server's clock, epoch ms. */
+  expiresAt: number;
+}
+
+/** Keeps the credentials between two starts of the app. */
+export interface CredentialStore {
+  read(): Promise<Credentials | null>;
+  write(credentials: Credentials): Promise<void>;
+  clear(): Promise<void>;
+}

@@ -1,0 +1,24 @@
+import type { HttpAnswer, HttpRequest } from './transport';
+
+/** Makes requests with `fetch`; tells of what arrives piece by piece, of what is sent not at all. */
+export async function fetchTransport(request: HttpRequest): Promise<HttpAnswer> {
+  const { method, url, headers, body, signal } = request;
+  const response = await fetch(url, { method, headers, body, signal });
+  const header = (name: string): string | null => response.headers.get(name);
+  request.onHeaders?.(header);
+  const length = Number(header('content-length'));
+  const totalBytes = length > 0 && header('content-encoding') === null ? length : null;
+  let text = '';
+  const take = (piece: string): void => {
+    if (piece === '') return;
+    text += piece;
+    request.onReceived?.(piece, totalBytes);
+  };
+  const decoder = new TextDecoder();
+  const reader = response.body?.getReader();
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    take(decoder.decode(read.value, { stream: true }));
+  }
+  take(decoder.decode());
+  return { status: response.status, body: text, header };
+}

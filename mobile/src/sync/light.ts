@@ -1,0 +1,50 @@
+import { Cell, type Observable } from './observable';
+import { nothingKnown, reduce, type Facts, type SyncEvent } from './facts';
+import { statusOf, type SyncStatus } from './status';
+
+/** How often the light looks at the clock: a proof gets too old without anything happening. */
+const LOOK_EVERY_MS = 200;
+
+/** The status light: takes in events, and shows at every moment what can be vouched for. */
+export class StatusLight implements Observable<SyncStatus> {
+  private known: Facts = nothingKnown;
+  private readonly cell: Cell<SyncStatus>;
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param stopwatch measures ages, milliseconds */
+  constructor(private readonly stopwatch: () => number) {
+    this.cell = new Cell(statusOf(this.known, stopwatch()));
+  }
+
+  get facts(): Facts {
+    return this.known;
+  }
+
+  start(): void {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  readonly tell = (event: SyncEvent): void => {
+    this.known = reduce(this.known, event, this.stopwatch());
+    this.look();
+  };
+
+  /** The status now, not as of the last event. */
+  readonly get = (): SyncStatus => {
+    this.look();
+    return this.cell.get();
+  };
+
+  readonly subscribe = (listener: (status: SyncStatus) => void): (() => void) =>
+    this.cell.subscribe(listener);
+
+  private look(): void {
+    const status = statusOf(this.known, this.stopwatch());
+    if (JSON.stringify(status) !== JSON.stringify(this.cell.get())) this.cell.set(status);
+  }
+}

@@ -1,0 +1,143 @@
+import { io, type Socket } from 'socket.io-client';
+import type {
+  ClientEvents,
+  DeviceHandshake,
+  Hello,
+  ServerEvents,
+  SocketAnswer,
+} from '../../../src/protocol/events.js';
+import type { Problem } from '../../../src/protocol/errors.js';
+import type { Timestamp } from '../../../src/protocol/sync.js';
+import { SyncError } from './sync-error';
+
+/** How long the handshake may take, hello included. */
+const HANDSHAKE_MS = 3_000;
+const PING_EVERY_MS = 1_000;
+/** A connection that leaves a ping unanswered for this long is taken for dead. */
+const SILENCE_MS = 3_500;
+/** The WebSocket code for a frame that was larger than the server takes. */
+const TOO_LARGE = 1009;
+
+/** Who follows a link. */
+export interface LinkListener {
+  onHello(hello: Hello): void;
+  /** @param sentAt when the ping left, by the stopwatch */
+  onPong(sentAt: number, timestamp: Timestamp): void;
+  onChanges(timestamp: Timestamp, deviceId: string): void;
+  /** It is over, whatever the reason; called once, and not when the link was closed here. */
+  onEnd(why: SyncError): void;
+}
+
+/** One live connection to the server, from its handshake to its end; it does not connect again. */
+export class Link {
+  private readonly socket: Socket<ServerEvents, ClientEvents>;
+  private readonly handshakeTimer: ReturnType<typeof setTimeout>;
+  private pingTimer: ReturnType<typeof setInterval> | null = null;
+  private count = 0;
+  /** When the pings without an answer left, by their number. */
+  private readonly unanswered = new Map<number, number>();
+  private isPinging = false;
+  private isUp = false;
+  private isOver = false;
+
+  constructor(
+    serverUrl: string,
+    handshake: DeviceHandshake,
+    private readonly stopwatch: () => number,
+    private readonly listener: LinkListener,
+  ) {
+    this.socket = io(serverUrl, {
+      auth: handshake,
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      timeout: HANDSHAKE_MS,
+    });
+    this.handshakeTimer = setTimeout(() => this.end(silent()), HANDSHAKE_MS);
+    this.socket.on('connect_error', (error) => this.end(refusal(error)));
+    this.socket.on('disconnect', (_, details) => this.end(lost(details)));
+    this.socket.on('hello', (hello) => this.greet(hello));
+    this.socket.on('changes', ({ timestamp, device_id }) => {
+      if (!this.isOver) listener.onChanges(timestamp, device_id);
+    });
+    this.socket.on('closed', (problem) => this.end(SyncError.from(problem)));
+  }
+
+  /** Sends a ping now and every second from now on, or stops that. */
+  setPinging(isPinging: boolean): void {
+    this.isPinging = isPinging;
+    if (this.pingTimer) clearInterval(this.pingTimer);
+    this.pingTimer = null;
+    this.unanswered.clear();
+    if (!isPinging || !this.isUp || this.isOver) return;
+    this.pingTimer = setInterval(() => this.ping(), PING_EVERY_MS);
+    this.ping();
+  }
+
+  /** Sends a fresh access token of the same device. @returns when it ends, epoch ms. @throws SyncError */
+  async renewToken(accessToken: string): Promise<number> {
+    const answer = await new Promise<SocketAnswer<{ token_expires_at: number }>>((resolve, reject) => {
+      this.socket.timeout(SILENCE_MS).emit('token', { access_token: accessToken }, (error, accepted) => {
+        if (error) reject(silent());
+        else resolve(accepted);
+      });
+    });
+    if ('problem' in answer) throw SyncError.from(answer.problem);
+    return answer.token_expires_at;
+  }
+
+  /** Hangs up without a word to the listener. */
+  close(): void {
+    this.isOver = true;
+    clearTimeout(this.handshakeTimer);
+    if (this.pingTimer) clearInterval(this.pingTimer);
+    this.socket.removeAllListeners();
+    this.socket.disconnect();
+  }
+
+  private greet(hello: Hello): void {
+    if (this.isOver) return;
+    clearTimeout(this.handshakeTimer);
+    this.isUp = true;
+    this.listener.onHello(hello);
+    this.setPinging(this.isPinging);
+  }
+
+  private ping(): void {
+    const sentAt = this.stopwatch();
+    const [oldest] = this.unanswered.values();
+    if (oldest !== undefined && sentAt - oldest > SILENCE_MS) return this.end(silent());
+    this.count += 1;
+    const n = this.count;
+    this.unanswered.set(n, sentAt);
+    this.socket.emit('ping', { n }, (answer) => {
+      if (this.isOver) return;
+      if ('problem' in answer) return this.end(SyncError.from(answer.problem));
+      this.unanswered.delete(n);
+      if (answer.n === n) this.listener.onPong(sentAt, answer.timestamp);
+    });
+  }
+
+  private end(why: SyncError): void {
+    if (this.isOver) return;
+    this.close();
+    this.listener.onEnd(why);
+  }
+}
+
+function silent(): SyncError {
+  return SyncError.of('NO_ANSWER', 'The server does not answer.');
+}
+
+/** A refused handshake carries a problem; anything else means that nobody was reached. */
+function refusal(error: Error & { data?: Problem }): SyncError {
+  return error.data?.code
+    ? SyncError.from(error.data)
+    : SyncError.of('NO_ANSWER', 'The server could not be reached.');
+}
+
+function lost(details: unknown): SyncError {
+  const { context } = (details ?? {}) as { context?: { code?: number } };
+  if (context?.code !== TOO_LARGE) return SyncError.of('NO_ANSWER', 'The connection was lost.');
+  return SyncError.of('FRAME_TOO_LARGE', 'This device sent more at once than the server takes.');
+}

@@ -1,0 +1,55 @@
+import type { Database } from '@nozbe/watermelondb';
+import type { Timestamp } from '../../../src/protocol/sync.js';
+
+// WatermelonDB's own keys: where a sync stands is kept by it, and only ever cleared by us.
+const LAST_PULLED_AT = '__watermelon_last_pulled_at';
+const LAST_PULLED_SCHEMA_VERSION = '__watermelon_last_pulled_schema_version';
+const HISTORY_ID = 'tidemark_history_id';
+const LAST_SYNCED_AT = 'tidemark_last_synced_at';
+const IS_REPLACED = 'tidemark_replace_on_first_pull';
+
+/** What the database knows of its own syncing; it lies with the data, for it is about the data. */
+export class LocalState {
+  constructor(private readonly database: Database) {}
+
+  /** Up to where the server's changes are here; null before the first pull. */
+  async lastPulledAt(): Promise<Timestamp | null> {
+    return Number(await this.database.adapter.getLocal(LAST_PULLED_AT)) || null;
+  }
+
+  /** The history the data belongs to; null before the first pull. */
+  async historyId(): Promise<string | null> {
+    if ((await this.lastPulledAt()) === null) return null;
+    return (await this.database.localStorage.get<string>(HISTORY_ID)) ?? null;
+  }
+
+  /** Remembers the history that the first pull brought. */
+  async setHistoryId(historyId: string): Promise<void> {
+    await this.database.localStorage.set(HISTORY_ID, historyId);
+  }
+
+  /** When a sync last worked, epoch ms; null: never. */
+  async lastSyncedAt(): Promise<number | null> {
+    return (await this.database.localStorage.get<number>(LAST_SYNCED_AT)) ?? null;
+  }
+
+  /** @param wall epoch ms */
+  async setLastSyncedAt(wall: number): Promise<void> {
+    await this.database.localStorage.set(LAST_SYNCED_AT, wall);
+  }
+
+  /** Whether the first pull replaces what is synced here, instead of being merged into it. */
+  async isReplacedByFirstPull(): Promise<boolean> {
+    return (await this.database.localStorage.get<boolean>(IS_REPLACED)) === true;
+  }
+
+  /** Makes the next pull a first one. @param isReplaced whether it replaces what is synced here */
+  async forgetHistory({ isReplaced }: { isReplaced: boolean }): Promise<void> {
+    const { adapter, localStorage } = this.database;
+    await localStorage.set(IS_REPLACED, isReplaced);
+    await adapter.removeLocal(LAST_PULLED_AT);
+    await adapter.removeLocal(LAST_PULLED_SCHEMA_VERSION);
+    await localStorage.remove(HISTORY_ID);
+    await localStorage.remove(LAST_SYNCED_AT);
+  }
+}

@@ -1,0 +1,110 @@
+import { Q, type Database } from '@nozbe/watermelondb';
+import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
+import type { Rejection } from '../../../src/protocol/sync.js';
+import type { DeviceNames } from './device-names';
+import { Cell, type Observable } from './observable';
+
+/** Something the person should know about what a sync did; shown until dismissed. */
+export interface Notice {
+  id: string;
+  /** `merged`: another device changed what was changed here; `dropped`: entries went because what they belonged to is gone. */
+  kind: 'merged' | 'dropped';
+  /** One plain sentence. */
+  text: string;
+}
+
+/** A row that was changed here and elsewhere at the same time. */
+export interface MergedRow {
+  table: string;
+  raw: DirtyRaw;
+}
+
+/** More than these are told in one sentence. */
+const TOLD_ONE_BY_ONE = 2;
+const MAX_NOTICES = 5;
+
+/** What happened in syncs that a person should hear of. */
+export class Notices {
+  private readonly cell = new Cell<Notice[]>([]);
+  private count = 0;
+  /** The devices whose changes were announced and have not been pulled yet. */
+  private readonly announced = new Set<string>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly devices: DeviceNames,
+  ) {}
+
+  get all(): Observable<Notice[]> {
+    return this.cell;
+  }
+
+  dismiss(id: string): void {
+    this.cell.set(this.cell.get().filter((notice) => notice.id !== id));
+  }
+
+  /** Remembers whose changes the next pull will bring. */
+  noteAnnouncement(deviceId: string): void {
+    this.announced.add(deviceId);
+  }
+
+  /** Tells of rows that were changed here and, as a pull showed, on another device as well. */
+  async tellMerged(rows: readonly MergedRow[]): Promise<void> {
+    const by = new Set(this.announced);
+    this.announced.clear();
+    if (rows.length === 0) return;
+    const who = (await this.devices.nameOf(by)) ?? 'Another device';
+    const texts = new Set<string>();
+    for (const { table, raw } of rows) texts.add(`${who} also changed ${await this.nameOf(table, raw)}.`);
+    if (texts.size > TOLD_ONE_BY_ONE) {
+      this.add('merged', `${who} also changed ${rows.length} entries that were changed here.`);
+    } else {
+      for (const text of texts) this.add('merged', text);
+    }
+  }
+
+  /** Tells of entries that were removed here because what they belonged to is gone. */
+  tellDropped(count: number): void {
+    if (count === 0) return;
+    const what =
+      count === 1 ? '1 entry was removed because what it' : `${count} entries were removed because what they`;
+    this.add('dropped', `${what} belonged to was deleted on another device.`);
+  }
+
+  /** Tells of pushed entries that had been deleted elsewhere meanwhile. */
+  tellRejected(rejections: readonly Rejection[]): void {
+    this.tellDropped(rejections.filter(({ reason }) => reason === 'PARENT_DELETED').length);
+    const deleted = rejections.filter(({ reason }) => reason === 'DELETED').length;
+    if (deleted === 0) return;
+    const what =
+      deleted === 1 ? '1 entry that was changed here was' : `${deleted} entries that were changed here were`;
+    this.add('dropped', `${what} deleted on another device.`);
+  }
+
+  private add(kind: Notice['kind'], text: string): void {
+    if (this.cell.get().some((notice) => notice.text === text)) return;
+    this.count += 1;
+    this.cell.set([...this.cell.get(), { id: `notice-${this.count}`, kind, text }].slice(-MAX_NOTICES));
+  }
+
+  private async nameOf(table: string, raw: DirtyRaw): Promise<string> {
+    switch (table) {
+      case 'games':
+        return raw.name ? `the game “${raw.name}”` : 'the game';
+      case 'game_players':
+        return raw.name ? `the player “${raw.name}”` : 'a player';
+      case 'rounds':
+        return `round ${raw.round_number}`;
+      case 'scores': {
+        const [round] = await this.find('rounds', raw.round_id as string);
+        return round ? `round ${round.round_number}` : 'a score';
+      }
+      default:
+        return 'an entry';
+    }
+  }
+
+  private find(table: string, id: string): Promise<DirtyRaw[]> {
+    return this.database.get(table).query(Q.where('id', id)).unsafeFetchRaw();
+  }
+}

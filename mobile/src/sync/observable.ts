@@ -1,0 +1,27 @@
+/** A value that can be read and watched. */
+export interface Observable<T> {
+  get(): T;
+  /** Calls `listener` with every new value. @returns how to stop it */
+  subscribe(listener: (value: T) => void): () => void;
+}
+
+/** A value that its owner sets and everyone else watches. */
+export class Cell<T> implements Observable<T> {
+  private readonly listeners = new Set<(value: T) => void>();
+
+  constructor(private value: T) {}
+
+  readonly get = (): T => this.value;
+
+  readonly subscribe = (listener: (value: T) => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Replaces the value and tells everyone. */
+  set(value: T): void {
+    if (Object.is(value, this.value)) return;
+    this.value = value;
+    for (const listener of [...this.listeners]) listener(value);
+  }
+}

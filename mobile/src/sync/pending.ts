@@ -1,0 +1,75 @@
+import { Q, type Database } from '@nozbe/watermelondb';
+import type { Rejection } from '../../../src/protocol/sync.js';
+import { isUnsynced, TABLES } from './raw-row';
+import type { Refusals } from './refusals';
+
+/** Who wants to know about local changes. */
+export interface PendingListener {
+  /** Something was changed here just now; called before the write that did it returns. */
+  onEdited(): void;
+  onCounted(pending: number, refused: Rejection[]): void;
+}
+
+/** Counts the local changes that the server has not acknowledged, deletions included, refused entries not. */
+export class PendingChanges {
+  private unsubscribe: (() => void)[] = [];
+  private counting: Promise<void> | null = null;
+  private isOutdated = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly refusals: Refusals,
+    private readonly listener: PendingListener,
+  ) {}
+
+  start(): void {
+    this.stop();
+    this.unsubscribe = TABLES.map((table) =>
+      this.database.get(table).experimentalSubscribe((changes) => {
+        // What a pull writes is synced. A destroyed record may be a deletion to push; the count will tell.
+        if (changes.some(({ record }) => isUnsynced(record))) this.listener.onEdited();
+        void this.recount();
+      }),
+    );
+  }
+
+  stop(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    this.unsubscribe = [];
+  }
+
+  /** Counts again; resolves when the newest count is out. */
+  recount(): Promise<void> {
+    this.isOutdated = true;
+    this.counting ??= this.countUntilStable().finally(() => (this.counting = null));
+    return this.counting;
+  }
+
+  private async countUntilStable(): Promise<void> {
+    let counted = { pending: 0, refused: [] as Rejection[] };
+    // A count that an edit overtook must not be told: it could say 0 while there is something.
+    while (this.isOutdated) {
+      this.isOutdated = false;
+      counted = await this.count();
+    }
+    this.listener.onCounted(counted.pending, counted.refused);
+  }
+
+  private async count(): Promise<{ pending: number; refused: Rejection[] }> {
+    const unsynced = await countUnsynced(this.database);
+    const refused = await this.refusals.inEffect();
+    return { pending: Math.max(0, unsynced - refused.length), refused };
+  }
+}
+
+/** How many local changes the server has not acknowledged, refused ones included. */
+export async function countUnsynced(database: Database): Promise<number> {
+  const counts = await Promise.all(
+    TABLES.map(async (table) => {
+      const dirty = Q.where('_status', Q.oneOf(['created', 'updated']));
+      const deleted = await database.adapter.getDeletedRecords(table);
+      return (await database.get(table).query(dirty).fetchCount()) + deleted.length;
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,101 @@
+import { Q, type Database, type Model } from '@nozbe/watermelondb';
+import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row';
+
+// A replacement destroys every local row that the server does not have, unless it is marked as created here. The
+// marks below decide what survives; what stays in `_changed` decides whose columns win where the server has the row too.
+
+/**
+ * Marks all that is unsynced, and all that owns it, as created here, so that a replacement keeps it. To be called in
+ * the same breath as what replaces: an edit in between would not be marked.
+ */
+export function keepUnsynced(database: Database): Promise<void> {
+  return database.write(async () => {
+    const rows = await readAll(database);
+    const kept = new Map<string, Model>();
+    const keep = (record: Model | undefined): void => {
+      if (!record || kept.has(keyOf(record.table, record.id))) return;
+      kept.set(keyOf(record.table, record.id), record);
+      for (const { key, ownerTable } of ownersOf(record.table)) {
+        keep(rows.get(keyOf(ownerTable, record._getRaw(key) as string)));
+      }
+    };
+    for (const record of rows.values()) if (isUnsynced(record)) keep(record);
+    const marked = [...kept.values()].filter((record) => record._raw._status !== 'created');
+    await database.batch(marked.map((record) => prepareMark(record, record._raw._changed)));
+  }, 'keep what is unsynced');
+}
+
+/**
+ * Marks every row as created here, so that all of it is pushed.
+ * @param isOursNewer whether this device's columns win where the server has the row too; else only those edited here
+ */
+export function markAllCreated(database: Database, { isOursNewer }: { isOursNewer: boolean }): Promise<void> {
+  return database.write(async () => {
+    const rows = await readAll(database);
+    const marked = [...rows.values()].map((record) => {
+      const all = columnsOf(record.table).map(([name]) => name);
+      return prepareMark(record, isOursNewer ? all.join(',') : record._raw._changed);
+    });
+    await database.batch(marked);
+  }, 'mark everything as created');
+}
+
+/** Destroys rows that were kept although what owns them is gone. @returns how many of each table */
+export async function dropOrphans(database: Database): Promise<Record<string, number>> {
+  return database.write(async () => {
+    const rows = await readAll(database);
+    const dropped: Record<string, number> = {};
+    const orphans: Model[] = [];
+    // Owners come first in the declaration, so an orphan's own rows are found after it.
+    for (const [key, record] of rows) {
+      const isOrphan = ownersOf(record.table).some(
+        (owner) => !rows.has(keyOf(owner.ownerTable, record._getRaw(owner.key) as string)),
+      );
+      if (!isOrphan || !isUnsynced(record)) continue;
+      rows.delete(key);
+      orphans.push(record);
+      dropped[record.table] = (dropped[record.table] ?? 0) + 1;
+    }
+    await database.batch(orphans.map((record) => record.prepareDestroyPermanently()));
+    return dropped;
+  }, 'drop what nobody owns');
+}
+
+/** Destroys every row and every deletion not pushed yet. */
+export function eraseAll(database: Database): Promise<void> {
+  return database.write(async () => {
+    const rows = await readAll(database);
+    await database.batch([...rows.values()].map((record) => record.prepareDestroyPermanently()));
+    for (const table of TABLES) {
+      const deleted = await database.adapter.getDeletedRecords(table);
+      if (deleted.length > 0) await database.adapter.destroyDeletedRecords(table, deleted);
+    }
+  }, 'erase everything');
+}
+
+/** Whether there is anything in the synced tables. */
+export async function hasRows(database: Database): Promise<boolean> {
+  for (const table of TABLES) {
+    if ((await database.get(table).query(Q.take(1)).fetchCount()) > 0) return true;
+  }
+  return false;
+}
+
+async function readAll(database: Database): Promise<Map<string, Model>> {
+  const rows = new Map<string, Model>();
+  for (const table of TABLES) {
+    for (const record of await database.get(table).query().fetch()) rows.set(keyOf(table, record.id), record);
+  }
+  return rows;
+}
+
+function prepareMark(record: Model, changed: string): Model {
+  return record.prepareUpdate(() => {
+    record._raw._status = 'created';
+    record._raw._changed = changed;
+  });
+}
+
+function keyOf(table: string, id: string): string {
+  return `${table}/${id}`;
+}

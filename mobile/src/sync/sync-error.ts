@@ -1,0 +1,92 @@
+import type { Problem } from '../../../src/protocol/errors.js';
+import type { Failure } from './facts';
+import type { Reason } from './status';
+
+/** The client's own codes, beside those of the server. */
+type ClientCode = 'NO_ANSWER' | 'STALLED' | 'CANCELED' | 'NOT_SIGNED_IN' | 'HTTP_ERROR' | 'FRAME_TOO_LARGE';
+
+/** Codes after which neither this data nor this device can sync until a person decides or something is updated. */
+const INCOMPATIBLE = new Set([
+  'HISTORY_CHANGED',
+  'SCHEMA_AHEAD',
+  'PROTOCOL_MISMATCH',
+  'DEVICE_REVOKED',
+  'TOKEN_INVALID',
+]);
+
+/** Codes that trying again unchanged will not get rid of. */
+const FINAL = new Set([
+  'QUOTA_EXCEEDED',
+  'BODY_TOO_LARGE',
+  'BAD_REQUEST',
+  'ORIGIN_REFUSED',
+  'FRAME_TOO_LARGE',
+]);
+
+/** Codes that fresh tokens may get rid of. */
+const STALE_TOKEN = new Set(['TOKEN_EXPIRED', 'TOKEN_INVALID', 'TOKEN_MISSING']);
+
+/** Why something asked of the server failed: `code` is for the program, `message` and `hint` are for people. */
+export class SyncError extends Error {
+  override readonly name = 'SyncError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint: string,
+    /** The HTTP status; 0 when the server did not answer. */
+    readonly status = 0,
+    /** How long the server asks to wait; null: it did not say. */
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(message);
+  }
+
+  /** An error of the client's own. */
+  static of(code: ClientCode, message: string): SyncError {
+    return new SyncError(code, message, 'Everything is saved on this device and syncs when it works again.');
+  }
+
+  /** The error that a problem of the server amounts to. */
+  static from(problem: Partial<Problem>, status = problem.status ?? 500): SyncError {
+    const {
+      code = 'HTTP_ERROR',
+      detail = `The server answered ${status}.`,
+      hint = 'Try again later.',
+    } = problem;
+    const seconds = Number(problem.retry_after);
+    return new SyncError(code, detail, hint, status, seconds > 0 ? seconds * 1_000 : null);
+  }
+
+  get isIncompatible(): boolean {
+    return INCOMPATIBLE.has(this.code);
+  }
+
+  get isStaleToken(): boolean {
+    return STALE_TOKEN.has(this.code);
+  }
+
+  /** Whether the way to the server failed, not the server. */
+  get isNoAnswer(): boolean {
+    return this.code === 'NO_ANSWER' || this.code === 'STALLED';
+  }
+
+  get reason(): Reason {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+
+  get failure(): Failure {
+    return { reason: this.reason, isAnswer: this.status > 0, isFinal: FINAL.has(this.code) };
+  }
+}
+
+/** Whatever was thrown, as a SyncError. */
+export function toSyncError(thrown: unknown): SyncError {
+  if (thrown instanceof SyncError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SyncError(
+    'LOCAL_ERROR',
+    message,
+    'Close the app and open it again; nothing saved here is lost.',
+  );
+}

@@ -1,0 +1,303 @@
+import type { Database } from '@nozbe/watermelondb';
+import { Api } from './api';
+import { Connection } from './connection';
+import { DeviceNames } from './device-names';
+import type { CredentialStore } from './credentials';
+import { isBehind } from './facts';
+import { StatusLight } from './light';
+import { LocalData } from './local-data';
+import { LocalState } from './local-state';
+import { Notices, type Notice } from './notices';
+import type { Observable } from './observable';
+import { EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from './pace';
+import { PendingChanges } from './pending';
+import { Records } from './records';
+import { Schedule } from './schedule';
+import { Refusals } from './refusals';
+import type { SyncStatus } from './status';
+import { Stopwatch } from './stopwatch';
+import { toSyncError, type SyncError } from './sync-error';
+import type { Transport } from './transport';
+
+/** What the sync needs from its surroundings. */
+export interface SyncOptions {
+  database: Database;
+  /** The server's origin, such as `https://sync.example.org`; empty: none yet. */
+  serverUrl: string;
+  credentials: CredentialStore;
+  transport: Transport;
+  /** How to register this device when there are no credentials; absent: they are somebody else's business. */
+  device?: { name: string; platform: string };
+  /** Epoch ms; default Date.now. */
+  now?: () => number;
+}
+
+/** A way out of `incompatible`. */
+export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
+
+/** Keeps the database in step with the server, and knows at every moment how far that is true. */
+export class Sync {
+  readonly api: Api;
+  /** To be used in `whileStopped` alone. */
+  readonly localData: LocalData;
+  private readonly now: () => number;
+  private readonly stopwatch: Stopwatch;
+  private readonly light: StatusLight;
+  private readonly state: LocalState;
+  private readonly refusals: Refusals;
+  private readonly pending: PendingChanges;
+  private readonly told: Notices;
+  private readonly records: Records;
+  private readonly connection: Connection;
+
+  private isStarted = false;
+  private isOnline = true;
+  private running: Promise<void> | null = null;
+  private calledOff = new AbortController();
+  private readonly schedule: Schedule;
+  private updateTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When a run last began that had something to push, by the stopwatch. */
+  private pushedAt = -Infinity;
+  /** Whether the next run takes place although the last word was `incompatible`. */
+  private isForced = false;
+  /** What is done while stopped is done one after the other. */
+  private lastTurn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: SyncOptions) {
+    const { database, credentials, transport } = options;
+    this.now = options.now ?? Date.now;
+    this.stopwatch = new Stopwatch(this.now);
+    this.light = new StatusLight(this.stopwatch.read);
+    this.schedule = new Schedule(this.stopwatch.read, () => this.run());
+    this.api = new Api(options.serverUrl, credentials, transport, this.now);
+    this.state = new LocalState(database);
+    this.told = new Notices(database, new DeviceNames(this.api));
+    this.refusals = new Refusals(database);
+    this.localData = new LocalData(database, this.state, this.refusals);
+    this.pending = new PendingChanges(database, this.refusals, {
+      onEdited: () => {
+        this.light.tell({ type: 'edited' });
+        this.plan(this.untilNextEditRun());
+      },
+      onCounted: (pending, refused) => this.light.tell({ type: 'counted', pending, refused }),
+    });
+    this.records = new Records(database, this.api, this.state, this.refusals, this.told, {
+      onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),
+      onPulled: (timestamp) => this.light.tell({ type: 'pulled', timestamp }),
+      onMoved: (progress) => this.light.tell({ type: 'sync_moved', progress }),
+    });
+    this.connection = new Connection(this.api, this.state, database.schema.version, this.stopwatch.read, {
+      onConnecting: () => this.light.tell({ type: 'link_connecting' }),
+      onUp: ({ timestamp }) => this.connected(timestamp),
+      onPong: (sentAt, timestamp) => {
+        this.light.tell({ type: 'pong', sentAt, timestamp });
+        if (isBehind(this.light.facts)) this.plan(0);
+      },
+      onChanges: (timestamp, deviceId) => {
+        this.told.noteAnnouncement(deviceId);
+        this.light.tell({ type: 'heard', timestamp });
+        if (isBehind(this.light.facts)) this.plan(0);
+      },
+      onDown: (why) => this.disconnected(why),
+    });
+  }
+
+  get status(): Observable<SyncStatus> {
+    return this.light;
+  }
+
+  get notices(): Observable<Notice[]> {
+    return this.told.all;
+  }
+
+  dismissNotice(id: string): void {
+    this.told.dismiss(id);
+  }
+
+  /** Starts syncing; returns at once. */
+  start(): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    this.calledOff = new AbortController();
+    this.light.start();
+    void this.open(this.calledOff.signal);
+  }
+
+  /** Stops syncing; resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.isStarted = false;
+    this.calledOff.abort();
+    this.light.stop();
+    this.pending.stop();
+    this.connection.close();
+    this.schedule.cancel();
+    clearTimeout(this.updateTimer);
+    await this.running;
+  }
+
+  /** In the background nothing is proved; back in the foreground everything is checked at once. */
+  setForeground(isForeground: boolean): void {
+    this.connection.setForeground(isForeground);
+    if (isForeground) this.tryNow();
+  }
+
+  setOnline(isOnline: boolean): void {
+    if (isOnline === this.isOnline) return;
+    this.isOnline = isOnline;
+    if (isOnline) this.tryNow();
+    else this.connection.close();
+  }
+
+  /** Asks for a sync now. */
+  retry(): void {
+    if (!this.isStarted) return;
+    this.isForced = true;
+    this.tryNow();
+  }
+
+  /** Syncs once, now, or waits for the sync under way; failures are the status's business. */
+  async runOnce(): Promise<void> {
+    this.run();
+    await this.running;
+  }
+
+  /**
+   * Ways out of `incompatible`: the server's data with what is unsynced here on top, this device's data, or nothing.
+   * A device that the server no longer knows registers anew.
+   * @returns how many local changes were given up
+   */
+  async recover(way: RecoveryWay): Promise<{ dropped: number }> {
+    const code = this.light.facts.incompatible?.code;
+    return this.whileStopped(async () => {
+      let dropped = 0;
+      if (way === 'start-fresh') dropped = await this.localData.erase();
+      if (way === 'upload-everything') await this.localData.putAbove();
+      if (way === 'take-server') await this.localData.putBelow();
+      if (code === 'DEVICE_REVOKED' || code === 'TOKEN_INVALID') await this.options.credentials.clear();
+      return { dropped };
+    });
+  }
+
+  /** Does something that no sync may run into, and starts again from what is then in the database. */
+  whileStopped<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.lastTurn.then(() => this.workWhileStopped(work));
+    this.lastTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async workWhileStopped<T>(work: () => Promise<T>): Promise<T> {
+    const wasStarted = this.isStarted;
+    await this.stop();
+    try {
+      return await work();
+    } finally {
+      this.schedule.release();
+      this.light.tell({ type: 'reset', lastPulledAt: await this.state.lastPulledAt() });
+      if (wasStarted) this.start();
+    }
+  }
+
+  private async open(signal: AbortSignal): Promise<void> {
+    await this.refusals.load();
+    const lastSyncedWall = await this.state.lastSyncedAt();
+    this.light.tell({ type: 'opened', lastPulledAt: await this.state.lastPulledAt(), lastSyncedWall });
+    if (signal.aborted) return;
+    this.pending.start();
+    void this.pending.recount();
+    this.tryNow();
+  }
+
+  private tryNow(): void {
+    if (!this.isStarted || this.api.serverUrl === '') return;
+    this.schedule.release();
+    const isBarred = this.light.facts.incompatible !== null && !this.isForced;
+    if (this.isOnline && !isBarred) this.connection.open();
+    this.plan(0);
+  }
+
+  private connected(timestamp: number): void {
+    this.schedule.release();
+    this.light.tell({ type: 'link_up', timestamp });
+    const { facts } = this.light;
+    if (isBehind(facts) || facts.pending > 0 || facts.failures > 0 || facts.incompatible) this.plan(0);
+  }
+
+  private disconnected(why: SyncError | null): void {
+    this.light.tell({ type: 'link_down', failure: why?.failure ?? null });
+    if (why?.isIncompatible) return this.bar(why);
+    // Do requests get through at least? A connection alone may be blocked.
+    if (why && this.light.facts.linkFailures === 2) this.plan(0);
+  }
+
+  /** Stops trying until somebody decides, or the server may have been updated. */
+  private bar(why: SyncError): void {
+    this.light.tell({ type: 'incompatible', reason: why.reason });
+    this.connection.close();
+    this.schedule.cancel();
+    clearTimeout(this.updateTimer);
+    if (why.code !== 'SCHEMA_AHEAD' && why.code !== 'PROTOCOL_MISMATCH') return;
+    this.updateTimer = setTimeout(() => this.retry(), UPDATE_MS);
+  }
+
+  private untilNextEditRun(): number {
+    return Math.max(0, this.pushedAt + EDIT_MS - this.stopwatch.read());
+  }
+
+  /** Has a sync run after so many milliseconds, or earlier when one was planned already. */
+  private plan(waitMs: number): void {
+    if (this.isStarted && !this.running && this.api.serverUrl !== '') this.schedule.plan(waitMs);
+  }
+
+  private run(): void {
+    const { incompatible, pending } = this.light.facts;
+    if (!this.isStarted || this.running || (incompatible && !this.isForced)) return;
+    this.isForced = false;
+    if (pending > 0) this.pushedAt = this.stopwatch.read();
+    this.running = this.attempt(this.calledOff.signal).finally(() => {
+      this.running = null;
+      this.planNext();
+    });
+  }
+
+  /** What happened while a run was under way did not plan another one. */
+  private planNext(): void {
+    const { facts } = this.light;
+    if (facts.incompatible) return;
+    if (isBehind(facts) || facts.failures > 0) this.plan(0);
+    else if (facts.pending > 0) this.plan(this.untilNextEditRun());
+    else this.plan(NET_MS);
+  }
+
+  private async attempt(signal: AbortSignal): Promise<void> {
+    this.light.tell({ type: 'sync_started' });
+    try {
+      await this.register(signal);
+      await this.records.sync(signal);
+      await this.pending.recount();
+      this.schedule.release();
+      await this.state.setLastSyncedAt(this.now());
+      this.light.tell({ type: 'sync_succeeded', wall: this.now() });
+      // Called off meanwhile: whoever starts again may do so as another device.
+      if (!signal.aborted && !this.light.facts.linkFailure?.isFinal) this.connection.open();
+    } catch (thrown) {
+      await this.pending.recount();
+      this.failed(toSyncError(thrown), signal);
+    }
+  }
+
+  private failed(error: SyncError, signal: AbortSignal): void {
+    if (signal.aborted) return this.light.tell({ type: 'sync_stopped' });
+    if (error.isIncompatible) return this.bar(error);
+    const { failures, link } = this.light.facts;
+    const wait = waitAfter(error, failures + 1, link === 'up');
+    this.schedule.holdBack(wait);
+    this.light.tell({ type: 'sync_failed', failure: error.failure, nextTryWall: this.now() + wait });
+  }
+
+  private async register(signal: AbortSignal): Promise<void> {
+    const { credentials, device } = this.options;
+    if (!device || (await credentials.read())) return;
+    await credentials.write(await this.api.register(device, signal));
+    if (!signal.aborted) this.connection.open();
+  }
+}

@@ -1,0 +1,18 @@
+import { Database } from '@nozbe/watermelondb';
+import LokiJSAdapter from '@nozbe/watermelondb/adapters/lokijs/index.js';
+import { modelClasses } from '../../src/database/models';
+import { migrations, schema } from '../../src/database/schema';
+
+/** An empty database of the app, in memory. */
+export async function newDatabase(): Promise<Database> {
+  const adapter = new LokiJSAdapter({
+    schema,
+    migrations,
+    useWebWorker: false,
+    useIncrementalIndexedDB: true,
+    extraLokiOptions: { autosave: false },
+  });
+  const database = new Database({ adapter, modelClasses });
+  await database.localStorage.get('ready'); // answered once the tables are there
+  return database;
+}

@@ -1,0 +1,48 @@
+import { fireEvent, screen } from '@testing-library/react-native';
+import { createGame, deleteGame } from '../../src/games/actions';
+import { listGames } from '../../src/games/records';
+import { listDeletedGames } from '../../src/games/trash';
+import { press, startApp } from './start-app';
+
+const GAME = {
+  name: 'Friday',
+  targetScore: 100,
+  players: ['Ann', 'Ben'].map((name) => ({ id: null, name })),
+};
+
+test('signing out names the changes that would be lost, and can be thought over', async () => {
+  await using app = await startApp();
+  await createGame(app.database, GAME); // a game and two players that no server has
+  await press('open-settings');
+  await press('sign-out');
+  expect(
+    await screen.findByText('3 changes on this device never reached the server and will be lost.'),
+  ).toBeOnTheScreen();
+  await press('cancel');
+  expect(await listGames(app.database)).toHaveLength(1);
+});
+
+test('signing out empties the device, of deleted games too', async () => {
+  await using app = await startApp();
+  await createGame(app.database, GAME);
+  await deleteGame(app.database, await createGame(app.database, GAME), 'Friday');
+  await press('open-settings');
+  await press('sign-out');
+  await press('confirm');
+  await screen.findByText('Signed out. This device is empty now.');
+  expect(await listGames(app.database)).toEqual([]);
+  expect(await listDeletedGames(app.database)).toEqual([]);
+});
+
+test('joining with games on the device asks what becomes of them', async () => {
+  await using app = await startApp();
+  await createGame(app.database, GAME);
+  await press('open-settings');
+  await press('join-other');
+  fireEvent.changeText(await screen.findByTestId('join-code'), 'abcd 2345');
+  fireEvent.changeText(screen.getByTestId('join-server'), 'sync.example.org');
+  await press('join');
+  expect(await screen.findByTestId('join-bring-along')).toBeOnTheScreen();
+  expect(screen.getByTestId('join-start-fresh')).toBeOnTheScreen();
+  expect(screen.getByText(/3 unsent changes will be lost/)).toBeOnTheScreen();
+});

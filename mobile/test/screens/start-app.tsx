@@ -1,0 +1,96 @@
+import type { Database } from '@nozbe/watermelondb';
+import { act, cleanup, fireEvent, render, screen } from '@testing-library/react-native';
+import type { ReactElement } from 'react';
+import { SafeAreaProvider } from 'react-native-safe-area-context';
+import { SessionProvider } from '../../src/components/session-context';
+import { SnackbarProvider } from '../../src/components/Snackbar';
+import { Navigator } from '../../src/navigation/Navigator';
+import { Session } from '../../src/session/session';
+import type { Credentials, CredentialStore } from '../../src/sync/credentials';
+import { fetchTransport } from '../../src/sync/fetch-transport';
+import { newDatabase } from '../games/new-database';
+
+const METRICS = {
+  frame: { x: 0, y: 0, width: 390, height: 844 },
+  insets: { top: 0, left: 0, right: 0, bottom: 0 },
+};
+
+/** Credentials that last as long as the test. */
+class MemoryCredentials implements CredentialStore {
+  private credentials: Credentials | null = null;
+  read = async () => this.credentials;
+  write = async (credentials: Credentials) => void (this.credentials = credentials);
+  clear = async () => void (this.credentials = null);
+}
+
+interface TestSession extends AsyncDisposable {
+  database: Database;
+  session: Session;
+}
+
+/** A session on an empty database in memory, without a server. */
+export async function openTestSession(): Promise<TestSession> {
+  const session = await Session.open({
+    database: await newDatabase(),
+    credentials: new MemoryCredentials(),
+    transport: fetchTransport,
+    defaultServerUrl: '',
+    device: { name: 'Test phone', platform: 'ios' },
+  });
+  return {
+    database: session.database,
+    session,
+    async [Symbol.asyncDispose]() {
+      cleanup();
+      await session.close();
+    },
+  };
+}
+
+/** Shows a part of the app, or all of it, with everything it expects around it. */
+export async function show(session: Session, part: ReactElement): Promise<void> {
+  render(
+    <SafeAreaProvider initialMetrics={METRICS}>
+      <SnackbarProvider>
+        <SessionProvider value={session}>{part}</SessionProvider>
+      </SnackbarProvider>
+    </SafeAreaProvider>,
+  );
+  await act(async () => undefined); // lets the first reads of the database come in
+}
+
+/** The whole app on an empty database in memory, without a server. */
+export async function startApp(): Promise<TestSession> {
+  const opened = await openTestSession();
+  await show(opened.session, <Navigator />);
+  return opened;
+}
+
+/** Touches what carries the id, once it is there. */
+export async function press(testID: string): Promise<void> {
+  fireEvent.press(await screen.findByTestId(testID));
+}
+
+/** Touches one key of the keypad after the other: digits, `>` next, `-`, `<` erase, `+` bonus, `z` undo. */
+export async function type(keys: string): Promise<void> {
+  const ids: Record<string, string> = {
+    '>': 'key-next',
+    '-': 'key-minus',
+    '<': 'key-back',
+    '+': 'bonus-toggle',
+    z: 'key-undo',
+  };
+  for (const key of keys) await press(ids[key] ?? `key-${key}`);
+}
+
+/** Begins a game as a person does, from the list of games to its scoreboard. */
+export async function beginGame(players: string[], target = '100'): Promise<void> {
+  await press('new-game');
+  for (const [seat, name] of players.entries()) {
+    if (seat >= 2) await press('add-player');
+    fireEvent.changeText(await screen.findByTestId(`player-name-${seat}`), name);
+  }
+  fireEvent.changeText(screen.getByTestId('target-score'), target);
+  await press('start-game');
+  await screen.findByTestId('add-round');
+}
