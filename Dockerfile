@@ -16,6 +16,14 @@ COPY bin bin
 COPY src src
 RUN npm run build && npm prune --omit=dev
 
+FROM node:${NODE_VERSION}-bookworm-slim AS app
+WORKDIR /app
+COPY package.json ./
+COPY scripts scripts
+COPY src/protocol src/protocol
+COPY mobile mobile
+RUN --mount=type=cache,target=/root/.npm npm run build:app
+
 FROM node:${NODE_VERSION}-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 WORKDIR /app
@@ -23,6 +31,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/bin bin
 COPY --from=build /app/dist dist
+COPY --from=app /app/mobile/dist mobile/dist
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data

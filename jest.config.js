@@ -8,6 +8,7 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'module-sync'] },
   roots: ['<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['<rootDir>/test/browser/'],
   transform: {
     '\\.[cm]?[jt]s$': [
       '@swc/jest',
@@ -24,7 +25,11 @@ export default {
     ],
   },
   transformIgnorePatterns: [],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // The app's own sync code is tested here too; it must not bring second copies of these along.
+    '^(@nozbe/watermelondb|socket\\.io-client)(/.*)?$': '<rootDir>/node_modules/$1$2',
+  },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',

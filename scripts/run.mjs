@@ -1,10 +1,18 @@
-// Runs a TypeScript program of this repository, such as `node scripts/run.mjs demo/main.ts --seed 7`.
+// Runs a TypeScript program of this repository, such as `node scripts/run.mjs demo/main.ts --seed 7`; one that drives
+// the app takes `--with-app` before its name.
 import { spawn } from 'node:child_process';
+import { ensureAppBuilt, ensureAppInstalled } from './app.mjs';
 import { binPath, ensureBuilt, ensureInstalled, root } from './setup.mjs';
 
 await ensureInstalled();
 ensureBuilt(); // the programs start the real server
-const child = spawn(process.execPath, [binPath('tsx'), ...process.argv.slice(2)], {
+const program = process.argv.slice(2);
+if (program[0] === '--with-app') {
+  program.shift();
+  await ensureAppInstalled();
+  await ensureAppBuilt();
+}
+const child = spawn(process.execPath, [binPath('tsx'), ...program], {
   cwd: root,
   stdio: 'inherit',
 });

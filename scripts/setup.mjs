@@ -1,9 +1,10 @@
 // Prepares a fresh clone. Uses Node's own modules only: nothing else is there yet.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { excerpt, install, isInstalled } from './packages.mjs';
 
 const MINIMUM_NODE = [20, 19];
 const BUILD_CONFIG = 'tsconfig.build.json';
@@ -28,10 +29,10 @@ export async function ensureInstalled() {
   const runtime = [process.platform, process.arch, process.versions.modules].join('-');
   const wanted = `${createHash('sha256').update(lock).digest('hex')} ${runtime}`;
   if (readText(installStamp) === wanted) return;
-  if (!isInstalled(JSON.parse(lock.toString())) || !isDatabaseLoadable()) {
+  if (!isInstalled(root) || !isDatabaseLoadable()) {
     const isFirst = !existsSync(join(root, 'node_modules'));
     say(`Installing dependencies (${isFirst ? 'first start only' : 'they have changed'}) …`);
-    await install();
+    await installServer();
   }
   writeFileSync(installStamp, wanted);
 }
@@ -56,27 +57,27 @@ export function ensureBuilt() {
 }
 
 /** Runs a program of a dependency to its end and gives its exit code. */
-export function runBin(packageName, program, args, env = {}) {
-  return runNode([binPath(packageName, program), ...args], env);
+export function runBin(packageName, program, args, env = {}, folder = root) {
+  return runNode([binPath(packageName, program, folder), ...args], env, folder);
 }
 
 /** Runs another of these scripts to its end and gives its exit code. */
 export function runScript(name, args) {
-  return runNode([join(root, 'scripts', name), ...args], {});
+  return runNode([join(root, 'scripts', name), ...args], {}, root);
 }
 
-function runNode(args, env) {
-  const options = { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } };
+function runNode(args, env, cwd) {
+  const options = { cwd, stdio: 'inherit', env: { ...process.env, ...env } };
   const result = spawnSync(process.execPath, args, options);
   if (result.error) throw result.error;
   return result.status ?? 1;
 }
 
 /** Where a dependency's program lies; run by Node itself it needs no shell and no executable bit. */
-export function binPath(packageName, program = packageName) {
-  const folder = join(root, 'node_modules', packageName);
-  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  return join(folder, typeof bin === 'string' ? bin : bin[program]);
+export function binPath(packageName, program = packageName, folder = root) {
+  const home = join(folder, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+  return join(home, typeof bin === 'string' ? bin : bin[program]);
 }
 
 /** Says in one line what is being done, out of the way of what a program prints. */
@@ -84,16 +85,19 @@ export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-function fail(line, status = 1) {
+/** Ends the process with one clear line. */
+export function fail(line, status = 1) {
   say(line);
   process.exit(status);
 }
 
-function readText(path) {
+/** A file's text; undefined when there is none. */
+export function readText(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-function listFiles(folder) {
+/** Every file below a folder, sorted. */
+export function listFiles(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
@@ -101,40 +105,15 @@ function listFiles(folder) {
     .sort();
 }
 
-/** npm's own record of what it installed, compared with the lock file: a manual `npm ci` counts too. */
-function isInstalled(lock) {
-  const record = readText(join(root, 'node_modules', '.package-lock.json'));
-  if (record === undefined) return false;
-  const installed = JSON.parse(record).packages;
-  return Object.entries(lock.packages).every(
-    ([path, { version, optional }]) =>
-      path === '' || installed[path]?.version === version || (optional && !installed[path]),
-  );
-}
-
 function isDatabaseLoadable() {
   const script = "new (require('better-sqlite3'))(':memory:').close()";
   return spawnSync(process.execPath, ['-e', script], { cwd: root }).status === 0;
 }
 
-async function install() {
-  // Under `npm start` this is the npm that runs us; Windows has no npm that could be started without a shell.
-  const ownNpm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '') && process.env.npm_execpath;
-  const [command, args] = ownNpm ? [process.execPath, [ownNpm, 'ci']] : ['npm', ['ci']];
-  // NODE_ENV=production would leave out the compiler.
-  const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const child = spawn(command, [...args, ...options], {
-    cwd: root,
-    shell: !ownNpm && process.platform === 'win32',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  child.stdout.on('data', (chunk) => (output += chunk));
-  child.stderr.on('data', (chunk) => (output += chunk));
-  const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+async function installServer() {
+  const { status, output } = await install(root);
   if (status === 0 && isDatabaseLoadable()) return;
-  const lines = output.trim().split('\n');
-  say((lines.length > 30 ? [...lines.slice(0, 12), '…', ...lines.slice(-16)] : lines).join('\n'));
+  say(excerpt(output));
   if (status === 0 || /better-sqlite3|node-gyp/.test(output)) explainCompiler();
   fail('The dependencies could not be installed; the lines above say why.', status || 1);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from './setup.mjs';
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 300_000;
 
 const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-smoke-'));
 const server = spawn('npm', ['start', '--', '--port', '0', '--host', '127.0.0.1', '--data-dir', dataDir], {
@@ -18,9 +18,11 @@ const exited = new Promise((resolve) => server.once('close', (code, signal) => r
 const deadline = setTimeout(() => killAll(), DEADLINE_MS);
 const output = [];
 try {
-  const { health } = await readyLine();
+  const { app, health } = await readyLine();
   const response = await fetch(new URL('/health/ready', health));
   expect(response.status === 200, `ready answered ${response.status}`);
+  const page = await fetch(app);
+  expect(page.ok && (await page.text()).includes('<script'), `the app answered ${page.status}`);
   server.kill('SIGTERM');
   const { code, signal } = await exited;
   expect(code === 0, `SIGTERM ended it with code ${code}, signal ${signal}`);
@@ -29,7 +31,7 @@ try {
     () => true,
   );
   expect(isDown, 'the server outlived npm');
-  console.log('npm start serves, and SIGTERM stops it with exit code 0.');
+  console.log('npm start serves API and app, and SIGTERM stops it with exit code 0.');
 } catch (error) {
   killAll();
   console.error(`${output.join('\n')}\n${error.message}`);

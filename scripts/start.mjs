@@ -1,8 +1,6 @@
-// `npm start`: everything from a fresh clone to a running server. The server runs in this very process, so that
-// Ctrl-C and SIGTERM reach it and its exit code is this one's.
-import { ensureBuilt, ensureInstalled } from './setup.mjs';
+// `npm start`: everything from a fresh clone to a running server with the web app.
+import { ensureAppBuilt } from './app.mjs';
+import { ensureInstalled } from './setup.mjs';
 
-await ensureInstalled();
-ensureBuilt();
-process.argv.splice(2, 0, 'start');
-await import('../bin/tidemark.js');
+await Promise.all([ensureInstalled(), ensureAppBuilt()]);
+await import('./serve.mjs');

@@ -15,6 +15,7 @@ import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
+import { serveWebApp } from './web/web-app.js';
 
 /** What a server can be given beyond its settings. */
 export interface AppParts {
@@ -62,6 +63,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     largeRoute: `${config.apiPrefix}/sync/push`,
   });
   serveOpenApi(app, schema);
+  serveWebApp(server, config.webDir);
   return app;
 }
 

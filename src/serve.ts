@@ -7,6 +7,7 @@ import type { Config } from './config/config.js';
 import { AppStartError } from './errors/app-start-error.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
+import { findWebBuild } from './web/web-build.js';
 
 /**
  * Runs the server until a signal ends it.
@@ -56,6 +57,7 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const addresses = {
+    ...(findWebBuild(config.webDir) && { app: base }),
     api: `${base}${config.apiPrefix}`,
     docs: `${base}/docs`,
     health: `${base}/health/ready`,
@@ -64,11 +66,9 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
     logger.info(addresses, 'Tidemark is ready');
     return;
   }
+  const lines = Object.entries(addresses).map(([name, address]) => `  ${name.padEnd(8)}${address}`);
   const database = config.databaseUrl ? 'PostgreSQL' : `SQLite in ${config.dataDir}`;
-  process.stdout.write(
-    `\nTidemark is ready (${database}). Ctrl-C stops it.\n` +
-      `  API     ${addresses.api}\n  Docs    ${addresses.docs}\n  Health  ${addresses.health}\n\n`,
-  );
+  process.stdout.write(`\nTidemark is ready (${database}). Ctrl-C stops it.\n${lines.join('\n')}\n\n`);
 }
 
 /** The first SIGTERM or SIGINT; a second one ends the process at once. */

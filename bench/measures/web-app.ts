@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -35,7 +34,6 @@ export const webApp: Measure = {
   name: 'web-app',
   title: 'The web app',
   run: async (lab) => {
-    buildApp();
     const executablePath = await findChromium();
     if (!executablePath) throw new Error('There is no Chromium here; install one or set CHROMIUM_PATH.');
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
@@ -46,12 +44,6 @@ export const webApp: Measure = {
     }
   },
 };
-
-function buildApp(): void {
-  const script = join(process.cwd(), 'scripts', 'build-app.mjs');
-  const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) throw new Error('The web app could not be built.');
-}
 
 async function findChromium(): Promise<string | null> {
   const script = pathToFileURL(join(process.cwd(), 'scripts', 'chromium.mjs')).href;

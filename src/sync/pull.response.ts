@@ -2,6 +2,7 @@ import { PassThrough, pipeline, Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { acceptsEncoding } from '../http/accept-encoding.js';
 import type { PullStream } from './pull.service.js';
 
 /** Up to this many rows are read at once, so that their snapshot never waits for a slow reader. */
@@ -28,7 +29,7 @@ export async function sendPull(
   }
   // Of the socket, so that a slow reader is told from one that takes nothing.
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
-  const isZipped = answer.rows > 0 && acceptsGzip(request);
+  const isZipped = answer.rows > 0 && acceptsEncoding(request, 'gzip');
   void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));
   if (isZipped) void reply.header('content-encoding', 'gzip');
   if (answer.rows <= SMALL_ROWS) {
@@ -49,13 +50,4 @@ async function collect(answer: PullStream): Promise<string> {
   } finally {
     await answer.close();
   }
-}
-
-function acceptsGzip(request: FastifyRequest): boolean {
-  const header = request.headers['accept-encoding'];
-  if (typeof header !== 'string') return false;
-  return header.split(',').some((entry) => {
-    const [coding = '', weight = 'q=1'] = entry.split(';').map((part) => part.trim().toLowerCase());
-    return (coding === 'gzip' || coding === '*') && weight.startsWith('q=') && Number(weight.slice(2)) > 0;
-  });
 }

@@ -70,7 +70,7 @@ test('no secret has a built-in value, and .env.example names every variable', ()
 });
 
 test('the image runs the server as an ordinary user and watches its health', () => {
-  expect(dockerfile.match(/^FROM /gm)).toHaveLength(2);
+  expect(dockerfile.match(/^FROM /gm)).toHaveLength(3);
   expect(dockerfile).toMatch(/^USER node$/m);
   expect(dockerfile).toMatch(/^HEALTHCHECK .*\\\n.*\/health\/ready/m);
 });
@@ -82,7 +82,7 @@ test('everything that the image is built from is sent to the engine', () => {
   );
   expect(copied.length).toBeGreaterThan(5);
   for (const path of copied) {
-    expect(sent).toContain(path);
+    expect(sent.some((entry) => path === entry || path.startsWith(`${entry}/`))).toBe(true);
     expect(existsSync(path)).toBe(true);
   }
 });

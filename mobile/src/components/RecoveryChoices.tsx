@@ -14,7 +14,7 @@ type Way = 'take-server' | 'upload-everything' | 'start-fresh' | 'join';
 const WAYS_OUT: Record<string, Way[]> = {
   HISTORY_CHANGED: ['take-server', 'upload-everything', 'start-fresh'],
   TOKEN_INVALID: ['take-server', 'upload-everything', 'start-fresh'],
-  DEVICE_REVOKED: ['join', 'start-fresh'],
+  DEVICE_REVOKED: ['join', 'upload-everything', 'start-fresh'],
 };
 
 /** The ways out when this device and the server do not fit together any more. */

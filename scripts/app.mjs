@@ -1,0 +1,90 @@
+// Prepares the scorekeeping app in mobile/: its dependencies, and the web app that the server serves.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { extname, join, relative } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
+import { binPath, checkNode, fail, listFiles, readText, root, say } from './setup.mjs';
+
+/** The app's folder; it has a package.json and a lock file of its own. */
+export const appFolder = join(root, 'mobile');
+const installStamp = join(appFolder, 'node_modules', '.tidemark-installed');
+const built = join(appFolder, 'dist');
+const BUILD_STAMP = '.tidemark-built';
+
+/** What lies in mobile/ but does not go into the web app. */
+const NOT_BUILT = ['node_modules', 'dist', 'test', 'coverage', 'android', 'ios', 'plugins'];
+const COMPRESSIBLE = ['.html', '.js', '.css', '.json', '.svg', '.ttf', '.ico'];
+const OUTPUT_ENV = { CI: '1', EXPO_NO_TELEMETRY: '1', EXPO_OFFLINE: '1', EXPO_PUBLIC_API_URL: '' };
+
+/** Installs the app's dependencies unless exactly those of its package-lock.json are there already. */
+export async function ensureAppInstalled() {
+  checkNode();
+  const wanted = hashOf([join(appFolder, 'package-lock.json')]);
+  if (readText(installStamp) === wanted) return;
+  if (!isInstalled(appFolder)) {
+    const isFirst = !existsSync(join(appFolder, 'node_modules'));
+    say(
+      `Installing the app's dependencies (${isFirst ? 'first start only' : 'they have changed'}; about a minute) …`,
+    );
+    const { status, output } = await install(appFolder);
+    if (status !== 0) {
+      say(excerpt(output));
+      fail(`The app's dependencies could not be installed; the lines above say why. ${WITHOUT_APP}`, status);
+    }
+  }
+  writeFileSync(installStamp, wanted);
+}
+
+/** Builds the web app into mobile/dist unless nothing that goes into it has changed since the last time. */
+export async function ensureAppBuilt() {
+  const wanted = hashOf([...listSources(), ...listFiles(join(root, 'src/protocol'))]);
+  if (readText(join(built, BUILD_STAMP)) === wanted) return;
+  await ensureAppInstalled();
+  say('Building the web app (about half a minute; only when it has changed) …');
+  // Beside the old one, which stays as it is when this fails or another process serves it.
+  const folder = join(appFolder, `.dist-${process.pid}`);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const args = [binPath('expo', 'expo', appFolder), 'export', '--platform', 'web', '--output-dir', folder];
+  const env = { ...process.env, ...OUTPUT_ENV };
+  const { status, output } = await runQuietly(process.execPath, args, { cwd: appFolder, env });
+  if (status !== 0 || !existsSync(join(folder, 'index.html'))) {
+    say(excerpt(output));
+    fail(`The web app could not be built; the lines above say why. ${WITHOUT_APP}`, status || 1);
+  }
+  compressFiles(folder);
+  writeFileSync(join(folder, BUILD_STAMP), wanted);
+  rmSync(built, { recursive: true, force: true });
+  renameSync(folder, built);
+}
+
+const WITHOUT_APP = 'The server alone: npm run start:server';
+
+function listSources() {
+  return readdirSync(appFolder, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith('.') && !NOT_BUILT.includes(name))
+    .flatMap((entry) => {
+      const path = join(appFolder, entry.name);
+      return entry.isDirectory() ? listFiles(path) : [path];
+    });
+}
+
+/** By content, not by time: a checkout that changes nothing must not cost a build. */
+function hashOf(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const content = readFileSync(path);
+    hash.update(`${relative(root, path)} ${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/** Once and as small as they get, beside the files themselves: the server only sends them. */
+function compressFiles(folder) {
+  const options = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } };
+  for (const path of listFiles(folder).filter((file) => COMPRESSIBLE.includes(extname(file)))) {
+    const content = readFileSync(path);
+    writeFileSync(`${path}.br`, brotliCompressSync(content, options));
+    writeFileSync(`${path}.gz`, gzipSync(content, { level: constants.Z_BEST_COMPRESSION }));
+  }
+}

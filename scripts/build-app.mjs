@@ -1,0 +1,4 @@
+// `npm run build:app`.
+import { ensureAppBuilt } from './app.mjs';
+
+await ensureAppBuilt();

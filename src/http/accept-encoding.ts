@@ -1,0 +1,11 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Whether the client takes a compressed answer: `Accept-Encoding` names the coding, or `*`, and does not refuse it. */
+export function acceptsEncoding(request: FastifyRequest, coding: 'gzip' | 'br'): boolean {
+  const header = request.headers['accept-encoding'];
+  if (typeof header !== 'string') return false;
+  return header.split(',').some((entry) => {
+    const [name = '', weight = 'q=1'] = entry.split(';').map((part) => part.trim().toLowerCase());
+    return (name === coding || name === '*') && weight.startsWith('q=') && Number(weight.slice(2)) > 0;
+  });
+}

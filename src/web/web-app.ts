@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { acceptsEncoding } from '../http/accept-encoding.js';
+import { findWebBuild, readWebBuild, type WebFile } from './web-build.js';
+
+/**
+ * What the page may do: run its own scripts and talk to the server it came from, which covers the socket.
+ * React Native for Web writes its styles into the page.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const SECURITY_HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
+/** Keep it, but ask each time whether it is still the one. */
+const CACHE_AND_ASK = 'no-cache';
+
+/**
+ * Serves the web app, its page at `/`. The app keeps its own routes in the fragment, so that every other path is a
+ * file of the build or unknown. Without an app `/` leads to the API's description.
+ * @param webDir as the option WEB_DIR
+ * @throws AppStartError when the folder that was asked for holds no app
+ */
+export function serveWebApp(server: FastifyInstance, webDir: string | null): void {
+  const folder = findWebBuild(webDir);
+  if (!folder) {
+    server.get('/', (_, reply) => reply.redirect('/docs'));
+    return;
+  }
+  for (const file of readWebBuild(folder)) {
+    const path = file.path === 'index.html' ? '/' : `/${encodeURI(file.path)}`;
+    server.get(path, (request, reply) => sendFile(file, request, reply));
+  }
+}
+
+function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const encoding = file.encodings.find(({ name }) => acceptsEncoding(request, name));
+  // A strong ETag names the bytes that are sent, and each encoding has others.
+  const etag = encoding ? file.etag.replace(/"$/, `-${encoding.name}"`) : file.etag;
+  void reply
+    .headers(SECURITY_HEADERS)
+    .header('cache-control', file.isImmutable ? CACHE_FOR_EVER : CACHE_AND_ASK)
+    .header('etag', etag)
+    .header('vary', 'accept-encoding');
+  if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  if (encoding) void reply.header('content-encoding', encoding.name);
+  return reply.type(file.mediaType).send(encoding?.body ?? file.body);
+}
+
+/** Whether the browser's copies, as If-None-Match lists them, include this one. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(etag) || tags.includes('*');
+}

@@ -1,0 +1,14 @@
+import server from '../../jest.config.js';
+
+/**
+ * The browser tests: the built app in a real browser, against real servers.
+ * @type {import('jest').Config}
+ */
+export default {
+  ...server,
+  rootDir: '../..',
+  roots: ['<rootDir>/test/browser'],
+  testPathIgnorePatterns: [],
+  globalSetup: undefined,
+  globalTeardown: undefined,
+};

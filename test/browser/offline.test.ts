@@ -1,0 +1,65 @@
+import { shareBrowser } from './support/chromium.js';
+import { answered, NO_CONNECTION, Person, WITHOUT_SERVICE_WORKER } from './support/person.js';
+import { Server } from './support/server.js';
+
+const browser = shareBrowser();
+
+let server: Server;
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+test('two devices edit without a network and converge when they have one', async () => {
+  await using ada = await Person.open(browser(), server.url);
+  await using bob = await Person.open(browser(), server.url);
+  const people = [ada, bob];
+  // Both change the players' running totals: who comes second pulls, merges and pushes again.
+  for (const person of people) person.tolerate(NO_CONNECTION, answered(409));
+  const id = await ada.app.startGame({ name: 'Apart', target: 500, players: ['Ada', 'Bob'] });
+  await bob.app.enterPairingCode(await ada.app.makePairingCode());
+  await bob.app.waitForGames(['Apart']);
+  for (const { app } of people) {
+    await app.openGame(id);
+    await app.waitForLight('synced');
+  }
+
+  for (const { context, app } of people) {
+    await context.setOffline(true);
+    await app.waitForLight('disconnected', 15_000);
+  }
+  await ada.app.addRound([10, 1]);
+  await ada.app.waitForTotals([10, 1]);
+  await bob.app.addRound([20, 2]);
+  await bob.app.waitForTotals([20, 2]);
+  await bob.app.startGame({ name: 'Alone', players: ['Bob', 'Dan'] });
+  expect(await ada.app.gameNames()).toHaveLength(1);
+
+  for (const { context } of people) await context.setOffline(false);
+  for (const { app } of people) {
+    await app.waitForGames(['Apart', 'Alone'], 20_000);
+    await app.openGame(id);
+    await app.waitForTotals([30, 3]);
+    await app.waitForLight('synced', 20_000);
+  }
+});
+
+test('a tab that dies right after a round was saved loses nothing', async () => {
+  await using ada = await Person.open(browser(), server.url, WITHOUT_SERVICE_WORKER);
+  ada.tolerate(NO_CONNECTION);
+  const id = await ada.app.startGame({ name: 'Cut short', target: 9_999, players: ['Ada', 'Bob'] });
+  await ada.app.waitForLight('synced');
+  let sum = 0;
+  for (let round = 1; round <= 5; round++) {
+    // Without a network the server cannot bring the round back.
+    await ada.context.setOffline(true);
+    await ada.app.addRound([round, 0]);
+    sum += round;
+    await ada.app.waitForTotals([sum, 0]);
+    await ada.killTab();
+    await ada.context.setOffline(false);
+    await ada.openTab(`/#/game/${id}`);
+    await ada.app.waitForTotals([sum, 0]);
+  }
+  await ada.app.waitForLight('synced');
+});

@@ -1,0 +1,55 @@
+import { until } from '../support/exchange.js';
+import { shareBrowser } from './support/chromium.js';
+import { Person } from './support/person.js';
+import { Server } from './support/server.js';
+
+const browser = shareBrowser();
+
+test('a link shows one game live to anyone, without an account, until it is withdrawn', async () => {
+  await using server = await Server.start();
+  await using ada = await Person.open(browser(), server.url);
+  await ada.app.startGame({ name: 'Not for others', players: ['Ada', 'Zoe'] });
+  const id = await ada.app.startGame({ name: 'For everybody', players: ['Ada', 'Bob'] });
+  await ada.app.addRound([3, 5]);
+  await ada.app.waitForLight('synced');
+  const link = await ada.app.shareGame();
+  // The token stands in the fragment, which browsers keep to themselves.
+  expect(link.href).toMatch(new RegExp(`^${server.url}/#/watch/[\\w-]{20,}$`));
+
+  const requests: string[] = [];
+  await using guest = await Person.open(browser(), server.url, { path: link.hash });
+  guest.context.on('request', (request) => requests.push(request.url()));
+  await guest.app.page.reload();
+  const board = guest.app.find('scoreboard').first();
+  await guest.app.page.getByText('For everybody').first().waitFor();
+  await until(
+    () => board.innerText(),
+    (text) => ['Ada', 'Bob', '3', '5'].every((part) => text.includes(part)),
+  );
+  expect(await guest.app.page.getByText('Not for others').count()).toBe(0);
+  expect(await guest.app.find('add-round').count()).toBe(0);
+  expect(requests.filter((url) => url.includes(link.hash.split('/').at(-1)!))).toEqual([]);
+
+  await ada.app.openGame(id);
+  await ada.app.addRound([40, 1]);
+  const start = Date.now();
+  await until(
+    () => board.innerText(),
+    (text) => text.includes('43') && text.includes('6'),
+  );
+  expect(Date.now() - start).toBeLessThan(1_000);
+
+  await ada.app.press('game-menu');
+  await ada.app.press('share-game');
+  await ada.app.press('withdraw-share');
+  await ada.app.confirmWhileAsked();
+  await until(
+    () => guest.app.page.locator('body').innerText(),
+    (text) => /withdrawn|no longer shared|ended/i.test(text),
+  );
+  await guest.app.page.reload();
+  await until(
+    () => guest.app.page.locator('body').innerText(),
+    (text) => /withdrawn|no longer shared|not valid|ended/i.test(text),
+  );
+});

@@ -1,0 +1,227 @@
+import type { Locator, Page } from 'playwright-core';
+import { until } from '../../support/exchange.js';
+
+/** The states of the light, as the app names them. */
+export type LightState =
+  | 'disconnected'
+  | 'connecting'
+  | 'catching_up'
+  | 'syncing'
+  | 'synced'
+  | 'attention'
+  | 'stuck'
+  | 'incompatible';
+
+/** How long a question may take to appear. */
+const QUESTION_MS = 1_000;
+
+/** What a new game is to be. */
+export interface NewGame {
+  name: string;
+  target?: number;
+  players: string[];
+}
+
+/** The app in one tab, as a person uses it. */
+export class AppPage {
+  constructor(readonly page: Page) {}
+
+  /** What can be seen under a test id; screens that lie underneath do not count. */
+  find(testId: string): Locator {
+    return this.page.getByTestId(testId).filter({ visible: true });
+  }
+
+  /** Everything whose test id begins like this, in the order on the screen. */
+  findAll(testIdPrefix: string): Locator {
+    return this.page.locator(`[data-testid^="${testIdPrefix}"]`).filter({ visible: true });
+  }
+
+  async press(testId: string): Promise<void> {
+    await this.find(testId).first().click();
+  }
+
+  async read(testId: string): Promise<string> {
+    return (await this.find(testId).first().innerText()).trim();
+  }
+
+  /** Goes to a place of the app by its route, such as `#/settings`. */
+  async goTo(route: string): Promise<void> {
+    await this.page.goto(new URL(`/${route}`, this.page.url()).href);
+  }
+
+  /** Waits until the light is in one of the given states. @throws Error with the last state after `deadlineMs` */
+  async waitForLight(states: LightState | LightState[], deadlineMs = 10_000): Promise<void> {
+    const wanted: string[] = [states].flat();
+    await until(
+      () => this.lightState(),
+      (state) => state !== null && wanted.includes(state),
+      deadlineMs,
+    );
+  }
+
+  /** The state that the light shows; null while the app has not drawn one. */
+  async lightState(): Promise<string | null> {
+    const light = this.find('light').first();
+    return (await light.count()) === 0 ? null : light.getAttribute('data-state');
+  }
+
+  /** The reason and whatever else the light's details say. */
+  async openLight(): Promise<string> {
+    await this.press('light');
+    return this.read('sync-details');
+  }
+
+  /** Makes a game. @returns its id */
+  async startGame({ name, target, players }: NewGame): Promise<string> {
+    await this.goTo('#/');
+    await this.press('new-game');
+    await this.find('game-name').fill(name);
+    if (target !== undefined) await this.find('target-score').fill(String(target));
+    for (const [seat, player] of players.entries()) {
+      const field = this.find(`player-name-${seat}`);
+      if ((await field.count()) === 0) await this.press('add-player');
+      await field.fill(player);
+    }
+    await this.press('start-game');
+    await this.find('total-0').first().waitFor();
+    return this.currentGameId();
+  }
+
+  /** Enters one round by the keypad: a score for each player in running order. */
+  async addRound(scores: number[]): Promise<void> {
+    await this.press('add-round');
+    await this.enterScores(scores);
+  }
+
+  /** Types every player's score over what is there, and saves. */
+  async enterScores(scores: number[]): Promise<void> {
+    for (const [seat, score] of scores.entries()) {
+      for (const digit of String(Math.abs(score))) await this.press(`key-${digit}`);
+      if (score < 0) await this.press('key-minus');
+      if (seat < scores.length - 1) await this.press('key-next');
+    }
+    await this.press('save-round');
+    await this.find('total-0').first().waitFor();
+  }
+
+  async openGame(gameId: string): Promise<void> {
+    await this.goTo(`#/game/${gameId}`);
+    await this.find('total-0').first().waitFor();
+  }
+
+  /** Everybody's totals in running order, as the game's page shows them. */
+  async totals(): Promise<number[]> {
+    const cells = await this.findAll('total-').all();
+    const bySeat = await Promise.all(
+      cells.map(async (cell) => {
+        const seat = Number((await cell.getAttribute('data-testid'))!.slice('total-'.length));
+        return [seat, toNumber(await cell.innerText())] as const;
+      }),
+    );
+    return bySeat.sort(([a], [b]) => a - b).map(([, total]) => total);
+  }
+
+  /** Waits until the game's page shows these totals. */
+  async waitForTotals(totals: number[], deadlineMs = 10_000): Promise<void> {
+    await until(
+      () => this.totals(),
+      (shown) => String(shown) === String(totals),
+      deadlineMs,
+    );
+  }
+
+  /** The names in the list of games. */
+  async gameNames(): Promise<string[]> {
+    await this.goTo('#/');
+    await this.find('new-game').first().waitFor();
+    return this.findAll('game-row-').allInnerTexts();
+  }
+
+  /** Waits until the list of games names exactly these, in any order. */
+  async waitForGames(names: string[], deadlineMs = 10_000): Promise<void> {
+    await until(
+      () => this.gameNames(),
+      (shown) =>
+        shown.length === names.length && names.every((name) => shown.some((row) => row.includes(name))),
+      deadlineMs,
+    );
+  }
+
+  /** Makes a pairing code in the settings. */
+  async makePairingCode(): Promise<string> {
+    await this.goTo('#/settings');
+    await this.press('pair-device');
+    const code = await until(
+      async () => (await this.find('pairing-code').count()) > 0 && (await this.read('pairing-code')),
+      (text) => text !== false && text.replace(/\W/g, '').length === 8,
+    );
+    return (code as string).replace(/\W/g, '');
+  }
+
+  /** Types a pairing code and asks to join; what happens with local data comes afterwards. */
+  async enterPairingCode(code: string): Promise<void> {
+    await this.goTo('#/join');
+    await this.find('join-code').first().fill(code);
+    await this.press('join');
+  }
+
+  /** Makes a link to the scoreboard of the game that is open. */
+  async shareGame(): Promise<URL> {
+    await this.press('game-menu');
+    await this.press('share-game');
+    await this.find('share-url').first().waitFor();
+    const link = new URL(await this.read('share-url'));
+    await this.closeDialog();
+    return link;
+  }
+
+  async closeDialog(): Promise<void> {
+    await this.press('close');
+  }
+
+  /** Removes the other device of the account in the list of devices, which is open. */
+  async revokeOtherDevice(): Promise<void> {
+    const rows = await this.findAll('device-row-').all();
+    for (const row of rows) {
+      const remove = row.getByRole('button', { name: /take off/i });
+      if ((await remove.count()) === 0) continue;
+      await remove.first().click();
+      await this.confirmWhileAsked();
+      return;
+    }
+    throw new Error('No device in the list can be removed.');
+  }
+
+  /** Says yes to every question that comes up. @returns how many there were */
+  async confirmWhileAsked(): Promise<number> {
+    let count = 0;
+    for (;;) {
+      const question = this.find('confirm').first();
+      const isAsked = await question.waitFor({ timeout: QUESTION_MS }).then(
+        () => true,
+        () => false,
+      );
+      if (!isAsked) return count;
+      const before = await this.page.locator('body').innerText();
+      await question.click();
+      count++;
+      await until(
+        () => this.page.locator('body').innerText(),
+        (text) => text !== before,
+      );
+    }
+  }
+
+  private async currentGameId(): Promise<string> {
+    const id = await until(
+      () => /#\/game\/([^/?]+)/.exec(this.page.url())?.[1],
+      (found) => found !== undefined,
+    );
+    return id!;
+  }
+}
+
+/** A total as people read it: with thin spaces and a real minus. */
+function toNumber(text: string): number {
+  return Number(text.replaceAll('−', '-').replace(/[^\d.-]/g, ''));
+}

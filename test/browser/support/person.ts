@@ -1,0 +1,124 @@
+import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
+import { AppPage } from './app-page.js';
+
+/** What a browser reports when there is no way to the server. */
+export const NO_CONNECTION =
+  /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INTERNET_DISCONNECTED|NETWORK_CHANGED|EMPTY_RESPONSE|FAILED)|WebSocket connection to '.*' failed|WebSocket is closed/;
+
+/** What a browser reports of an answer with the given status. */
+export const answered = (status: number): RegExp =>
+  new RegExp(`the server responded with a status of ${status}\\b`);
+
+/** How long anything that a person waits for may take to appear. */
+const PATIENCE_MS = 15_000;
+
+/** For a test that changes what goes over the wire or kills a tab's process, for which a service worker is in the way. */
+export const WITHOUT_SERVICE_WORKER = { serviceWorkers: 'block' } as const;
+
+/** Someone with a browser profile of their own. Whatever error their pages report fails the test in the end. */
+export class Person implements AsyncDisposable {
+  private readonly faults: string[] = [];
+  private readonly tolerated: RegExp[] = [];
+  private currentApp: AppPage | undefined;
+  private isCut = false;
+
+  private constructor(
+    readonly context: BrowserContext,
+    private readonly url: string,
+  ) {}
+
+  /** Opens the app at a server's address in a fresh profile, at its list of games or at another `path`. */
+  static async open(
+    browser: Browser,
+    url: string,
+    { path, ...options }: BrowserContextOptions & { path?: string } = {},
+  ): Promise<Person> {
+    const person = await Person.arrive(browser, url, options);
+    await person.openTab(path);
+    return person;
+  }
+
+  /** As `open`, yet the page's own files are all that comes through until `reconnect`. */
+  static async openCut(browser: Browser, url: string): Promise<Person> {
+    const person = await Person.arrive(browser, url, WITHOUT_SERVICE_WORKER);
+    person.isCut = true;
+    await person.context.route(/\/(api|health)\//, (route) =>
+      person.isCut ? route.abort('connectionrefused') : route.continue(),
+    );
+    await person.context.routeWebSocket(/./, (socket) => {
+      if (person.isCut) void socket.close();
+      else socket.connectToServer();
+    });
+    await person.openTab();
+    return person;
+  }
+
+  private static async arrive(
+    browser: Browser,
+    url: string,
+    options: BrowserContextOptions = {},
+  ): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const person = new Person(context, url);
+    context.on('page', (page) => person.watch(page));
+    return person;
+  }
+
+  reconnect(): void {
+    this.isCut = false;
+  }
+
+  /** The app in the tab that was opened last. */
+  get app(): AppPage {
+    if (this.currentApp === undefined) throw new Error('No tab is open.');
+    return this.currentApp;
+  }
+
+  /** Opens one more tab. @param path below the server's address, such as `/#/join/ABCD` */
+  async openTab(path = '/'): Promise<AppPage> {
+    const page = await this.context.newPage();
+    await page.goto(new URL(path, this.url).href);
+    this.currentApp = new AppPage(page);
+    return this.currentApp;
+  }
+
+  /** Ends the current tab's process, so that nothing of the page runs any more. */
+  async killTab(): Promise<void> {
+    const { page } = this.app;
+    const crashed = page.waitForEvent('crash');
+    const session = await this.context.newCDPSession(page);
+    void session.send('Page.crash').catch(() => undefined); // it never answers
+    await crashed;
+    await page.close();
+  }
+
+  /** Waits until the browser keeps the app's own files. */
+  async pageIsKept(): Promise<void> {
+    await this.app.page.waitForFunction('navigator.serviceWorker.ready.then(() => true)');
+  }
+
+  /** Errors that the test itself provokes, such as those of a network that it cuts. */
+  tolerate(...patterns: RegExp[]): this {
+    this.tolerated.push(...patterns);
+    return this;
+  }
+
+  /** @throws Error listing every error that a page reported and the test did not provoke */
+  async close(): Promise<void> {
+    await this.context.close();
+    const found = this.faults.filter((fault) => !this.tolerated.some((pattern) => pattern.test(fault)));
+    if (found.length > 0) throw new Error(`The pages reported errors:\n${[...new Set(found)].join('\n')}`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private watch(page: Page): void {
+    page.on('pageerror', (error) => this.faults.push(`uncaught: ${error.stack ?? error.message}`));
+    page.on('console', (message: ConsoleMessage) => {
+      if (message.type() === 'error') this.faults.push(`${message.text()} (${message.location().url})`);
+    });
+  }
+}

@@ -1,0 +1,188 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { dirname, join } from 'node:path';
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
+import { startApp, type TestApp } from '../support/app.js';
+import { send } from '../support/device.js';
+import { expectProblem } from '../support/exchange.js';
+import { makeScratchDir } from '../support/scratch.js';
+import { runTidemark, startServer } from '../support/server-process.js';
+import { createStorage } from '../support/storage.js';
+
+const PAGE = '<!doctype html><title>Scores</title><script src="/_expo/static/js/web/app.js"></script>';
+const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))});`;
+const HASHED = '_expo/static/js/web/index-0123456789abcdef0123456789abcdef.js';
+
+let webDir: string;
+let app: TestApp;
+beforeAll(async () => {
+  webDir = makeScratchDir('web');
+  for (const [path, content] of [
+    ['index.html', PAGE],
+    [HASHED, SCRIPT],
+    [`${HASHED}.gz`, gzipSync(SCRIPT)],
+    [`${HASHED}.br`, brotliCompressSync(SCRIPT)],
+    ['favicon.ico', 'an icon'],
+    ['.secret', 'not for anyone'],
+  ] as const) {
+    mkdirSync(dirname(join(webDir, path)), { recursive: true });
+    writeFileSync(join(webDir, path), content);
+  }
+  app = await startApp('sqlite', { env: { WEB_DIR: webDir } });
+});
+afterAll(async () => {
+  await app.close();
+  rmSync(webDir, { recursive: true });
+});
+
+interface RawAnswer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+/** Asks without undoing the encoding, as `fetch` would. */
+function get(path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    httpRequest(`${app.url}${path}`, { headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }),
+      );
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+test('the page is at /, is asked for each time, and costs nothing when it is still the same', async () => {
+  const page = await get('/');
+  expect(page).toMatchObject({
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' },
+  });
+  expect(page.body.toString()).toBe(PAGE);
+  const etag = page.headers.etag as string;
+  for (const known of [etag, `W/${etag}`, `"other", ${etag}`]) {
+    const again = await get('/', { 'if-none-match': known });
+    expect({ status: again.status, length: again.body.length, etag: again.headers.etag }).toEqual({
+      status: 304,
+      length: 0,
+      etag,
+    });
+  }
+  expect((await get('/', { 'if-none-match': '"other"' })).status).toBe(200);
+});
+
+test('the page may load and reach nothing but its own server, and stands in no frame', async () => {
+  const { headers } = await get('/');
+  const policy = Object.fromEntries(
+    String(headers['content-security-policy'])
+      .split('; ')
+      .map((directive) => [directive.split(' ')[0], directive.split(' ').slice(1).join(' ')]),
+  );
+  expect(policy).toMatchObject({
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'connect-src': "'self'",
+    'frame-ancestors': "'none'",
+  });
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  });
+});
+
+test('a file with its content in its name is kept for ever, another is asked for each time', async () => {
+  expect((await get(`/${HASHED}`)).headers['cache-control']).toBe('public, max-age=31536000, immutable');
+  expect((await get('/favicon.ico')).headers).toMatchObject({
+    'cache-control': 'no-cache',
+    'content-type': 'image/x-icon',
+  });
+});
+
+test.each([
+  ['br', 'gzip, deflate, br', brotliDecompressSync],
+  ['gzip', 'gzip, deflate', gunzipSync],
+  ['gzip', 'br;q=0, gzip;q=0.5', gunzipSync],
+  [undefined, '', (body: Buffer) => body],
+  [undefined, 'br;q=0, gzip;q=0.0', (body: Buffer) => body],
+] as const)(
+  'a script is sent as %s to a client that says "%s", under an ETag of its own',
+  async (encoding, accepted, decode) => {
+    const answer = await get(`/${HASHED}`, { 'accept-encoding': accepted });
+    expect(answer.headers['content-encoding']).toBe(encoding);
+    expect(answer.headers.vary).toBe('accept-encoding');
+    expect(decode(answer.body).toString()).toBe(SCRIPT);
+    const plain = await get(`/${HASHED}`);
+    expect(answer.headers.etag === plain.headers.etag).toBe(encoding === undefined);
+  },
+);
+
+test('HEAD answers as GET does, without the body', async () => {
+  const { status, headers } = await send('HEAD', `${app.url}/`);
+  expect(status).toBe(200);
+  expect(headers.get('content-length')).toBe(String(PAGE.length));
+});
+
+test('what is no file of the build is unknown: other paths, hidden files, compressed copies, ways out of the folder', async () => {
+  for (const path of [
+    '/games',
+    '/index.html/x',
+    '/.secret',
+    `/${HASHED}.gz`,
+    '/../package.json',
+    '/%2e%2e/package.json',
+  ])
+    expectProblem(await send('GET', `${app.url}${path}`), 404, 'NOT_FOUND');
+});
+
+test('a rebuilt app on disk does not mix with the one that is served', async () => {
+  writeFileSync(join(webDir, 'index.html'), 'something else');
+  expect((await get('/')).body.toString()).toBe(PAGE);
+});
+
+test('with WEB_DIR=off, / leads to the description of the API', async () => {
+  await using bare = await startApp('sqlite', { env: { WEB_DIR: 'off' } });
+  const answer = await fetch(`${bare.url}/`, { redirect: 'manual' });
+  expect({ status: answer.status, location: answer.headers.get('location') }).toEqual({
+    status: 302,
+    location: '/docs',
+  });
+});
+
+test('the ready line names the app first when there is one', async () => {
+  const storage = await createStorage('sqlite');
+  try {
+    for (const [setting, names] of [
+      [webDir, ['app', 'api']],
+      ['off', ['api', 'docs']],
+    ] as const) {
+      await using server = await startServer({ storage, env: { WEB_DIR: setting } });
+      const line = server
+        .output()
+        .split('\n')
+        .find((text) => text.includes('Tidemark is ready'))!;
+      const addresses = Object.keys(JSON.parse(line) as object).filter(
+        (name) => !['level', 'time'].includes(name),
+      );
+      expect(addresses.slice(0, 2)).toEqual(names);
+    }
+  } finally {
+    await storage.dispose();
+  }
+});
+
+test('a WEB_DIR without a page: one clear line', async () => {
+  const { code, stderr } = await runTidemark(['start'], {
+    DATA_DIR: join(webDir, 'data'),
+    PORT: '0',
+    LOG_LEVEL: 'error',
+    WEB_DIR: join(webDir, 'nowhere'),
+  });
+  expect({ code, lines: stderr.trim().split('\n') }).toEqual({
+    code: 1,
+    lines: [expect.stringMatching(/WEB_DIR.*index\.html/)],
+  });
+});
