@@ -1,0 +1,54 @@
+import type { Host } from '../convergence/world.js';
+import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
+import { play, type Outcome } from './world.js';
+
+/** Every tenth run is on PostgreSQL: the light's truth is the client's, the database adds timing. */
+export const databaseOf = (seed: number): DatabaseName => (seed % 10 === 0 ? 'postgres' : 'sqlite');
+
+/** How to play many runs. */
+export interface PlayAllOptions {
+  seeds: readonly number[];
+  /** How many runs go on at once; they mostly wait. */
+  parallel: number;
+  hostOf(database: DatabaseName, storage: Storage): Host | Promise<Host>;
+}
+
+/**
+ * Plays runs, several at once, each on a server and an account of its own.
+ * @returns for each seed its outcome to come
+ */
+export function playAll({ seeds, parallel, hostOf }: PlayAllOptions): Map<number, Promise<Outcome>> {
+  const waiting: (() => void)[] = [];
+  let free = parallel;
+  const turn = (): Promise<void> => {
+    if (free-- > 0) return Promise.resolve();
+    return new Promise((resolve) => waiting.push(resolve));
+  };
+  const next = (): void => {
+    free += 1;
+    waiting.shift()?.();
+  };
+  const playOne = async (seed: number): Promise<Outcome> => {
+    await turn();
+    const database = databaseOf(seed);
+    try {
+      const storage = await createStorage(database);
+      try {
+        return await play({ seed, host: await hostOf(database, storage), storage });
+      } finally {
+        await storage.dispose();
+      }
+    } catch (cause) {
+      throw new Error(`Seed ${seed} could not be played to its end: ${String(cause)}`, { cause });
+    } finally {
+      next();
+    }
+  };
+  return new Map(
+    seeds.map((seed) => {
+      const outcome = playOne(seed);
+      outcome.catch(() => undefined); // whoever asks for it hears of it
+      return [seed, outcome];
+    }),
+  );
+}

@@ -1,0 +1,137 @@
+import type { ColumnValue } from '../../src/protocol/columns.js';
+import type { Edit } from './edits.js';
+import type { History, Values } from './history.js';
+import type { Green, Watch } from './watch.js';
+
+/** One row on a device. */
+export interface Cell {
+  values: Values;
+  /**
+   * The columns, by their place, with changes that the server has not acknowledged, of which the server may have the
+   * old or the new value; `row` when that goes for the row's very existence.
+   */
+  unacknowledged: readonly number[] | 'row';
+}
+
+/** Everything that a device holds, by `table/id`. */
+export type LocalRows = ReadonlyMap<string, Cell>;
+
+/** How far behind the server a green light may be. */
+export const MAX_AGE_MS = 4_000;
+/** How long after an edit a light may still say `synced`: the count of what is waiting follows the edit. */
+export const EDIT_GRACE_MS = 250;
+
+const SHOWN_DIFFERENCES = 6;
+
+/** A light that was green without right. */
+export interface FalseGreen {
+  device: string;
+  /** Epoch ms. */
+  at: number;
+  /** What was wrong, in words. */
+  what: string;
+}
+
+/** What was seen of one device's light; see Watch. */
+export type Seen = Pick<Watch, 'device' | 'greens' | 'syncedAt' | 'forgetful'>;
+
+/** Holds everything that was seen of a device against the server's history and the device's own edits. */
+export function judge(history: History, watch: Seen, edits: readonly Edit[]): FalseGreen[] {
+  const { device } = watch;
+  return [
+    ...watch.greens.flatMap((green) => {
+      const what = findStaleness(history, green);
+      return what === null ? [] : [{ device, at: green.lastAt, what }];
+    }),
+    ...edits.flatMap((edit) => {
+      const arrivedAt = arrivalOf(edit, edits, history);
+      const lie = watch.syncedAt.find((at) => at > edit.at + EDIT_GRACE_MS && at < arrivedAt);
+      if (lie === undefined) return [];
+      const arrival = arrivedAt === Infinity ? 'never' : `${arrivedAt - lie} ms later`;
+      const what = `synced, ${lie - edit.at} ms after ${describe(edit)}, which reached the server ${arrival}`;
+      return [{ device, at: lie, what }];
+    }),
+    ...watch.forgetful.map((at) => ({
+      device,
+      at,
+      what: 'synced with rows that the device itself has down as unacknowledged',
+    })),
+  ];
+}
+
+/** @returns null when the rows are the server's data as of some moment within 4 s before the sample, or later */
+export function findStaleness(history: History, { rows, lastAt }: Green): string | null {
+  const oldest = history.versionAt(lastAt - MAX_AGE_MS);
+  for (let version = history.last; version >= oldest; version -= 1) {
+    if (isEqual(history, version, rows)) return null;
+  }
+  for (let version = oldest - 1; version >= 0; version -= 1) {
+    if (!isEqual(history, version, rows)) continue;
+    const age = lastAt - history.stamps[version + 1]!;
+    return `green with data that was replaced on the server ${age} ms before; missing: ${listDifferences(history, history.versionAt(lastAt), rows).join('; ')}`;
+  }
+  const differences = Array.from({ length: history.last - oldest + 1 }, (_, index) =>
+    listDifferences(history, oldest + index, rows),
+  );
+  const [nearest] = differences.sort((a, b) => a.length - b.length);
+  return `green with data that the server never had; compared with what comes nearest: ${nearest!.slice(0, SHOWN_DIFFERENCES).join('; ')}`;
+}
+
+/** What a device holds otherwise than the server does in its newest version. */
+export function differencesAtTheEnd(history: History, rows: LocalRows): string[] {
+  const waiting = [...rows].filter(([, { unacknowledged }]) => unacknowledged.length > 0);
+  return [
+    ...waiting.map(([key]) => `${key} is still unacknowledged`),
+    ...listDifferences(history, history.last, rows),
+  ];
+}
+
+/**
+ * When an edit was at the server, or did not matter any more, epoch ms; Infinity: never.
+ * @param edits everything that was edited on the device, in its order
+ */
+export function arrivalOf(edit: Edit, edits: readonly Edit[], history: History): number {
+  const { key, column, value } = edit;
+  const written = history.firstWrite(
+    key,
+    (values) => values === null || (column !== null && values[column] === value),
+  );
+  // The same device changed its mind before the server heard of the first one.
+  const overtaken = edits
+    .slice(edits.indexOf(edit) + 1)
+    .find((later) => later.key === key && (later.column === column || later.column === null));
+  return Math.min(written === null ? Infinity : Math.max(written, edit.at), overtaken?.at ?? Infinity);
+}
+
+function isEqual(history: History, version: number, rows: LocalRows): boolean {
+  for (const key of history.keys()) {
+    if (!isSame(history.valuesAt(key, version), rows.get(key))) return false;
+  }
+  for (const [key, cell] of rows) {
+    if (!isSame(history.valuesAt(key, version), cell)) return false;
+  }
+  return true;
+}
+
+function isSame(values: Values | null, cell: Cell | undefined): boolean {
+  if (cell?.unacknowledged === 'row') return true;
+  if (cell === undefined || values === null) return cell === undefined && values === null;
+  const { unacknowledged } = cell;
+  return values.every((value, index) => value === cell.values[index] || unacknowledged.includes(index));
+}
+
+function listDifferences(history: History, version: number, rows: LocalRows): string[] {
+  const keys = new Set([...history.keys(), ...rows.keys()]);
+  return [...keys].flatMap((key) => {
+    const [values, cell] = [history.valuesAt(key, version), rows.get(key)];
+    return isSame(values, cell)
+      ? []
+      : [`${key}: server ${show(values)}, device ${show(cell?.values ?? null)}`];
+  });
+}
+
+const show = (values: readonly ColumnValue[] | null): string =>
+  values === null ? 'nothing' : JSON.stringify(values);
+
+const describe = ({ key, column, value }: Edit): string =>
+  column === null ? `deleting ${key}` : `writing ${JSON.stringify(value)} to ${key}`;

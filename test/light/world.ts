@@ -1,0 +1,255 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Random } from '../convergence/random.js';
+import type { Host, RunningServer } from '../convergence/world.js';
+import { TestDevice } from '../support/device.js';
+import type { Storage } from '../support/storage.js';
+import { Client } from './client.js';
+import { Editor } from './edits.js';
+import { drawPlan, type Event, type Plan } from './plan.js';
+import { Proxy } from './proxy.js';
+import { readHistory, recordHistory } from './recorder.js';
+import { differencesAtTheEnd, judge, type FalseGreen } from './referee.js';
+import { Watch } from './watch.js';
+
+/** What to play. */
+export interface RunOptions {
+  seed: number;
+  host: Host;
+  /** Where the host keeps its data. */
+  storage: Storage;
+}
+
+/** What came out of a run. */
+export interface Outcome {
+  seed: number;
+  plan: Plan;
+  /** Epoch ms; the timeline counts from here. */
+  startedAt: number;
+  /** How often a light was looked at while it was green. */
+  greenSamples: number;
+  edits: number;
+  falseGreens: FalseGreen[];
+  /** Who was not green, or not equal to the server, in time after the last fault, and why. */
+  stuck: string[];
+  /** From the last fault to the first green, for each client, ms. */
+  timesToGreen: number[];
+  /** From the last fault until everyone was green and equal to the server, ms; null: never. */
+  timeToEqual: number | null;
+  timeline: { at: number; line: string }[];
+}
+
+/** Within this time after the last fault every light must be green and every device equal to the server. */
+export const RECOVERY_MS = 10_000;
+const POLL_MS = 40;
+/** More than anyone writes in a run. */
+const NUMBERS_EACH = 1_000_000;
+const MAX_CLOCK_ERROR_MS = 3_600_000;
+
+interface Person {
+  client: Client;
+  proxy: Proxy;
+  watch: Watch;
+}
+
+/** Plays one seeded run: some devices, their bad networks, one server, and in the end peace. */
+export async function play(options: RunOptions): Promise<Outcome> {
+  const random = new Random(options.seed);
+  const plan = drawPlan(random);
+  const world = new World(options, plan, random);
+  try {
+    await world.start();
+    await world.live();
+    return await world.judge();
+  } finally {
+    await world.close();
+  }
+}
+
+class World {
+  private readonly people: Person[] = [];
+  private readonly timeline: Outcome['timeline'] = [];
+  private readonly failures: Error[] = [];
+  private readonly chores: Promise<void>[] = [];
+  private server: RunningServer | null = null;
+  private restarting: Promise<void> = Promise.resolve();
+  private accountId = '';
+  private startedAt = 0;
+  private healedAt = 0;
+  private timeToEqual: number | null = null;
+
+  constructor(
+    private readonly options: RunOptions,
+    private readonly plan: Plan,
+    private readonly random: Random,
+  ) {}
+
+  async start(): Promise<void> {
+    this.server = await this.startServer();
+    await recordHistory(this.options.storage);
+    const first = await TestDevice.register(this.server.url, { name: 'device 1' });
+    this.accountId = first.accountId;
+    this.startedAt = Date.now();
+    for (let number = 1; number <= this.plan.clients; number += 1) {
+      const name = `device ${number}`;
+      const proxy = await Proxy.start(
+        () => (this.server ? new URL(this.server.url) : null),
+        this.random.fork(),
+      );
+      const device = number === 1 ? first : await first.pair({ name });
+      const editor = new Editor(this.random.fork(), number * NUMBERS_EACH);
+      const client = await Client.open(name, proxy.url, device, editor);
+      this.people.push({ client, proxy, watch: new Watch(client) });
+    }
+  }
+
+  /** Lets everything happen, ends every fault, and waits until all is well again or the time is over. */
+  async live(): Promise<void> {
+    this.startedAt = Date.now();
+    for (const event of this.plan.events) {
+      await this.until(event.at);
+      this.happen(event);
+    }
+    await this.until(this.plan.endsAt);
+    await Promise.all([...this.chores, this.restarting]);
+    for (const { client, proxy } of this.people) {
+      proxy.heal();
+      client.setForeground(true);
+      client.setOnline(true);
+    }
+    this.healedAt = Date.now();
+    this.note('every fault has ended');
+    while (Date.now() < this.healedAt + RECOVERY_MS) {
+      if (this.people.every(({ client }) => client.status().state === 'synced')) {
+        const history = await readHistory(this.options.storage, this.accountId);
+        if (this.people.every(({ client }) => differencesAtTheEnd(history, client.rows()).length === 0)) {
+          this.timeToEqual = Date.now() - this.healedAt;
+          return;
+        }
+      }
+      await delay(POLL_MS);
+    }
+  }
+
+  async judge(): Promise<Outcome> {
+    for (const { watch } of this.people) {
+      watch.look();
+      watch.stop();
+    }
+    const [failure] = this.failures;
+    if (failure) throw failure;
+    const history = await readHistory(this.options.storage, this.accountId);
+    const timesToGreen = this.people.flatMap(({ watch }) => {
+      const at = watch.firstGreenAfter(this.healedAt);
+      return at === null ? [] : [at - this.healedAt];
+    });
+    return {
+      seed: this.options.seed,
+      plan: this.plan,
+      startedAt: this.startedAt,
+      greenSamples: sum(this.people.map(({ watch }) => watch.samples)),
+      edits: sum(this.people.map(({ client }) => client.editor.edits.length)),
+      falseGreens: this.people.flatMap(({ client, watch }) => judge(history, watch, client.editor.edits)),
+      stuck: this.timeToEqual === null ? this.people.flatMap((person) => this.whyStuck(person, history)) : [],
+      timesToGreen,
+      timeToEqual: this.timeToEqual,
+      timeline: this.wholeTimeline(history.stamps),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.chores, this.restarting]);
+    for (const { client, proxy, watch } of this.people) {
+      watch.stop();
+      await client.close();
+      await proxy.close();
+    }
+    await this.server?.close();
+  }
+
+  private happen(event: Event): void {
+    if ('restart' in event) {
+      this.restarting = this.restarting.then(() => this.restart()).catch((error) => this.fail(error));
+      return;
+    }
+    const { client, proxy } = this.people[event.client]!;
+    if ('fault' in event) {
+      this.note(`${client.name}: ${event.fault.what}`);
+      event.fault.strike(proxy);
+      return;
+    }
+    switch (event.habit) {
+      case 'edit':
+        this.chore(async () => this.note(`${client.name}: ${await client.edit()}`));
+        return;
+      case 'restart app':
+        this.note(`${client.name}: the app starts again`);
+        this.chore(() => client.restartApp());
+        return;
+      case 'clock jumps':
+        this.note(`${client.name}: the clock jumps`);
+        client.setClock(this.random.integer(-MAX_CLOCK_ERROR_MS, MAX_CLOCK_ERROR_MS));
+        return;
+      default:
+        this.note(`${client.name}: ${event.habit}`);
+        if (event.habit === 'background' || event.habit === 'foreground') {
+          client.setForeground(event.habit === 'foreground');
+        } else client.setOnline(event.habit === 'online');
+    }
+  }
+
+  private async restart(): Promise<void> {
+    const { server } = this;
+    this.note('the server stops');
+    this.server = null;
+    await server?.close();
+    this.server = await this.startServer();
+    this.note('the server is back');
+  }
+
+  private startServer(): Promise<RunningServer> {
+    const { tokenSeconds } = this.plan;
+    const env: Record<string, string> =
+      tokenSeconds === null ? {} : { ACCESS_TOKEN_TTL_SECONDS: String(tokenSeconds) };
+    return this.options.host.start({ now: Date.now, env });
+  }
+
+  private whyStuck({ client, watch }: Person, history: Awaited<ReturnType<typeof readHistory>>): string[] {
+    const { state, reason, pending } = client.status();
+    const differences = differencesAtTheEnd(history, client.rows());
+    if (watch.isGreen && differences.length === 0) return [];
+    const why = `${client.name} is ${state} (${reason?.code ?? 'no reason'}, ${pending} pending)`;
+    return [`${why}; ${differences.slice(0, 4).join('; ') || 'equal to the server'}`];
+  }
+
+  private wholeTimeline(stamps: number[]): Outcome['timeline'] {
+    const states = this.people.flatMap(({ client, watch }) =>
+      watch.states.map(({ at, state, reason }) => ({
+        at,
+        line: `    ${client.name} turns ${state}${reason ? ` (${reason})` : ''}`,
+      })),
+    );
+    const pushes = stamps.slice(1).map((at) => ({ at, line: '    a push is stored' }));
+    return [...this.timeline, ...states, ...pushes]
+      .map(({ at, line }) => ({ at: at - this.startedAt, line }))
+      .sort((a, b) => a.at - b.at);
+  }
+
+  private chore(work: () => Promise<void>): void {
+    this.chores.push(work().catch((error) => this.fail(error)));
+  }
+
+  private note(line: string): void {
+    this.timeline.push({ at: Date.now(), line });
+  }
+
+  private fail(error: unknown): void {
+    this.failures.push(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  private async until(at: number): Promise<void> {
+    const wait = this.startedAt + at - Date.now();
+    if (wait > 0) await delay(wait);
+  }
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);
