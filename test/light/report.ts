@@ -77,7 +77,7 @@ export function toTable(summary: Summary): string {
     ['runs', summary.runs],
     ['clients', summary.clients],
     ['edits', summary.edits],
-    ['faults, without server restarts', summary.faults],
+    ['network faults that began or ended', summary.faults],
     ['server restarts', summary.restarts],
     ['looks at a green light', summary.greenSamples],
     ['**false greens**', `${summary.falseGreens}${seeds(summary.runsWithFalseGreens)}`],

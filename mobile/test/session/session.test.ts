@@ -1,4 +1,6 @@
+import { fetchTransport } from '../../src/sync/fetch-transport';
 import { SyncError } from '../../src/sync/sync-error';
+import type { Transport } from '../../src/sync/transport';
 import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 
@@ -56,6 +58,33 @@ describe('joining with local data', () => {
     expect(basement.session.account.get()).toBe(account);
     expect(await basement.games()).toEqual(['Basement game']);
     await basement.reaches('synced');
+  });
+
+  test('while the first registration is under way, nothing of the first account stays behind', async () => {
+    await using kitchen = await Phone.open(server.url, { name: 'Kitchen phone' });
+    await kitchen.play('Kitchen game');
+    await kitchen.reaches('synced');
+    const { code } = await kitchen.session.createPairingCode();
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    // The first account's answer arrives although it was called off, when the joining has already begun.
+    const transport: Transport = async (request) => {
+      const isRegistering = request.url.endsWith('/auth/devices') && !request.body?.includes(code);
+      if (!isRegistering) return fetchTransport(request);
+      const answer = await fetchTransport({ ...request, signal: new AbortController().signal });
+      await held;
+      return answer;
+    };
+
+    await using basement = await Phone.open(server.url, { name: 'Basement phone', transport });
+    const joining = basement.session.join(code, { localData: 'start-fresh' });
+    const devices = async () => (await kitchen.session.listDevices()).map(({ name }) => name);
+    await eventually(async () => (await devices()).includes('Basement phone'));
+    letGo();
+    await joining;
+
+    await basement.isInStepWith(kitchen);
+    expect(await basement.games()).toEqual(['Kitchen game']);
   });
 
   test('on another server, the address goes along', async () => {
