@@ -114,9 +114,10 @@ export const sameMoment: Chapter = async (stage, keeper) => {
   await ordinaryGame(stage, keeper);
   const at = keeper.game.rounds.at(-1)!.playedAt;
   await keeper.change(tablet, { name: `${keeper.game.name}, the long one` });
-  await keeper.correct(tablet, 3, 2, 1);
+  const { raw } = keeper.game.rounds[3]!.hands[2]!;
+  await keeper.correct(tablet, 3, 2, raw + 1);
   await keeper.change(kitchen, { target_score: 90 });
-  await keeper.correct(kitchen, 3, 2, 6); // pushed last, so it has the last word
+  await keeper.correct(kitchen, 3, 2, raw + 2); // pushed last, so it has the last word
   kitchen.network.exchanges.length = 0;
   kitchen.network.next('push', { before: () => tablet.sync() });
   await kitchen.sync();
