@@ -11,6 +11,7 @@ module.exports = {
       ...common,
       displayName: 'app',
       preset: 'jest-expo',
+      setupFiles: [...common.setupFiles, '<rootDir>/test/support/screens.ts'],
       testMatch: ['<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}'],
     },
     {

@@ -1,9 +1,11 @@
+import { quietLog } from '../../mobile/src/database/quiet-log.js';
 import { eventually, Phone } from '../../mobile/test/support/phone.js';
 import { RetentionService } from '../../src/sync/retention.service.js';
 import { startApp } from '../support/app.js';
 import { TestClock } from '../support/shared-app.js';
 
 const DAY_MS = 86_400_000;
+quietLog();
 
 test('the app away for longer than deletions are remembered keeps what is unsynced, edits of synced rows too', async () => {
   const clock = new TestClock();
