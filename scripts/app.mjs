@@ -42,6 +42,7 @@ export async function ensureAppBuilt() {
   if (readText(join(built, BUILD_STAMP)) === wanted) return;
   await ensureAppInstalled();
   say('Building the web app (about half a minute; only when it has changed) …');
+  removeAbandonedBuilds();
   // Beside the old one, which stays as it is when this fails or another process serves it.
   const folder = join(appFolder, `.dist-${process.pid}`);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -56,6 +57,22 @@ export async function ensureAppBuilt() {
   writeFileSync(join(folder, BUILD_STAMP), wanted);
   rmSync(built, { recursive: true, force: true });
   renameSync(folder, built);
+}
+
+/** What builds left that were killed. */
+function removeAbandonedBuilds() {
+  for (const name of readdirSync(appFolder)) {
+    const [, pid] = /^\.dist-(\d+)$/.exec(name) ?? [];
+    if (pid && !isRunning(Number(pid))) rmSync(join(appFolder, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
 const WITHOUT_APP = 'The server alone: npm run start:server';

@@ -28,10 +28,14 @@ export async function install(folder) {
 /** Runs a program to its end; gives its exit code and all that it wrote. */
 export async function runQuietly(command, args, options) {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  // When another part of the set-up fails, this one must not go on behind the back of whoever tries again.
+  const stop = () => child.kill();
+  process.once('exit', stop);
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
   const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  process.off('exit', stop);
   return { status, output };
 }
 
