@@ -32,6 +32,12 @@ export class AccountsRepository {
     );
   }
 
+  /** Whether there is such an account. */
+  async exists(connection: Connection, id: string): Promise<boolean> {
+    const rows = await connection.query('SELECT 1 AS found FROM accounts WHERE id = $1', [id]);
+    return rows.length > 0;
+  }
+
   /** @throws AppError DEVICE_REVOKED when the account is gone */
   async get(connection: Connection, id: string): Promise<AccountState> {
     return found(

@@ -77,7 +77,7 @@ export class AuthService {
 
   /**
    * Exchanges a refresh token for a new pair.
-   * @throws AppError TOKEN_INVALID; DEVICE_REVOKED when an old token came back, which revokes the device
+   * @throws AppError TOKEN_INVALID; DEVICE_REVOKED when the device was revoked, or is now: an old token came back
    */
   async refresh(refreshToken: string): Promise<Credentials> {
     const used = parseRefreshToken(refreshToken);
@@ -85,7 +85,7 @@ export class AuthService {
     const { accountId, deviceId } = used;
     const outcome = await this.database.transaction(async (tx) => {
       const state = await this.devices.lockRefresh(tx, accountId, deviceId);
-      if (!state) return 'unknown';
+      if (!state) return (await this.accounts.exists(tx, accountId)) ? 'revoked' : 'unknown';
       const rotated = rotate(used, state);
       if (rotated === 'reused') await this.devices.remove(tx, accountId, deviceId);
       if (typeof rotated === 'object')
@@ -94,6 +94,7 @@ export class AuthService {
     });
     if (outcome === 'unknown')
       throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
+    if (outcome === 'revoked') throw new AppError('DEVICE_REVOKED');
     if (outcome === 'reused') {
       this.events.publish('device.revoked', { accountId, deviceId });
       throw new AppError('DEVICE_REVOKED', {

@@ -107,12 +107,20 @@ function renewSqliteHistories(copy: string, file: string): number {
     handle.transaction(() => {
       for (const id of ids) renew.run(randomUUID(), now, now, id);
       handle.exec('DELETE FROM pairing_codes');
+      // Links withdrawn since the backup must not open again.
+      if (hasTable(handle, 'shares')) handle.exec('DELETE FROM shares');
       handle.exec(TAKE_ANY_REFRESH_TOKEN);
     })();
     return ids.length;
   } finally {
     handle.close();
   }
+}
+
+function hasTable(handle: BetterSqlite.Database, name: string): boolean {
+  return (
+    handle.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) !== undefined
+  );
 }
 
 function openBackup(copy: string, file: string): BetterSqlite.Database {
@@ -176,6 +184,8 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       [Date.now()],
     );
     await client.query('DELETE FROM pairing_codes');
+    const shares = await client.query(`SELECT 1 WHERE to_regclass('shares') IS NOT NULL`);
+    if (shares.rowCount) await client.query('DELETE FROM shares');
     await client.query(TAKE_ANY_REFRESH_TOKEN);
     return `Restored ${renewed.rowCount} accounts, with new histories.`;
   } finally {

@@ -9,8 +9,9 @@ import { EventBus } from '../events/event-bus.js';
 import type { ErrorCode } from '../protocol/errors.js';
 import type { ClientEvents, Hello, Pong, TokenAccepted } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
+import { dropIfDeaf } from './backlog.js';
 import { Handshake } from './handshake.js';
-import { PacketAllowance } from './packet-allowance.js';
+import { DEVICE_LIMITS, PacketAllowance, WATCHER_LIMITS } from './packet-allowance.js';
 import { accountRoom, deviceRoom, gameRoom, shareRoom } from './rooms.js';
 import { hangUp, SocketServer, type ClientSocket, type SocketOwner } from './socket-server.js';
 import { WatchedGames } from './watched-games.js';
@@ -21,7 +22,7 @@ const PROVE_EVERY_MS = 60_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /** After these there is nothing left to talk about. */
-const FINAL: readonly ErrorCode[] = ['DEVICE_REVOKED', 'SHARE_WITHDRAWN'];
+const FINAL: readonly ErrorCode[] = ['DEVICE_REVOKED', 'SHARE_WITHDRAWN', 'QUOTA_EXCEEDED'];
 
 type Answers = {
   readonly [E in keyof ClientEvents]: (socket: ClientSocket, payload: unknown) => Promise<object>;
@@ -31,7 +32,7 @@ type Answers = {
 @Injectable()
 export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Realtime');
-  /** Connections that have had their handshake; each gets one. */
+  /** Connections that have had their handshake; each gets one, and a second one ends it. */
   private readonly met = new WeakSet<ClientSocket['conn']>();
   private readonly hellos = new WeakMap<ClientSocket, Hello>();
   private readonly answers: Answers = {
@@ -56,6 +57,11 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
   onModuleInit(): void {
     const { io } = this.sockets;
     io.use((socket, next) => {
+      if (this.met.has(socket.conn)) {
+        socket.conn.close(true);
+        return;
+      }
+      this.met.add(socket.conn);
       this.admit(socket).then(
         () => next(),
         (thrown) => next(this.refusal(socket, thrown)),
@@ -74,10 +80,6 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
 
   private async admit(socket: ClientSocket): Promise<void> {
     if (this.isStopping) throw shuttingDown();
-    if (this.met.has(socket.conn)) {
-      throw new AppError('BAD_REQUEST', { detail: 'A connection has one handshake; open another one.' });
-    }
-    this.met.add(socket.conn);
     const { owner, hello } = await this.handshake.admit(socket);
     if (this.isStopping) throw shuttingDown();
     socket.data = { owner, provenAt: this.now() };
@@ -95,8 +97,10 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
     const who = owner.kind === 'device' ? `device ${owner.deviceId}` : `share ${owner.share.shareId}`;
     this.logger.log(`Socket ${socket.id} of ${who} connected`);
     socket.on('disconnect', (reason) => this.logger.log(`Socket ${socket.id} of ${who} closed: ${reason}`));
-    const allowance = new PacketAllowance(performance.now());
+    const limits = owner.kind === 'device' ? DEVICE_LIMITS : WATCHER_LIMITS;
+    const allowance = new PacketAllowance(limits, performance.now());
     socket.conn.on('packet', () => {
+      dropIfDeaf(socket);
       if (socket.connected && !allowance.take(performance.now())) {
         hangUp(
           socket,
@@ -150,7 +154,10 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
     if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
       throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
     }
-    return { n, timestamp: await this.prove(socket) };
+    const timestamp = await this.prove(socket);
+    // Or the watcher would miss what the timestamp speaks of.
+    await this.games.untilNewestIsSent(socket);
+    return { n, timestamp };
   }
 
   /** The clock, as the database has it now. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, OVERLOADED */

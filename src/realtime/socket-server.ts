@@ -16,6 +16,7 @@ import type { ClientEvents, ServerEvents } from '../protocol/events.js';
 import type { Share } from '../shares/shares.repository.js';
 import { ClusterConnection } from './cluster-connection.js';
 
+const PATH = '/socket.io';
 const HEARTBEAT_EVERY_MS = 10_000;
 const HEARTBEAT_ANSWER_MS = 5_000;
 const HANDSHAKE_MS = 5_000;
@@ -57,7 +58,7 @@ export function hangUp(socket: ClientSocket, error: AppError): void {
 @Injectable()
 export class SocketServer implements OnModuleInit, OnModuleDestroy {
   readonly io = new Server<ClientEvents, ServerEvents, ClusterEvents, SocketData>({
-    path: '/socket.io',
+    path: PATH,
     // With polling, requests of one client would have to reach the same process.
     transports: ['websocket'],
     allowUpgrades: false,
@@ -89,7 +90,13 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
       this.io.adapter(createAdapter(this.cluster as unknown as Pool, { channelPrefix, errorHandler }));
     }
     const server = this.host.httpAdapter.getHttpServer() as HttpServer;
-    server.on('upgrade', (_, connection: Duplex) => {
+    // Before attach: Node has let go of the connection, and an error that nobody listens to ends the process.
+    server.on('upgrade', ({ url }, connection: Duplex) => {
+      connection.on('error', () => undefined); // 'close' follows
+      if (!url?.startsWith(`${PATH}/`)) {
+        connection.destroy();
+        return;
+      }
       this.connections.add(connection);
       connection.once('close', () => this.connections.delete(connection));
     });

@@ -1,6 +1,7 @@
 import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { GameState } from '../shares/scoreboard.reader.js';
+import { Coalesced } from './coalesced.js';
 
 /** One shared game, read once however many watch it; however often it changes, one reading runs and one waits. */
 export class WatchedGame {
@@ -9,8 +10,7 @@ export class WatchedGame {
   /** The account's clock at the last reading: while it stands, nothing can have changed. */
   clock: Timestamp | null = null;
   private tables: string | null = null;
-  private running: Promise<unknown> = Promise.resolve();
-  private next: Promise<Scoreboard | null> | null = null;
+  private readonly reading = new Coalesced(() => this.readNow());
 
   /**
    * @param read reads the game as it is when called
@@ -23,14 +23,7 @@ export class WatchedGame {
 
   /** Reads the game as it is now, or a moment later. @returns null when it is gone */
   refresh(): Promise<Scoreboard | null> {
-    // A reading under way may have begun before the change that this call is about.
-    this.next ??= this.running.then(() => {
-      this.next = null;
-      const reading = this.readNow();
-      this.running = reading.catch(() => undefined);
-      return reading;
-    });
-    return this.next;
+    return this.reading.run();
   }
 
   private async readNow(): Promise<Scoreboard | null> {

@@ -4,6 +4,8 @@ import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import { ScoreboardReader } from '../shares/scoreboard.reader.js';
 import { SharesRepository, type Share } from '../shares/shares.repository.js';
+import { isBusy, untilSent } from './backlog.js';
+import { Coalesced } from './coalesced.js';
 import { gameRoom, shareRoom } from './rooms.js';
 import { hangUp, SocketServer, type ClientSocket } from './socket-server.js';
 import { WatchedGame } from './watched-game.js';
@@ -16,6 +18,10 @@ export class WatchedGames {
   private readonly logger = new Logger('Realtime');
   /** Account → game → what is known of it. */
   private readonly accounts = new Map<string, Map<string, WatchedGame>>();
+  /** Share → the question whether it stands, which all its watchers ask. */
+  private readonly checks = new Map<string, Coalesced<Timestamp>>();
+  /** Watchers to whom the newest scoreboard goes once the one before has left. */
+  private readonly late = new WeakMap<ClientSocket, Promise<void>>();
 
   constructor(
     private readonly sockets: SocketServer,
@@ -47,11 +53,15 @@ export class WatchedGames {
    * @throws AppError SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED
    */
   async check(share: Share): Promise<Timestamp> {
-    const clock = await this.shares.findClock(share.accountId, share.shareId);
-    if (clock === null) throw new AppError('SHARE_WITHDRAWN');
-    const game = this.gameOf(share);
-    const isCurrent = game.clock === clock && game.scoreboard !== null;
-    return found(isCurrent ? game.scoreboard : await game.refresh()).timestamp;
+    const known = this.checks.get(share.shareId);
+    const check = known ?? new Coalesced(() => this.checkNow(share));
+    if (!known) this.checks.set(share.shareId, check);
+    return check.run();
+  }
+
+  /** Waits until the newest scoreboard has been sent to a watcher, or it is cut off. */
+  async untilNewestIsSent(socket: ClientSocket): Promise<void> {
+    await this.late.get(socket);
   }
 
   /** Reads the watched games of an account anew, and sends out what has changed. */
@@ -67,7 +77,7 @@ export class WatchedGames {
     }
   }
 
-  /** Forgets the games that nobody watches any more. */
+  /** Forgets the games and links that nobody watches any more. */
   sweep(): void {
     for (const [accountId, games] of this.accounts) {
       for (const gameId of games.keys()) {
@@ -75,6 +85,17 @@ export class WatchedGames {
       }
       if (games.size === 0) this.accounts.delete(accountId);
     }
+    for (const shareId of this.checks.keys()) {
+      if (this.sockets.socketsIn(shareRoom(shareId)).length === 0) this.checks.delete(shareId);
+    }
+  }
+
+  private async checkNow(share: Share): Promise<Timestamp> {
+    const clock = await this.shares.findClock(share.accountId, share.shareId);
+    if (clock === null) throw new AppError('SHARE_WITHDRAWN');
+    const game = this.gameOf(share);
+    const isCurrent = game.clock === clock && game.scoreboard !== null;
+    return found(isCurrent ? game.scoreboard : await game.refresh()).timestamp;
   }
 
   private gameOf({ accountId, gameId }: Share): WatchedGame {
@@ -87,11 +108,28 @@ export class WatchedGames {
       () => this.reader.read(accountId, gameId),
       ({ scoreboard }, hasChanged) => {
         if (!scoreboard) this.endGame(room);
-        else if (hasChanged) this.sockets.io.local.to(room).emit('scoreboard', scoreboard);
+        else if (hasChanged) this.sendOut(room, game, scoreboard);
       },
     );
     games.set(gameId, game);
     return game;
+  }
+
+  private sendOut(room: string, game: WatchedGame, scoreboard: Scoreboard): void {
+    const busy = this.sockets.socketsIn(room).filter(isBusy);
+    const ids = busy.map(({ id }) => id);
+    this.sockets.io.local.to(room).except(ids).emit('scoreboard', scoreboard);
+    for (const socket of busy) this.sendLater(socket, game);
+  }
+
+  /** However much changes meanwhile, one scoreboard waits: the newest. */
+  private sendLater(socket: ClientSocket, game: WatchedGame): void {
+    if (this.late.has(socket)) return;
+    const sending = untilSent(socket).then(() => {
+      this.late.delete(socket);
+      if (game.scoreboard) socket.emit('scoreboard', game.scoreboard);
+    });
+    this.late.set(socket, sending);
   }
 
   private endGame(room: string): void {

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type SqlValue, type Transaction } from '../database/database.js';
 import type { Timestamp } from '../protocol/sync.js';
+import { quote } from '../sync/records.sql.js';
+import { SHARED_TABLE } from './shared-game.js';
 
 /** A link to one game, without the token that stands in it. */
 export interface Share {
@@ -62,6 +64,18 @@ export class SharesRepository {
       shareId,
     ]);
     return rows.length > 0;
+  }
+
+  /** Removes the account's shares of games that are deleted, or were purged since. @returns how many */
+  async removeOfDeletedGames(tx: Transaction, accountId: string): Promise<number> {
+    const rows = await tx.query(
+      `DELETE FROM shares WHERE account_id = $1 AND NOT EXISTS (
+         SELECT 1 FROM ${quote(SHARED_TABLE)} g
+         WHERE g.account_id = shares.account_id AND g.id = shares.game_id AND NOT g.is_deleted
+       ) RETURNING id`,
+      [accountId],
+    );
+    return rows.length;
   }
 
   /** The share behind a token; null: there is none (any more). */

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../auth/accounts.repository.js';
 import { NOW, type Now } from '../config/config.module.js';
-import { Database } from '../database/database.js';
+import { Database, type Transaction } from '../database/database.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 import { ScoreboardReader } from './scoreboard.reader.js';
@@ -42,11 +42,7 @@ export class SharesService {
       if ((await this.shares.countOfGame(tx, accountId, gameId)) >= MAX_SHARES_PER_GAME) {
         throw new AppError('QUOTA_EXCEEDED', { detail: `A game may have ${MAX_SHARES_PER_GAME} links.` });
       }
-      if ((await this.shares.countOfAccount(tx, accountId)) >= MAX_SHARES_PER_ACCOUNT) {
-        throw new AppError('QUOTA_EXCEEDED', {
-          detail: `An account may have ${MAX_SHARES_PER_ACCOUNT} links.`,
-        });
-      }
+      await this.makeRoom(tx, accountId);
       await this.shares.create(tx, share, hash(token), deviceId, createdAt);
     });
     return { shareId: share.shareId, createdAt, token };
@@ -70,6 +66,13 @@ export class SharesService {
     const share = TOKEN_PATTERN.test(token) ? await this.shares.findByToken(hash(token)) : null;
     if (!share) throw new AppError('SHARE_WITHDRAWN');
     return share;
+  }
+
+  /** @throws AppError QUOTA_EXCEEDED when the account has too many links to games that exist */
+  private async makeRoom(tx: Transaction, accountId: string): Promise<void> {
+    if ((await this.shares.countOfAccount(tx, accountId)) < MAX_SHARES_PER_ACCOUNT) return;
+    if ((await this.shares.removeOfDeletedGames(tx, accountId)) > 0) return;
+    throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${MAX_SHARES_PER_ACCOUNT} links.` });
   }
 }
 

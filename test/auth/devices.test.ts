@@ -185,7 +185,7 @@ forEachDatabase((database) => {
         401,
         'DEVICE_REVOKED',
       );
-      expect((await second.refresh()).status).toBe(401);
+      expectProblem(await second.refresh(), 401, 'DEVICE_REVOKED');
       expect((await list(device)).map(({ device_id }) => device_id)).toEqual([device.deviceId]);
       expect(await findRow(device, 'games', 'g1')).toBeUndefined();
     });

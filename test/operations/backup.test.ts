@@ -184,6 +184,22 @@ describe.each(databases)('on %s', (database) => {
     });
   }, 60_000);
 
+  test('links to games are gone after a restore: one may have been withdrawn since the backup', async () => {
+    const server = await startServer({ storage });
+    const device = await TestDevice.register(server.url);
+    await push(device, creating(evening('a')), await clockOf(device));
+    const { share_id } = (await device.request('POST', '/games/a-game/shares')).body as { share_id: string };
+    await succeed('backup', file);
+    expect((await device.request('DELETE', `/shares/${share_id}`)).status).toBe(204);
+    await server.kill('SIGTERM');
+    await succeed('restore', file);
+
+    await using again = await startServer({ storage });
+    moveTo(device, again.url);
+    expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
+    expect((await device.request('POST', '/games/a-game/shares')).status).toBe(201);
+  }, 60_000);
+
   test('a backup made by an earlier version, which had fewer tables, comes back', async () => {
     const first = await startServer({ storage });
     const device = await TestDevice.register(first.url);

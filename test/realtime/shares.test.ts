@@ -109,6 +109,29 @@ forEachDatabase((database) => {
     expect((await share(device, 'g2')).status).toBe(201);
   });
 
+  test('an account has at most 1,000 links, of which those to deleted games make room', async () => {
+    const device = await app().newDevice();
+    await store(device, { games: [game('g1'), game('g2')] });
+    await share(device, 'g2');
+    const fill = (gameId: string) =>
+      app()
+        .nest.get(Database)
+        .transaction(async (tx) => {
+          for (let n = 1; n < 1_000; n++) {
+            await tx.query(
+              `INSERT INTO shares (account_id, id, game_id, token_hash, created_at, created_by)
+               VALUES ($1, $2, $3, $4, 1, $5)`,
+              [device.accountId, `s${n}`, gameId, `${device.accountId}-${n}`, device.deviceId],
+            );
+          }
+        });
+    await fill('g1');
+    expectProblem(await share(device, 'g2'), 403, 'QUOTA_EXCEEDED');
+    await push(device, deleting({ games: ['g1'] }), await clockOf(device));
+    expect((await share(device, 'g2')).status).toBe(201);
+    expect(await list(device, 'g2')).toHaveLength(2);
+  });
+
   test('needs a token', async () => {
     for (const [method, path] of [
       ['POST', '/games/g1/shares'],

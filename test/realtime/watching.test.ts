@@ -1,3 +1,4 @@
+import type { WebSocket } from 'ws';
 import type { Problem } from '../../src/protocol/errors.js';
 import type { Scoreboard } from '../../src/protocol/events.js';
 import { Database } from '../../src/database/database.js';
@@ -98,6 +99,34 @@ forEachDatabase((database) => {
     expect((await watcher.ping()).timestamp).toBe(newest.timestamp);
   });
 
+  test('who is slow to read skips what came between, and then has the newest state', async () => {
+    const device = await host();
+    const scores = Array.from({ length: 5_000 }, (_, n) => score(`long-${n}`, 'e-round', 'e-ada'));
+    await push(device, creating({ scores }), await clockOf(device));
+    const { token } = await share(device, 'e-game');
+    using watcher = await TestSocket.watch(device.url, token);
+    using other = await TestSocket.watch(device.url, token);
+    for (const each of [watcher, other]) await each.next('scoreboard');
+    const { ws } = watcher.client.io.engine.transport as unknown as { ws: WebSocket };
+    ws.pause();
+    for (let n = 1; n <= 20; n++) {
+      await push(device, updating({ games: [{ id: 'e-game', name: `Name ${n}` }] }), await clockOf(device));
+      await other.next('scoreboard');
+    }
+    const answer = watcher.ping();
+    ws.resume();
+    const { timestamp } = await answer;
+    const heard = watcher.pending.length;
+    const names: unknown[] = [];
+    for (let n = 0; n < heard; n++) {
+      const scoreboard = await watcher.next('scoreboard');
+      names.push(scoreboard.tables.games![0]!.name);
+      expect(scoreboard.timestamp).toBeLessThanOrEqual(timestamp);
+    }
+    expect(names.at(-1)).toBe('Name 20');
+    expect(heard).toBeLessThan(20);
+  }, 30_000);
+
   test('a ping repairs an announcement that was lost', async () => {
     const device = await host();
     using watcher = await TestSocket.watch(device.url, (await share(device, 'e-game')).token);
@@ -153,6 +182,21 @@ forEachDatabase((database) => {
     expect(problem.code).toBe('SHARE_WITHDRAWN');
     expect(await watcher.closed()).toMatchObject({ code: 'SHARE_WITHDRAWN' });
   });
+
+  test('is cut off when the game becomes too large to be watched, and not let in again', async () => {
+    const device = await host();
+    const { token } = await share(device, 'e-game');
+    using watcher = await TestSocket.watch(device.url, token);
+    for (let part = 0; part < 4; part++) {
+      const scores = Array.from({ length: 2_500 }, (_, n) => score(`s-${part}-${n}`, 'e-round', 'e-ada'));
+      await push(device, creating({ scores }), await clockOf(device));
+    }
+    const { problem } = await watcher.ask<{ problem: Problem }>('ping', { n: 1 });
+    expect(problem).toMatchObject({ status: 403, code: 'QUOTA_EXCEEDED' });
+    expect(await watcher.closed()).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    using again = new TestSocket(device.url, { share_token: token, protocol_version: 1 });
+    expect(await again.refusal()).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  }, 30_000);
 
   test('may ping and nothing else', async () => {
     const device = await host();
