@@ -96,7 +96,7 @@ describe('a server without any data at the same address', () => {
     await using _ada = ada;
     await app.openLight();
     await app.press('recover-take-server');
-    await app.confirmWhileAsked();
+    expect(await app.confirmWhileAsked()).toBe(1);
     await app.waitForLight('synced', 15_000);
     await app.waitForGames(['Synced before', 'Never synced']);
     await app.openGame(old);
@@ -112,6 +112,10 @@ describe('a server without any data at the same address', () => {
     await using _ada = ada;
     const pending = await app.read('light-pending');
     expect(Number(pending)).toBeGreaterThan(0);
+    await app.goTo('#/settings');
+    await app.press('sign-out');
+    await app.page.getByText('The server may not have these games; they will be lost.').waitFor();
+    await app.press('cancel');
     await app.openLight();
     await app.press('recover-start-fresh');
     await app.find('confirm').first().waitFor();

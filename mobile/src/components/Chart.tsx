@@ -5,7 +5,7 @@ import { seriesOf, type Series } from '../games/series';
 import type { Scoresheet } from '../games/scoring';
 import { space, type as typeScale, useColors } from '../theme';
 import { AppText } from './AppText';
-import { points } from './words';
+import { count, points } from './words';
 
 const HEIGHT = 220;
 const MARGIN = { left: 36, right: 12, top: 24, bottom: 24 };
@@ -156,7 +156,7 @@ function scaleOf(series: Series[], target: number): { low: number; high: number;
 
 function describe(series: Series[], rounds: number, target: number): string {
   const totals = series.map(({ player, totals }) => `${player.name} ${points(totals.at(-1) ?? 0)}`);
-  return `Totals over ${rounds} rounds, target ${target}. Now: ${totals.join(', ')}.`;
+  return `Totals over ${count(rounds, 'round')}, target ${target}. Now: ${totals.join(', ')}.`;
 }
 
 const styles = StyleSheet.create({

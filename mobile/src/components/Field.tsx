@@ -1,4 +1,4 @@
-import { useState, type Ref } from 'react';
+import { useId, useState, type Ref } from 'react';
 import { StyleSheet, TextInput, View, type TextInputProps } from 'react-native';
 import { radius, space, TOUCH, type, useColors } from '../theme';
 import { AppText } from './AppText';
@@ -15,6 +15,9 @@ interface Props extends Omit<TextInputProps, 'style'> {
 /** A labeled line to type in. */
 export function Field({ label, error, hidesLabel = false, ...input }: Props) {
   const colors = useColors();
+  const errorId = useId();
+  // React Native knows no such attributes, React Native for Web does; phones read the hint aloud instead.
+  const fault = error === undefined ? {} : { 'aria-invalid': true, 'aria-describedby': errorId };
   const [isFocused, setFocused] = useState(false);
   return (
     <View style={styles.field}>
@@ -25,6 +28,8 @@ export function Field({ label, error, hidesLabel = false, ...input }: Props) {
       )}
       <TextInput
         {...input}
+        {...fault}
+        accessibilityHint={error}
         aria-label={label}
         placeholderTextColor={colors.inkSoft}
         onFocus={(event) => {
@@ -46,7 +51,7 @@ export function Field({ label, error, hidesLabel = false, ...input }: Props) {
         ]}
       />
       {error !== undefined && (
-        <AppText kind="small" color={colors.danger} role="alert">
+        <AppText id={errorId} kind="small" color={colors.danger} role="alert">
           {error}
         </AppText>
       )}

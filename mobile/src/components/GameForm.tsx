@@ -27,6 +27,7 @@ export function GameForm({
   const [target, setTarget] = useState(String(initial.targetScore));
   const [players, setPlayers] = useState<Player[]>(initial.players);
   const [error, setError] = useState<string>();
+  const isSubmitting = useRef(false);
   const fields = useRef<(TextInput | null)[]>([]);
 
   const rename = (seat: number, to: string) =>
@@ -55,10 +56,13 @@ export function GameForm({
     if (!Number.isInteger(targetScore) || targetScore < 1 || targetScore > MAX_TARGET) {
       return setError('The target is a whole number from 1 up.');
     }
+    if (isSubmitting.current) return; // a second touch while the first is at work
+    isSubmitting.current = true;
     setError(undefined);
     try {
       await onSubmit({ name, targetScore, players: named });
     } catch (failure) {
+      isSubmitting.current = false;
       setError(messageOf(failure));
     }
   };

@@ -27,6 +27,8 @@ export function GameMenu({
   const showSnack = useSnackbar();
   const [isSharing, setSharing] = useState(false);
 
+  const tellFailure = (failure: unknown) => showSnack({ message: messageOf(failure) });
+  const bringBack = (key: string) => restore(database, key).catch(tellFailure);
   const remove = async () => {
     onClose();
     const key = await deleteGame(database, gameId, title);
@@ -36,8 +38,6 @@ export function GameMenu({
       action: { label: 'Undo', testID: 'undo-delete', onPress: () => void bringBack(key) },
     });
   };
-  const bringBack = (key: string) =>
-    restore(database, key).catch((failure: unknown) => showSnack({ message: messageOf(failure) }));
 
   return (
     <>
@@ -65,7 +65,7 @@ export function GameMenu({
           icon="trash"
           look="danger"
           testID="delete-game"
-          onPress={() => void remove()}
+          onPress={() => void remove().catch(tellFailure)}
         />
       </Dialog>
       <ShareDialog gameId={gameId} isOpen={isSharing} onClose={() => setSharing(false)} />

@@ -46,7 +46,8 @@ export function GameRow({
           {sheet ? summaryOf(sheet) : ' '}
         </AppText>
         <AppText kind="tiny" color={colors.inkSoft}>
-          {day(game.started_at)} · {sheet ? count(sheet.rounds.length, 'round') : ''} · to {game.target_score}
+          {day(game.started_at)} · {sheet && `${count(sheet.rounds.length, 'round')} · `}to{' '}
+          {game.target_score}
         </AppText>
       </View>
       {sheet?.winner && <Icon name="crown" color={colors.accent} />}

@@ -8,12 +8,12 @@ import { useSession } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
-type Way = 'take-server' | 'upload-everything' | 'start-fresh' | 'join';
+type Way = 'upload-everything' | 'join' | 'take-server' | 'start-fresh';
 
-/** What a person can decide after which errors; the others pass by themselves. */
+/** What a person can decide after which errors, the safest first; the others pass by themselves. */
 const WAYS_OUT: Record<string, Way[]> = {
-  HISTORY_CHANGED: ['take-server', 'upload-everything', 'start-fresh'],
-  TOKEN_INVALID: ['take-server', 'upload-everything', 'start-fresh'],
+  HISTORY_CHANGED: ['upload-everything', 'take-server', 'start-fresh'],
+  TOKEN_INVALID: ['upload-everything', 'join', 'take-server', 'start-fresh'],
   DEVICE_REVOKED: ['join', 'upload-everything', 'start-fresh'],
 };
 
@@ -24,7 +24,7 @@ export function RecoveryChoices({
   onJoin,
 }: {
   code: string;
-  /** Local changes that would be lost by starting fresh. */
+  /** Local changes that the server has not acknowledged. */
   pending: number;
   /** Goes to where a code of another device is entered. */
   onJoin: () => void;
@@ -34,14 +34,14 @@ export function RecoveryChoices({
   const showSnack = useSnackbar();
   const [isWorking, setWorking] = useState(false);
   const [error, setError] = useState<string>();
-  const [timesAsked, setTimesAsked] = useState(0);
+  const [asked, setAsked] = useState<{ way: Way; times: number }>();
   const ways = WAYS_OUT[code] ?? [];
   if (ways.length === 0) return null;
 
   const recover = async (way: Exclude<Way, 'join'>) => {
     setWorking(true);
     setError(undefined);
-    setTimesAsked(0);
+    setAsked(undefined);
     try {
       const { dropped } = await sync.recover(way);
       if (way === 'start-fresh') await leaveAccount(database);
@@ -53,60 +53,34 @@ export function RecoveryChoices({
     }
   };
 
+  const offers = offersFor(pending);
+  const choose = (way: Way, times = 0) => {
+    if (way === 'join') onJoin();
+    else if (times < offers[way].questions.length) setAsked({ way, times: times + 1 });
+    else void recover(way);
+  };
+
   return (
     <View style={styles.choices}>
       <Heading level={3}>What should happen?</Heading>
-      {ways.includes('join') && (
-        <Choice
-          label="Join again"
-          explanation="With a code from another device. The games here can come along."
-          testID="recover-join"
-          isDisabled={isWorking}
-          onPress={onJoin}
-        />
-      )}
-      {ways.includes('take-server') && (
-        <Choice
-          label="Take the server’s data"
-          explanation={`Keeps the ${count(pending, 'change')} not yet sent from this device.`}
-          testID="recover-take-server"
-          isDisabled={isWorking}
-          onPress={() => void recover('take-server')}
-        />
-      )}
-      {ways.includes('upload-everything') && (
-        <Choice
-          label="Upload everything from here"
-          explanation="Puts all games on this device on the server as well."
-          testID="recover-upload-everything"
-          isDisabled={isWorking}
-          onPress={() => void recover('upload-everything')}
-        />
-      )}
-      {timesAsked === 0 ? (
-        <Choice
-          label="Start fresh"
-          explanation={lossOf(pending)}
-          testID="recover-start-fresh"
-          isDisabled={isWorking}
-          isDangerous
-          onPress={() => setTimesAsked(1)}
-        />
-      ) : (
-        <View style={styles.choice} aria-live="polite">
-          <AppText kind="strong" color={colors.danger}>
-            {timesAsked === 1 ? lossOf(pending) : 'This cannot be undone. Clear this device now?'}
-          </AppText>
-          <View style={styles.answers}>
-            <Button label="Cancel" look="quiet" testID="cancel" onPress={() => setTimesAsked(0)} />
-            <Button
-              label={timesAsked === 1 ? 'Clear this device' : 'Yes, clear it'}
-              look="danger"
-              testID="confirm"
-              onPress={() => (timesAsked === 1 ? setTimesAsked(2) : void recover('start-fresh'))}
-            />
-          </View>
-        </View>
+      {ways.map((way) =>
+        asked?.way === way ? (
+          <Question
+            key={way}
+            text={offers[way].questions[asked.times - 1]!}
+            confirmLabel={asked.times === 1 ? offers[way].confirmLabel : 'Yes, do it'}
+            onConfirm={() => choose(way, asked.times)}
+            onCancel={() => setAsked(undefined)}
+          />
+        ) : (
+          <Choice
+            key={way}
+            offer={offers[way]}
+            testID={`recover-${way}`}
+            isDisabled={isWorking}
+            onPress={() => choose(way)}
+          />
+        ),
       )}
       {error !== undefined && (
         <AppText kind="small" color={colors.danger} role="alert">
@@ -117,32 +91,86 @@ export function RecoveryChoices({
   );
 }
 
-function lossOf(pending: number): string {
-  return pending === 0
-    ? 'Clears this device. Nothing unsent is lost.'
-    : `Clears this device. ${count(pending, 'unsent change')} will be lost.`;
-}
-
-function Choice(props: {
+/** One way out as it is put to a person. */
+interface Offer {
   label: string;
   explanation: string;
-  testID: string;
-  isDisabled: boolean;
-  isDangerous?: boolean;
-  onPress: () => void;
+  /** Asked one after the other before anything happens. */
+  questions: string[];
+  confirmLabel: string;
+  isDangerous: boolean;
+}
+
+function offersFor(pending: number): Record<Way, Offer> {
+  const kept = pending === 0 ? '' : ` Keeps the ${count(pending, 'change')} not yet sent.`;
+  const taking = `Games that the server does not have go from this device.${kept}`;
+  const clearing =
+    pending === 0
+      ? 'Clears this device. The server may not have these games; they will be lost.'
+      : `Clears this device. ${count(pending, 'unsent change')} will be lost, and games the server does not have.`;
+  const harmless = { questions: [], confirmLabel: '', isDangerous: false };
+  return {
+    'upload-everything': {
+      ...harmless,
+      label: 'Upload everything from here',
+      explanation: 'Keeps all games on this device, and puts them on the server as well.',
+    },
+    join: {
+      ...harmless,
+      label: 'Join again',
+      explanation: 'With a code from another device. The games here can come along.',
+    },
+    'take-server': {
+      label: 'Take the server’s data',
+      explanation: taking,
+      questions: [`${taking} Take the server’s data now?`],
+      confirmLabel: 'Take the server’s data',
+      isDangerous: true,
+    },
+    'start-fresh': {
+      label: 'Start fresh',
+      explanation: clearing,
+      questions: [clearing, 'This cannot be undone. Clear this device now?'],
+      confirmLabel: 'Clear this device',
+      isDangerous: true,
+    },
+  };
+}
+
+function Question(props: {
+  text: string;
+  confirmLabel: string;
+  onConfirm: () => void;
+  onCancel: () => void;
 }) {
   const colors = useColors();
   return (
+    <View style={styles.choice} aria-live="polite">
+      <AppText kind="strong" color={colors.danger}>
+        {props.text}
+      </AppText>
+      <View style={styles.answers}>
+        <Button label="Cancel" look="quiet" testID="cancel" onPress={props.onCancel} />
+        <Button label={props.confirmLabel} look="danger" testID="confirm" onPress={props.onConfirm} />
+      </View>
+    </View>
+  );
+}
+
+function Choice(props: { offer: Offer; testID: string; isDisabled: boolean; onPress: () => void }) {
+  const colors = useColors();
+  const { label, explanation, isDangerous } = props.offer;
+  return (
     <View style={styles.choice}>
       <Button
-        label={props.label}
-        look={props.isDangerous ? 'danger' : 'secondary'}
+        label={label}
+        look={isDangerous ? 'danger' : 'secondary'}
         isDisabled={props.isDisabled}
         testID={props.testID}
         onPress={props.onPress}
       />
       <AppText kind="small" color={colors.inkSoft}>
-        {props.explanation}
+        {explanation}
       </AppText>
     </View>
   );

@@ -9,6 +9,8 @@ import { AppText, Heading } from './AppText';
 import { Button } from './Button';
 import { Field } from './Field';
 import { useSession } from './session-context';
+import { useSnackbar } from './Snackbar';
+import { count, messageOf } from './words';
 
 type Refusal = SyncStatus['refused'][number];
 
@@ -42,6 +44,7 @@ export function RefusedEntries({ refused }: { refused: readonly Refusal[] }) {
 function RefusedEntry({ refusal, index }: { refusal: Refusal; index: number }) {
   const colors = useColors();
   const { database } = useSession();
+  const attempt = useAttempt();
   const { table, id, reason } = refusal;
   const texts = useLive(database, [table], `${table}/${id}`, () => findLongTexts(database, table, id));
   return (
@@ -59,7 +62,7 @@ function RefusedEntry({ refusal, index }: { refusal: Refusal; index: number }) {
               label="Remove it from this device"
               look="danger"
               testID="drop-refused"
-              onPress={() => void dropEntry(database, table, id)}
+              onPress={() => attempt(() => dropEntry(database, table, id))}
             />
           )}
     </View>
@@ -68,6 +71,7 @@ function RefusedEntry({ refusal, index }: { refusal: Refusal; index: number }) {
 
 function Shorten({ refusal, long }: { refusal: Refusal; long: LongText }) {
   const { database } = useSession();
+  const attempt = useAttempt();
   const [text, setText] = useState(long.text);
   const excess = text.length - long.maxLength;
   return (
@@ -78,17 +82,25 @@ function Shorten({ refusal, long }: { refusal: Refusal; long: LongText }) {
         onChangeText={setText}
         multiline
         testID="shorten-text"
-        error={excess > 0 ? `${excess} characters too many` : undefined}
+        error={excess > 0 ? `${count(excess, 'character')} too many` : undefined}
       />
       <Button
         label="Save the shorter text"
         look="primary"
         testID="save-shortened"
         isDisabled={excess > 0 || text === long.text || text.trim() === ''}
-        onPress={() => void shortenText(database, refusal.table, refusal.id, long.column, text.trim())}
+        onPress={() =>
+          attempt(() => shortenText(database, refusal.table, refusal.id, long.column, text.trim()))
+        }
       />
     </View>
   );
+}
+
+/** Does something, and says so when it did not work. */
+function useAttempt(): (work: () => Promise<void>) => void {
+  const showSnack = useSnackbar();
+  return (work) => void work().catch((failure: unknown) => showSnack({ message: messageOf(failure) }));
 }
 
 const styles = StyleSheet.create({

@@ -5,7 +5,7 @@ import { space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button } from './Button';
 import { ConfirmDialog } from './Dialog';
-import { useSession } from './session-context';
+import { useSession, useSyncStatus } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
@@ -14,8 +14,14 @@ export function SignOut() {
   const colors = useColors();
   const session = useSession();
   const showSnack = useSnackbar();
+  const isIncompatible = useSyncStatus().state === 'incompatible';
   const [unsynced, setUnsynced] = useState<number | null>(null);
 
+  const ask = () =>
+    session
+      .countUnsynced()
+      .then(setUnsynced)
+      .catch((failure: unknown) => showSnack({ message: messageOf(failure) }));
   const leave = async () => {
     setUnsynced(null);
     try {
@@ -32,12 +38,7 @@ export function SignOut() {
       <AppText color={colors.inkSoft}>
         Removes the games from this device. Other devices keep them, and this one can join again.
       </AppText>
-      <Button
-        label="Sign out"
-        look="danger"
-        testID="sign-out"
-        onPress={() => void session.countUnsynced().then(setUnsynced)}
-      />
+      <Button label="Sign out" look="danger" testID="sign-out" onPress={() => void ask()} />
       <ConfirmDialog
         title="Sign out?"
         isOpen={unsynced !== null}
@@ -45,12 +46,17 @@ export function SignOut() {
         onConfirm={() => void leave()}
         onCancel={() => setUnsynced(null)}
       >
-        {unsynced ? (
+        {!!unsynced && (
           <AppText kind="strong" color={colors.danger}>
             {count(unsynced, 'change')} on this device never reached the server and will be lost.
           </AppText>
+        )}
+        {isIncompatible ? (
+          <AppText kind="strong" color={colors.danger}>
+            The server may not have these games; they will be lost.
+          </AppText>
         ) : (
-          <AppText>Everything here is on the server.</AppText>
+          !unsynced && <AppText>Everything here is on the server.</AppText>
         )}
         <AppText>
           If no other device shares these games, add one first: without it nobody can get back to them.

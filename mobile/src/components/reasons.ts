@@ -10,7 +10,7 @@ const TEXTS: Record<string, Texts> = {
   },
   TOKEN_INVALID: {
     message: 'The server does not know this device any more.',
-    hint: 'It was probably set up anew. Nothing changes here until you decide.',
+    hint: 'It was set up anew, or this device was taken off this account. Nothing changes here until you decide.',
   },
   DEVICE_REVOKED: {
     message: 'This device was taken off on another one.',

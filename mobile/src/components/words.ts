@@ -75,7 +75,7 @@ export function describeState(status: SyncStatus): string {
     case 'attention':
       return `The server did not take ${count(status.refused.length, 'entry', 'entries')}.`;
     case 'stuck':
-      return `The server answers, but syncing does not work. ${waiting}`.trim();
+      return `Syncing does not work at the moment. ${waiting}`.trim();
     case 'incompatible':
       return `Syncing is paused until something is decided. ${waiting}`.trim();
   }

@@ -1,7 +1,7 @@
 import type { Database, Model } from '@nozbe/watermelondb';
 import { findGame, type GameRecords, type PlayerRow, type RoundRow, type ScoreRow } from './records';
 import type { RoundInput } from './round-entry';
-import { scoresheet } from './scoring';
+import { scoresheet, titleOf } from './scoring';
 import { assign, prepareSettlement } from './settle';
 import { moveToTrash } from './trash';
 
@@ -113,8 +113,17 @@ export async function editRound(
     if (!before) throw new Error('This round is no longer in the game.');
     const round = await database.get('rounds').find(roundId);
     const prepared = [round.prepareUpdate((model) => assign(model, { caller_id: input.callerId }))];
-    const kept = records.scores.filter((score) => score.round_id !== roundId);
+    const scoreless = new Set(input.scoreless);
+    const rewritten = new Set([...scoreless, ...input.scores.map(({ playerId }) => playerId)]);
+    const kept = records.scores.filter(
+      (score) => score.round_id !== roundId || !rewritten.has(score.player_id),
+    );
+    const created: string[] = [];
 
+    for (const score of records.scores) {
+      if (score.round_id !== roundId || !scoreless.has(score.player_id)) continue;
+      prepared.push((await database.get('scores').find(score.id)).prepareMarkAsDeleted());
+    }
     for (const { playerId, raw, bonus } of input.scores) {
       const [stored, ...doubles] = records.scores.filter(
         (score) => score.round_id === roundId && score.player_id === playerId,
@@ -128,6 +137,7 @@ export async function editRound(
         : database
             .get('scores')
             .prepareCreate((model) => assign(model, { round_id: roundId, player_id: playerId, ...columns }));
+      if (!stored) created.push(playerId);
       prepared.push(score);
       kept.push({ ...score._raw } as unknown as ScoreRow);
       // Two devices may have added the same player's score at once; one row holds it from now on.
@@ -143,6 +153,7 @@ export async function editRound(
     return {
       callerId: before.callerId,
       scores: [...before.entries].map(([playerId, { raw, bonus }]) => ({ playerId, raw, bonus })),
+      scoreless: created,
     };
   });
 }
@@ -151,12 +162,16 @@ export async function editRound(
 export async function deleteRound(database: Database, gameId: string, roundId: string): Promise<string> {
   return database.write(async () => {
     const records = await getGame(database, gameId);
+    const sheet = scoresheet(records);
+    const number = sheet.rounds.find((round) => round.id === roundId)?.number;
+    if (number === undefined) throw new Error('This round is no longer in the game.');
+    const title = `Round ${number} of ${titleOf(records.game, sheet.players)}`;
     const isInRound = (score: ScoreRow) => score.round_id === roundId;
     const rows = {
       rounds: records.rounds.filter((round) => round.id === roundId),
       scores: records.scores.filter(isInRound),
     };
-    const key = await moveToTrash(database, { kind: 'round', gameId, title: '', rows });
+    const key = await moveToTrash(database, { kind: 'round', gameId, title, rows });
     const after = {
       ...records,
       rounds: records.rounds.filter((round) => round.id !== roundId),

@@ -13,6 +13,8 @@ export interface RoundInput {
   /** Null: nobody noted. */
   callerId: string | null;
   scores: RoundScore[];
+  /** Ids of players who are to have no score in it; absent: whoever is not in `scores` stays as is. */
+  scoreless?: string[];
 }
 
 /** One player's numbers while they are typed. */

@@ -9,7 +9,7 @@ export interface Deleted {
   key: string;
   kind: 'game' | 'round';
   gameId: string;
-  /** What people call it; empty for a round. */
+  /** What people call it. */
   title: string;
   /** Epoch ms. */
   deletedAt: number;
@@ -19,7 +19,7 @@ export interface Deleted {
   rows: Record<string, StoredRow[]>;
 }
 
-/** How long a deleted game can be brought back. */
+/** How long what was deleted can be brought back. */
 export const KEPT_FOR_DAYS = 30;
 const KEPT_FOR_MS = KEPT_FOR_DAYS * 24 * 60 * 60 * 1000;
 const INDEX_KEY = 'tidemark_deleted';
@@ -48,19 +48,36 @@ export async function moveToTrash(
   return key;
 }
 
-/** The games deleted in the last 30 days that can be brought back, the latest first. */
-export async function listDeletedGames(database: Database): Promise<Deleted[]> {
+/** What was deleted here in the last 30 days, is not there, and can come back; the latest first. */
+export async function listDeleted(database: Database): Promise<Deleted[]> {
   const all = await readAll(database);
-  return all
-    .filter(({ kind, isRestored }) => kind === 'game' && !isRestored)
-    .sort((a, b) => b.deletedAt - a.deletedAt);
+  const games = await findPresent(
+    database,
+    'games',
+    all.map(({ gameId }) => gameId),
+  );
+  const rounds = await findPresent(
+    database,
+    'rounds',
+    all.flatMap(({ rows }) => (rows.rounds ?? []).map(({ id }) => id)),
+  );
+  const isGone = ({ kind, gameId, rows }: Deleted) =>
+    kind === 'game'
+      ? !games.has(gameId)
+      : games.has(gameId) && (rows.rounds ?? []).some(({ id }) => !rounds.has(id));
+  return all.filter(isGone).sort((a, b) => b.deletedAt - a.deletedAt);
 }
 
-/** Brings back what was deleted, under the same ids. */
+/**
+ * Brings back what was deleted, under the same ids.
+ * @throws Error in plain words when its copy is gone, or when it is a round and its game is gone
+ */
 export async function restore(database: Database, key: string): Promise<void> {
   await database.write(async () => {
     const deleted = await database.localStorage.get<Deleted>(key);
-    if (!deleted) throw new Error('This can no longer be brought back.');
+    if (!deleted || !(await hasPlace(database, deleted))) {
+      throw new Error('This can no longer be brought back.');
+    }
     await recreate(database, deleted);
     const records = await findGame(database, deleted.gameId);
     if (records) await database.batch(await prepareSettlement(database, records, Date.now()));
@@ -69,7 +86,7 @@ export async function restore(database: Database, key: string): Promise<void> {
 }
 
 /**
- * To be called whenever everything is synced: what was brought back and is gone again is brought back once more (its
+ * To be called whenever nothing waits to be sent: what was brought back and is gone again is brought back once more (its
  * deletion came back from the server after it had been undone here); what is there needs no copy any longer. Copies
  * older than 30 days are dropped.
  */
@@ -78,8 +95,11 @@ export async function tendTrash(database: Database): Promise<void> {
   const isDue = ({ isRestored, deletedAt }: Deleted) => isRestored || deletedAt < Date.now() - KEPT_FOR_MS;
   if (!all.some(isDue)) return;
   await database.write(async () => {
-    for (const deleted of all.filter(isDue)) {
-      const recreated = deleted.isRestored ? await recreate(database, deleted) : 0;
+    // The games first: a round comes back only where its game is.
+    const due = all.filter(isDue).sort((a, b) => Number(a.kind === 'round') - Number(b.kind === 'round'));
+    for (const deleted of due) {
+      const isWanted = deleted.isRestored && (await hasPlace(database, deleted));
+      const recreated = isWanted ? await recreate(database, deleted) : 0;
       if (recreated > 0) continue; // looked at again once this, too, is synced
       await database.localStorage.remove(deleted.key);
       await writeIndex(
@@ -96,16 +116,28 @@ export async function emptyTrash(database: Database): Promise<void> {
   await database.localStorage.remove(INDEX_KEY);
 }
 
+/** Whether it can come back: a round needs its game. */
+async function hasPlace(database: Database, { kind, gameId }: Deleted): Promise<boolean> {
+  return kind === 'game' || (await findPresent(database, 'games', [gameId])).has(gameId);
+}
+
+async function findPresent(database: Database, table: string, ids: string[]): Promise<Set<string>> {
+  return new Set(
+    await database
+      .get(table)
+      .query(Q.where('id', Q.oneOf(ids)))
+      .fetchIds(),
+  );
+}
+
 /** Makes the rows that are not there. @returns how many */
 async function recreate(database: Database, { rows }: Deleted): Promise<number> {
   const missing = await Promise.all(
     Object.entries(rows).map(async ([table, wanted]) => {
-      const ids = wanted.map((row) => row.id);
-      const present = new Set(
-        await database
-          .get(table)
-          .query(Q.where('id', Q.oneOf(ids)))
-          .fetchIds(),
+      const present = await findPresent(
+        database,
+        table,
+        wanted.map((row) => row.id),
       );
       const absent = wanted.filter((row) => !present.has(row.id));
       // A deletion not yet pushed still holds its row, and an id can exist only once.

@@ -1,5 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { Database } from '@nozbe/watermelondb';
+import { useSnackbar } from '../components/Snackbar';
+import { messageOf } from '../components/words';
 import { findGame, GAME_TABLES, listGames, type GameRecords, type GameRow } from './records';
 
 /**
@@ -13,6 +15,7 @@ export function useLive<T>(
   key: string,
   read: (database: Database) => Promise<T>,
 ): T | undefined {
+  const showSnack = useSnackbar();
   const [found, setFound] = useState<{ key: string; value: T }>();
   useEffect(() => {
     let isCurrent = true;
@@ -30,6 +33,8 @@ export function useLive<T>(
           const value = await read(database);
           if (isCurrent) setFound({ key, value });
         } while (isStale && isCurrent);
+      } catch (failure) {
+        if (isCurrent) showSnack({ message: messageOf(failure) });
       } finally {
         isReading = false;
       }
@@ -40,7 +45,7 @@ export function useLive<T>(
       subscription.unsubscribe();
     };
     // `read` and `tables` are as good as constant for a key.
-  }, [database, key]);
+  }, [database, key, showSnack]);
   return found?.key === key ? found.value : undefined;
 }
 

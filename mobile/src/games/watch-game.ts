@@ -18,7 +18,16 @@ const PING_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 5_000;
 const TRY_AGAIN_MS = 3_000;
 /** Refusals that trying again cannot change. */
-const FINAL = ['SHARE_WITHDRAWN', 'NOT_FOUND', 'TOKEN_INVALID', 'TOKEN_MISSING', 'PROTOCOL_MISMATCH'];
+const FINAL = [
+  'SHARE_WITHDRAWN',
+  'NOT_FOUND',
+  'TOKEN_INVALID',
+  'TOKEN_MISSING',
+  'PROTOCOL_MISMATCH',
+  'QUOTA_EXCEEDED',
+  'BAD_REQUEST',
+  'ORIGIN_REFUSED',
+];
 
 /**
  * Watches one shared game over a socket, without an account.

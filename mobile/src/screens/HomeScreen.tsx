@@ -8,6 +8,7 @@ import { tendTrash } from '../games/trash';
 import { Navigator } from '../navigation/Navigator';
 import { openSession } from '../session/open-session';
 import type { Session } from '../session/session';
+import { Turns } from '../sync/turns';
 import { useColors } from '../theme';
 import { ElsewhereScreen } from './ElsewhereScreen';
 import { FailedScreen } from './FailedScreen';
@@ -21,23 +22,29 @@ export function HomeScreen() {
 
   useEffect(() => {
     let session: Session | undefined;
-    const made = claimDatabase(async () => {
-      setOpening(null);
-      await session?.close();
+    // Opening and closing take turns: what is still opening when the claim is lost is closed as well.
+    const turns = new Turns();
+    const close = async () => {
+      const closing = session;
       session = undefined;
+      await closing?.close();
+    };
+    const made = claimDatabase(() => {
+      setOpening(null);
+      return turns.take(close);
     });
-    const openWhenOwned = async () => {
-      if (made.state.get() !== 'owned') return;
+    const openIfOwned = async () => {
+      if (made.state.get() !== 'owned' || session) return;
       try {
         session = await openSession();
-        setOpening({ session });
+        if (made.state.get() === 'owned') setOpening({ session });
       } catch (failure) {
         setOpening({ failure });
       }
     };
     setClaim(made);
-    void openWhenOwned();
-    return made.state.subscribe(() => void openWhenOwned());
+    void turns.take(openIfOwned);
+    return made.state.subscribe(() => void turns.take(openIfOwned));
   }, []);
 
   return claim ? <Claimed claim={claim} opening={opening} /> : <Waiting />;
@@ -56,12 +63,13 @@ function Claimed({ claim, opening }: { claim: DatabaseClaim; opening: Opening })
   );
 }
 
-/** Looks after what was deleted whenever everything is synced. */
+/** Looks after what was deleted whenever nothing waits to be sent. */
 function Caretaker({ session }: { session: Session }) {
-  const { state } = useValue(session.sync.status);
+  const { state, pending } = useValue(session.sync.status);
+  const isSettled = pending === 0 && (state === 'synced' || state === 'attention');
   useEffect(() => {
-    if (state === 'synced') void tendTrash(session.database);
-  }, [session, state]);
+    if (isSettled) void tendTrash(session.database);
+  }, [session, isSettled]);
   return null;
 }
 

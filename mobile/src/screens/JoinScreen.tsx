@@ -1,5 +1,5 @@
 import { useNavigation, useRoute, type RouteProp } from '@react-navigation/native';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Platform, ScrollView, StyleSheet, View } from 'react-native';
 import { AppText, Heading } from '../components/AppText';
 import { Button } from '../components/Button';
@@ -25,6 +25,7 @@ export function JoinScreen() {
   const [code, setCode] = useState(params?.code ?? '');
   const [server, setServer] = useState(params?.server ?? session.serverUrl);
   const [unsynced, setUnsynced] = useState<number | null>(null);
+  const isBusy = useRef(false);
   const [isWorking, setWorking] = useState(false);
   const [error, setError] = useState<string>();
   const goBack = () => navigation.popTo('Games');
@@ -34,20 +35,27 @@ export function JoinScreen() {
     return key === 'Escape';
   });
 
-  const join = async (localData: LocalData) => {
-    const serverUrl = originOf(server);
-    if (!serverUrl) return setError('The server’s address looks like https://sync.example.org.');
+  const run = async (work: () => Promise<void>) => {
+    if (isBusy.current) return; // a second touch while the first is at work
+    isBusy.current = true;
     setWorking(true);
     setError(undefined);
     try {
-      await session.join(cleanCode(code), { serverUrl, localData });
-      if (localData === 'start-fresh') await leaveAccount(session.database);
-      showSnack({ message: 'Joined. The games are on their way.' });
-      goBack();
+      await work();
     } catch (failure) {
       setError(messageOf(failure));
+    } finally {
+      isBusy.current = false;
       setWorking(false);
     }
+  };
+  const join = async (localData: LocalData) => {
+    const serverUrl = originOf(server);
+    if (!serverUrl) throw new Error('The server’s address looks like https://sync.example.org.');
+    await session.join(cleanCode(code), { serverUrl, localData });
+    if (localData === 'start-fresh') await leaveAccount(session.database);
+    showSnack({ message: 'Joined. The games are on their way.' });
+    goBack();
   };
   const begin = async () => {
     const otherServer = originOf(params?.server ?? '');
@@ -59,6 +67,7 @@ export function JoinScreen() {
     if (await session.hasLocalData()) setUnsynced(await session.countUnsynced());
     else await join('start-fresh');
   };
+  const canBegin = cleanCode(code) !== '' && unsynced === null;
 
   return (
     <Screen title="Join" onBack={goBack}>
@@ -78,7 +87,7 @@ export function JoinScreen() {
           autoCapitalize="characters"
           autoCorrect={false}
           autoComplete="off"
-          onSubmitEditing={() => void begin()}
+          onSubmitEditing={() => canBegin && void run(begin)}
         />
         {Platform.OS !== 'web' && (
           <Field
@@ -101,8 +110,8 @@ export function JoinScreen() {
             label={isWorking ? 'Joining…' : 'Join'}
             look="primary"
             testID="join"
-            isDisabled={isWorking || cleanCode(code) === ''}
-            onPress={() => void begin()}
+            isDisabled={isWorking || !canBegin}
+            onPress={() => void run(begin)}
           />
         ) : (
           <View
@@ -115,7 +124,7 @@ export function JoinScreen() {
               look="primary"
               testID="join-bring-along"
               isDisabled={isWorking}
-              onPress={() => void join('bring-along')}
+              onPress={() => void run(() => join('bring-along'))}
             />
             <AppText kind="small" color={colors.inkSoft}>
               Both devices then have all games.
@@ -125,7 +134,7 @@ export function JoinScreen() {
               look="danger"
               testID="join-start-fresh"
               isDisabled={isWorking}
-              onPress={() => void join('start-fresh')}
+              onPress={() => void run(() => join('start-fresh'))}
             />
             <AppText kind="small" color={colors.inkSoft}>
               Removes the games from this device.{' '}

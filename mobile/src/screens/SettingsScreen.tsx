@@ -2,10 +2,10 @@ import { useNavigation } from '@react-navigation/native';
 import { ScrollView, StyleSheet, View } from 'react-native';
 import { AppText, Heading } from '../components/AppText';
 import { Button } from '../components/Button';
-import { DeletedGames } from '../components/DeletedGames';
 import { Devices } from '../components/Devices';
 import { useKeyboard } from '../components/keyboard';
 import { PairDevice } from '../components/PairDevice';
+import { RecentlyDeleted } from '../components/RecentlyDeleted';
 import { Screen } from '../components/Screen';
 import { ServerAddress } from '../components/ServerAddress';
 import { SignOut } from '../components/SignOut';
@@ -40,7 +40,7 @@ export function SettingsScreen() {
         </View>
         <View style={styles.section}>
           <Heading level={2}>Recently deleted</Heading>
-          <DeletedGames />
+          <RecentlyDeleted />
         </View>
         <View style={styles.section}>
           <Heading level={2}>Server</Heading>

@@ -10,7 +10,7 @@ import {
 import { findGame, listGames } from '../../src/games/records';
 import type { RoundInput } from '../../src/games/round-entry';
 import { scoresheet } from '../../src/games/scoring';
-import { KEPT_FOR_DAYS, listDeletedGames, restore, tendTrash } from '../../src/games/trash';
+import { KEPT_FOR_DAYS, listDeleted, restore, tendTrash } from '../../src/games/trash';
 import { newDatabase } from './new-database';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -94,6 +94,23 @@ test('the round that reaches the target finishes the game; mending it opens the 
   expect((await read(gameId)).game).toMatchObject({ status: 'finished', winner_id: ben.id });
 });
 
+test('changing a round back takes the scores of players who had none with it', async () => {
+  const gameId = await begin();
+  const roundId = await play(gameId, 5, 7);
+  const { players } = scoresheet(await read(gameId));
+  await updateGame(database, gameId, {
+    name: '',
+    targetScore: 20,
+    players: [...players, { id: null, name: 'Cleo' }],
+  });
+  const before = await editRound(database, gameId, roundId, await roundOf(gameId, 5, 8, 21));
+  expect((await read(gameId)).game.status).toBe('finished');
+  await editRound(database, gameId, roundId, before);
+  expect(await totals(gameId)).toEqual([5, 7, 0]);
+  expect((await read(gameId)).scores).toHaveLength(2);
+  expect((await read(gameId)).game.status).toBe('active');
+});
+
 test('changing the target can finish a game', async () => {
   const gameId = await begin(50);
   await play(gameId, 5, 25);
@@ -141,7 +158,7 @@ test('a deleted game is gone with all it owns, and comes back under the same ids
   expect(await listGames(database)).toEqual([]);
   expect(await database.get('scores').query().fetchCount()).toBe(0);
   expect(await database.adapter.getDeletedRecords('games')).toEqual([gameId]);
-  expect(await listDeletedGames(database)).toMatchObject([{ key, title: 'Friday' }]);
+  expect(await listDeleted(database)).toMatchObject([{ key, title: 'Friday' }]);
 
   await restore(database, key);
   const after = await read(gameId);
@@ -150,7 +167,7 @@ test('a deleted game is gone with all it owns, and comes back under the same ids
   expect(idsIn(after)).toEqual(idsIn(before));
   expect(await totals(gameId)).toEqual([5, 7]);
   expect(await database.adapter.getDeletedRecords('games')).toEqual([]);
-  expect(await listDeletedGames(database)).toEqual([]);
+  expect(await listDeleted(database)).toEqual([]);
 });
 
 test('a game brought back after its deletion was pushed is created anew', async () => {
@@ -175,6 +192,30 @@ test('a game brought back, and deleted again by what the server still sent, come
   await expect(restore(database, key)).rejects.toThrow('no longer');
 });
 
+test('a round brought back does not come back without its game', async () => {
+  const gameId = await begin();
+  const roundKey = await deleteRound(database, gameId, await play(gameId, 5, 7));
+  await restore(database, roundKey);
+  const gameKey = await deleteGame(database, gameId, 'Friday');
+  await tendTrash(database);
+  expect(await database.get('rounds').query().fetchCount()).toBe(0);
+  expect((await listDeleted(database)).map(({ key }) => key)).toEqual([gameKey]);
+  await expect(restore(database, roundKey)).rejects.toThrow('can no longer be brought back');
+
+  await restore(database, gameKey);
+  expect(await totals(gameId)).toEqual([5, 7]);
+});
+
+test('what was brought back and is gone again is listed as deleted', async () => {
+  const gameId = await begin();
+  const key = await deleteGame(database, gameId, 'Friday');
+  await restore(database, key);
+  expect(await listDeleted(database)).toEqual([]);
+  const game = await database.get('games').find(gameId);
+  await database.write(() => game.destroyPermanently());
+  expect(await listDeleted(database)).toMatchObject([{ key }]);
+});
+
 test('what was deleted is kept for 30 days', async () => {
   const key = await deleteGame(database, await begin(), 'Friday');
   jest.useFakeTimers({
@@ -182,10 +223,10 @@ test('what was deleted is kept for 30 days', async () => {
     doNotFake: ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask'],
   });
   await tendTrash(database);
-  expect(await listDeletedGames(database)).toMatchObject([{ key }]);
+  expect(await listDeleted(database)).toMatchObject([{ key }]);
   jest.setSystemTime(Date.now() + 2 * DAY_MS);
   await tendTrash(database);
-  expect(await listDeletedGames(database)).toEqual([]);
+  expect(await listDeleted(database)).toEqual([]);
 });
 
 test('a round of a game that is gone is refused in plain words', async () => {

@@ -24,6 +24,18 @@ test('a game needs two players and a target', async () => {
   expect(await listGames(app.database)).toEqual([]);
 });
 
+test('two touches of the button begin one game', async () => {
+  await using app = await startApp();
+  await press('new-game');
+  fireEvent.changeText(await screen.findByTestId('player-name-0'), 'Ann');
+  fireEvent.changeText(screen.getByTestId('player-name-1'), 'Ben');
+  const start = screen.getByTestId('start-game');
+  fireEvent.press(start);
+  fireEvent.press(start);
+  await screen.findByTestId('add-round');
+  expect(await listGames(app.database)).toHaveLength(1);
+});
+
 test('a round goes from the keypad to the scoreboard', async () => {
   await using _app = await startApp();
   await beginGame(['Ann', 'Ben', 'Cleo']);
@@ -104,7 +116,23 @@ test('a deleted game can be brought back from the settings', async () => {
   await press('delete-game');
   await screen.findByText('No games yet');
   await press('open-settings');
-  await press('restore-game-1');
+  await press('restore-1');
   await waitFor(async () => expect(await listGames(app.database)).toHaveLength(1));
   expect(await screen.findByText('“Ann, Ben” is back')).toBeOnTheScreen();
+});
+
+test('a deleted round can be brought back from the settings', async () => {
+  await using app = await startApp();
+  await beginGame(['Ann', 'Ben']);
+  await press('add-round');
+  await type('1>2>');
+  await press('round-row-1');
+  await press('delete-round');
+  await screen.findByText('No rounds yet');
+  await press('back');
+  await press('open-settings');
+  expect(await screen.findByText('Round 1 of Ann, Ben')).toBeOnTheScreen();
+  await press('restore-1');
+  expect(await screen.findByText('“Round 1 of Ann, Ben” is back')).toBeOnTheScreen();
+  expect(await app.database.get('rounds').query().fetchCount()).toBe(1);
 });

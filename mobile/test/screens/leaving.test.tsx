@@ -1,7 +1,7 @@
 import { fireEvent, screen } from '@testing-library/react-native';
 import { createGame, deleteGame } from '../../src/games/actions';
 import { listGames } from '../../src/games/records';
-import { listDeletedGames } from '../../src/games/trash';
+import { listDeleted } from '../../src/games/trash';
 import { press, startApp } from './start-app';
 
 const GAME = {
@@ -31,7 +31,7 @@ test('signing out empties the device, of deleted games too', async () => {
   await press('confirm');
   await screen.findByText('Signed out. This device is empty now.');
   expect(await listGames(app.database)).toEqual([]);
-  expect(await listDeletedGames(app.database)).toEqual([]);
+  expect(await listDeleted(app.database)).toEqual([]);
 });
 
 test('joining with games on the device asks what becomes of them', async () => {

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import { StyleSheet, View } from 'react-native';
-import { KEPT_FOR_DAYS, listDeletedGames, restore, type Deleted } from '../games/trash';
+import { KEPT_FOR_DAYS, listDeleted, restore, type Deleted } from '../games/trash';
 import { radius, space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button } from './Button';
@@ -8,13 +8,13 @@ import { useSession } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { ago, messageOf } from './words';
 
-/** The games deleted here lately, each of which can come back. */
-export function DeletedGames() {
+/** The games and rounds deleted here lately, each of which can come back. */
+export function RecentlyDeleted() {
   const colors = useColors();
   const { database } = useSession();
   const showSnack = useSnackbar();
   const [deleted, setDeleted] = useState<Deleted[]>();
-  const load = useCallback(async () => setDeleted(await listDeletedGames(database)), [database]);
+  const load = useCallback(async () => setDeleted(await listDeleted(database)), [database]);
   useEffect(() => void load(), [load]);
 
   const bringBack = async ({ key, title }: Deleted) => {
@@ -30,31 +30,27 @@ export function DeletedGames() {
   if (deleted?.length === 0) {
     return (
       <AppText color={colors.inkSoft}>
-        Nothing. A game deleted on this device can be brought back here for {KEPT_FOR_DAYS} days.
+        Nothing. What is deleted on this device can be brought back here for {KEPT_FOR_DAYS} days.
       </AppText>
     );
   }
   return (
     <View style={styles.list}>
-      {deleted?.map((game, index) => (
+      {deleted?.map((thing, index) => (
         <View
-          key={game.key}
-          testID={`deleted-game-${index + 1}`}
-          style={[styles.game, { backgroundColor: colors.sheet, borderColor: colors.rule }]}
+          key={thing.key}
+          testID={`deleted-${index + 1}`}
+          style={[styles.row, { backgroundColor: colors.sheet, borderColor: colors.rule }]}
         >
           <View style={styles.words}>
             <AppText kind="strong" numberOfLines={1}>
-              {game.title}
+              {thing.title}
             </AppText>
             <AppText kind="small" color={colors.inkSoft}>
-              Deleted {ago(game.deletedAt, Date.now())}
+              Deleted {ago(thing.deletedAt, Date.now())}
             </AppText>
           </View>
-          <Button
-            label="Bring back"
-            testID={`restore-game-${index + 1}`}
-            onPress={() => void bringBack(game)}
-          />
+          <Button label="Bring back" testID={`restore-${index + 1}`} onPress={() => void bringBack(thing)} />
         </View>
       ))}
     </View>
@@ -63,7 +59,7 @@ export function DeletedGames() {
 
 const styles = StyleSheet.create({
   list: { gap: space.s },
-  game: {
+  row: {
     flexDirection: 'row',
     alignItems: 'center',
     gap: space.m,
