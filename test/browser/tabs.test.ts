@@ -22,6 +22,7 @@ describe.each([
     await second.find('use-here').first().waitFor();
     expect(await second.find('new-game').count()).toBe(0);
     await second.press('use-here');
+    await second.waitForGames(['One at a time']);
     await second.openGame(id);
     await second.waitForTotals([1, 2]);
     await first.find('use-here').first().waitFor();
@@ -46,5 +47,46 @@ describe.each([
     await first.page.close();
     if ((await second.find('use-here').count()) > 0) await second.press('use-here');
     await second.waitForGames(['Handed over']);
+  });
+
+  test('a tab that takes over at the moment it is switched to keeps the data, and the other one lets go', async () => {
+    await using server = await Server.start();
+    await using ada = await open(server);
+    const first = ada.app;
+    await first.startGame({ name: 'Switched to', players: ['Ada', 'Bob'] });
+    const second = await ada.openTab();
+    await second.find('use-here').first().waitFor();
+
+    // As the browser tells when a tab is switched to: by itself the tab now asks whether the data is free.
+    await second.page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
+    await second.press('use-here');
+
+    await second.waitForGames(['Switched to']);
+    const shownAgain = second.find('use-here').first().waitFor({ timeout: 3_000 });
+    await expect(shownAgain).rejects.toThrow(/Timeout/);
+    expect(await first.find('use-here').count()).toBeGreaterThan(0);
+  });
+
+  test('tabs that take over from each other faster than they open lose nothing', async () => {
+    await using server = await Server.start();
+    await using ada = await open(server);
+    const first = ada.app;
+    const id = await first.startGame({ name: 'To and fro', players: ['Ada', 'Bob'] });
+    const second = await ada.openTab();
+    await second.find('use-here').first().waitFor();
+
+    for (const tab of [second, first, second]) {
+      await tab.find('use-here').first().waitFor();
+      await tab.press('use-here');
+    }
+    await second.waitForGames(['To and fro']);
+    await second.openGame(id);
+    await second.addRound([1, 2]);
+    await second.waitForTotals([1, 2]);
+    await second.waitForLight('synced');
+    await first.press('use-here');
+    await first.openGame(id);
+    await first.waitForTotals([1, 2]);
+    await first.waitForLight('synced');
   });
 });

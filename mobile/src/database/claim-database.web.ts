@@ -22,6 +22,7 @@ function claimByLock(letGo: () => Promise<void>): DatabaseClaim {
   const state = new Cell<ClaimState>('waiting');
   const channel = new BroadcastChannel(CHANNEL);
   let release: (() => void) | null = null;
+  let newest = new AbortController();
 
   const hold = (): Promise<void> => {
     state.set('owned');
@@ -30,40 +31,44 @@ function claimByLock(letGo: () => Promise<void>): DatabaseClaim {
   const loseTo = async (): Promise<void> => {
     if (state.get() !== 'owned') return;
     state.set('elsewhere');
-    await letGo().catch(() => undefined);
-    release?.();
+    const free = release;
     release = null;
+    await letGo().catch(() => undefined);
+    free?.();
   };
-  const claimIfFree = async (): Promise<void> => {
+  /** Holds the lock once it is free; an earlier request of this tab is given up, or the two would compete. */
+  const request = async (withinMs: number, whenNeverFree: () => void): Promise<void> => {
+    newest.abort();
+    const mine = (newest = new AbortController());
+    const timer = setTimeout(() => mine.abort(), withinMs);
     try {
-      await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(FREED_MS) }, hold);
+      await navigator.locks.request(LOCK, { signal: mine.signal }, () => (mine === newest ? hold() : null));
     } catch {
-      // A held lock was stolen, which happens only to a tab that does not answer; or it was never free.
+      if (mine !== newest) return;
+      // A held lock was stolen, which happens only to a tab that does not answer.
       if (state.get() === 'owned') await loseTo();
-      else state.set('elsewhere');
+      else if (state.get() === 'waiting') whenNeverFree();
+    } finally {
+      clearTimeout(timer);
     }
   };
-  const takeOver = async (): Promise<void> => {
+  const claimIfFree = (): void => void request(FREED_MS, () => state.set('elsewhere'));
+  const takeOver = (): void => {
     state.set('waiting');
     channel.postMessage('let go');
-    try {
-      await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(LET_GO_MS) }, hold);
-    } catch {
-      if (state.get() === 'waiting') await navigator.locks.request(LOCK, { steal: true }, hold);
-      else await loseTo();
-    }
+    void request(LET_GO_MS, () => void navigator.locks.request(LOCK, { steal: true }, hold).catch(loseTo));
   };
 
   channel.onmessage = () => void loseTo();
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible' && state.get() === 'elsewhere') void claimIfFree();
+    if (document.visibilityState === 'visible' && state.get() === 'elsewhere') claimIfFree();
   });
-  void claimIfFree();
+  claimIfFree();
 
   return {
     state,
     useHere() {
-      if (state.get() === 'elsewhere') takeOver().catch(loseTo);
+      if (state.get() === 'elsewhere') takeOver();
     },
   };
 }

@@ -179,10 +179,10 @@ export class Session {
     await this.sync.api.request('DELETE', `/shares/${encodeURIComponent(shareId)}`);
   }
 
-  /** Stops syncing; the database may then be opened elsewhere. */
+  /** Ends all syncing and writing for good; the database may then be opened elsewhere. */
   async close(): Promise<void> {
     this.unwatch();
-    await this.sync.stop();
+    await this.sync.close();
   }
 
   private async useServer(url: string): Promise<void> {

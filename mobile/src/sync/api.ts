@@ -37,7 +37,8 @@ export class Api {
     public serverUrl: string,
     private readonly credentials: CredentialStore,
     private readonly transport: Transport,
-    private readonly now: () => number = Date.now,
+    /** Epoch ms. */
+    readonly now: () => number = Date.now,
   ) {}
 
   /** Makes a request as this device. @throws SyncError */

@@ -21,6 +21,7 @@ const SLEEP_MS = 15_000;
 /** The share of a token's life after which it is renewed. */
 const RENEW_AT = 0.7;
 const MIN_RENEW_MS = 1_000;
+const MAX_RENEW_RETRY_MS = 30_000;
 
 /** Who follows the connection. */
 export interface ConnectionListener {
@@ -122,7 +123,7 @@ export class Connection {
         this.failures = 0;
         this.refusedToken = null;
         this.api.stalls.reset();
-        this.renewBefore(hello.token_expires_at);
+        if (hello.token_expires_at !== null) this.renewBefore(hello.token_expires_at);
         this.listener.onUp(hello);
       },
       onPong: this.listener.onPong,
@@ -161,25 +162,32 @@ export class Connection {
     return Math.max(why.retryAfterMs ?? 0, wait * (0.75 + Math.random() / 2));
   }
 
-  private renewBefore(expiresAt: number | null): void {
-    clearTimeout(this.renewTimer);
-    if (expiresAt === null) return;
-    // With a wrong clock here the server closes first, and the next handshake brings a fresh token.
-    const wait = Math.min(Math.max((expiresAt - Date.now()) * RENEW_AT, MIN_RENEW_MS), 2 ** 31 - 1);
-    const { attempt } = this;
-    this.renewTimer = setTimeout(() => void this.renew(attempt), wait);
+  private renewBefore(expiresAt: number): void {
+    const left = expiresAt - this.api.now();
+    const wait = Math.min(Math.max(left * RENEW_AT, MIN_RENEW_MS), 2 ** 31 - 1);
+    this.planRenewal(left, wait, expiresAt);
   }
 
-  private async renew(attempt: number): Promise<void> {
+  private planRenewal(left: number, wait: number, expiresAt: number): void {
+    clearTimeout(this.renewTimer);
+    // Over already, which with a clock here that is ahead every token is: the server closes when it really is over,
+    // and the next handshake brings a fresh one.
+    if (left <= 0) return;
+    const { attempt } = this;
+    this.renewTimer = setTimeout(() => void this.renew(attempt, expiresAt), wait);
+  }
+
+  private async renew(attempt: number, oldExpiresAt: number): Promise<void> {
     try {
       const { accessToken } = await this.api.refresh(await this.api.freshCredentials());
       if (attempt !== this.attempt || !this.link) return;
       const expiresAt = await this.link.renewToken(accessToken);
       if (attempt === this.attempt) this.renewBefore(expiresAt);
     } catch {
-      // The old token may still be good for a while; when it is not, the server says so.
-      if (attempt === this.attempt)
-        this.renewTimer = setTimeout(() => void this.renew(attempt), MIN_RENEW_MS);
+      // The old token is still good for a while; when it is not, the server says so.
+      if (attempt !== this.attempt) return;
+      const left = oldExpiresAt - this.api.now();
+      this.planRenewal(left, Math.min(Math.max(left / 2, MIN_RENEW_MS), MAX_RENEW_RETRY_MS), oldExpiresAt);
     }
   }
 }

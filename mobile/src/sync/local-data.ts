@@ -4,9 +4,12 @@ import { countUnsynced } from './pending';
 import { eraseAll, markAllCreated } from './recovery';
 import type { Refusals } from './refusals';
 
+/** A way out of `incompatible`. */
+export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
+
 /**
- * What becomes of the data on this device when it is to belong to another history. Only while nothing syncs. The rows
- * come first: whatever interrupts us, they are never taken for rows of the other history.
+ * What becomes of the data on this device when it is to belong to another history. Only while nothing syncs. Whatever
+ * interrupts us, the rows are never taken for rows of the other history, nor missing rows for synced ones.
  */
 export class LocalData {
   constructor(
@@ -15,9 +18,19 @@ export class LocalData {
     private readonly refusals: Refusals,
   ) {}
 
+  /** Does what a way out asks of the data here. @returns how many local changes were given up */
+  async prepare(way: RecoveryWay): Promise<number> {
+    if (way === 'start-fresh') return this.erase();
+    if (way === 'upload-everything') await this.putAbove();
+    else await this.putBelow();
+    return 0;
+  }
+
   /** Empties this device, without a trace at the server. @returns how many local changes were given up */
   async erase(): Promise<number> {
     const dropped = await countUnsynced(this.database);
+    // First, or a device that was emptied halfway would count as being up to date.
+    await this.state.forgetHistory({ isReplaced: true });
     await eraseAll(this.database);
     await this.refusals.clear();
     await this.state.forgetHistory({ isReplaced: false });
@@ -31,13 +44,13 @@ export class LocalData {
   }
 
   /** Makes everything here new to the server, and newer than what it has. */
-  async putAbove(): Promise<void> {
+  private async putAbove(): Promise<void> {
     await markAllCreated(this.database, { isOursNewer: true });
     await this.state.forgetHistory({ isReplaced: false });
   }
 
   /** Has the next pull replace everything here but what is unsynced. */
-  async putBelow(): Promise<void> {
+  private async putBelow(): Promise<void> {
     await this.state.forgetHistory({ isReplaced: true });
   }
 }

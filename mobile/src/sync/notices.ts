@@ -74,10 +74,14 @@ export class Notices {
   /** Tells of pushed entries that had been deleted elsewhere meanwhile. */
   tellRejected(rejections: readonly Rejection[]): void {
     this.tellDropped(rejections.filter(({ reason }) => reason === 'PARENT_DELETED').length);
-    const deleted = rejections.filter(({ reason }) => reason === 'DELETED').length;
-    if (deleted === 0) return;
+    this.tellDeleted(rejections.filter(({ reason }) => reason === 'DELETED').length);
+  }
+
+  /** Tells of entries that were changed here and deleted elsewhere. */
+  tellDeleted(count: number): void {
+    if (count === 0) return;
     const what =
-      deleted === 1 ? '1 entry that was changed here was' : `${deleted} entries that were changed here were`;
+      count === 1 ? '1 entry that was changed here was' : `${count} entries that were changed here were`;
     this.add('dropped', `${what} deleted on another device.`);
   }
 

@@ -4,6 +4,8 @@ import type { SyncError } from './sync-error';
 export const NET_MS = 60_000;
 /** Edits are pushed at once, and then at most this often. */
 export const EDIT_MS = 1_500;
+/** Runs that bring nothing although the server has something are made this far apart. */
+export const BARREN_MS = 1_000;
 /** What only an update of the server can end is tried again this often. */
 export const UPDATE_MS = 300_000;
 

@@ -28,7 +28,8 @@ export class PendingChanges {
       this.database.get(table).experimentalSubscribe((changes) => {
         // What a pull writes is synced. A destroyed record may be a deletion to push; the count will tell.
         if (changes.some(({ record }) => isUnsynced(record))) this.listener.onEdited();
-        void this.recount();
+        // Until a count works, the edit alone counts.
+        this.recount().catch(() => undefined);
       }),
     );
   }

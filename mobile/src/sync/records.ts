@@ -1,4 +1,4 @@
-import type { Database } from '@nozbe/watermelondb';
+import { Q, type Database } from '@nozbe/watermelondb';
 import {
   synchronize,
   type SyncConflictResolver,
@@ -7,6 +7,7 @@ import {
   type SyncPushArgs,
   type SyncPushResult,
 } from '@nozbe/watermelondb/sync/index.js';
+import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
 import type { Api } from './api';
 import type { LocalState } from './local-state';
@@ -55,6 +56,8 @@ export class Records {
     const merged: MergedRow[] = [];
     let isReplacement = false;
     let isWhole = false;
+    let deletedEdits = 0;
+    let changes: PullAnswer['changes'];
     const queued: Promise<void>[] = [];
     const queue = (work: Promise<void>): void => {
       work.catch(() => undefined); // it is heard below
@@ -68,6 +71,7 @@ export class Records {
         const answer = await this.pull(args, signal);
         isReplacement = answer.experimentalStrategy === 'replacement';
         isWhole = isReplacement || !args.lastPulledAt;
+        changes = answer.changes;
         return answer as unknown as SyncPullResult; // handed on whole, for WatermelonDB acts on a strategy in it
       },
       onWillApplyRemoteChanges: async ({ remoteChangeCount: totalRows }) => {
@@ -76,12 +80,14 @@ export class Records {
         }
         // Not awaited: the replacing write queues up right behind, so that no edit gets in between.
         if (isReplacement) queue(keepUnsynced(this.database));
+        queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
       },
       conflictResolver: this.noteMerges(merged),
       onDidPullChanges: async (answer) => {
         // Queued as well, ahead of the reading of what is to be pushed.
         if (isReplacement) queue(this.dropOrphans());
         this.listener.onPulled((answer as PullAnswer).timestamp);
+        this.notices.tellDeleted(deletedEdits);
         // Not waited for, and no reason to fail: it may ask the server for a name.
         // Of a whole data set nobody knows what in it is new.
         this.notices.tellMerged(isWhole ? [] : merged).catch(() => undefined);
@@ -131,13 +137,32 @@ export class Records {
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
   }
 
+  /** How many of the rows that were deleted elsewhere have unsynced changes here. */
+  private countEdited(changes: PullAnswer['changes']): Promise<number> {
+    return this.database.read(async () => {
+      let count = 0;
+      for (const [table, { deleted }] of Object.entries(changes)) {
+        const collection = this.database.collections.map[table];
+        if (!collection || deleted.length === 0) continue;
+        const gone = new Set(deleted);
+        const edited = await collection.query(Q.where('_status', Q.notEq('synced'))).unsafeFetchRaw();
+        count += edited.filter(
+          (raw: DirtyRaw) => gone.has(raw.id as string) && !this.isEcho(table, raw),
+        ).length;
+      }
+      return count;
+    });
+  }
+
+  private isEcho(table: string, raw: DirtyRaw): boolean {
+    return this.echoes.get(`${table}/${raw.id}`) === contentOf(table, raw);
+  }
+
   private noteMerges(merged: MergedRow[]): SyncConflictResolver {
     return (table, local, remote, resolved) => {
       const isEdited = local._status === 'updated' || (local._status === 'created' && local._changed !== '');
-      const content = contentOf(table, remote);
-      const isEcho = this.echoes.get(`${table}/${remote.id}`) === content;
-      if (isEdited && !isEcho && content !== contentOf(table, local))
-        merged.push({ table, raw: { ...resolved } });
+      const isNews = !this.isEcho(table, remote) && contentOf(table, remote) !== contentOf(table, local);
+      if (isEdited && isNews) merged.push({ table, raw: { ...resolved } });
       return resolved;
     };
   }

@@ -5,19 +5,20 @@ import { DeviceNames } from './device-names';
 import type { CredentialStore } from './credentials';
 import { isBehind } from './facts';
 import { StatusLight } from './light';
-import { LocalData } from './local-data';
+import { LocalData, type RecoveryWay } from './local-data';
 import { LocalState } from './local-state';
 import { Notices, type Notice } from './notices';
 import type { Observable } from './observable';
-import { EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from './pace';
+import { BARREN_MS, EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from './pace';
 import { PendingChanges } from './pending';
 import { Records } from './records';
 import { Schedule } from './schedule';
 import { Refusals } from './refusals';
 import type { SyncStatus } from './status';
 import { Stopwatch } from './stopwatch';
-import { toSyncError, type SyncError } from './sync-error';
+import { SyncError, toSyncError } from './sync-error';
 import type { Transport } from './transport';
+import { Turns } from './turns';
 
 /** What the sync needs from its surroundings. */
 export interface SyncOptions {
@@ -31,9 +32,6 @@ export interface SyncOptions {
   /** Epoch ms; default Date.now. */
   now?: () => number;
 }
-
-/** A way out of `incompatible`. */
-export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
 
 /** Keeps the database in step with the server, and knows at every moment how far that is true. */
 export class Sync {
@@ -51,8 +49,11 @@ export class Sync {
   private readonly connection: Connection;
 
   private isStarted = false;
+  private isClosed = false;
   private isOnline = true;
   private running: Promise<void> | null = null;
+  /** Runs in a row that worked and brought nothing, although the server was known to have something. */
+  private barrenRuns = 0;
   private calledOff = new AbortController();
   private readonly schedule: Schedule;
   private updateTimer: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +62,7 @@ export class Sync {
   /** Whether the next run takes place although the last word was `incompatible`. */
   private isForced = false;
   /** What is done while stopped is done one after the other. */
-  private lastTurn: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(private readonly options: SyncOptions) {
     const { database, credentials, transport } = options;
@@ -116,7 +117,7 @@ export class Sync {
 
   /** Starts syncing; returns at once. */
   start(): void {
-    if (this.isStarted) return;
+    if (this.isStarted || this.isClosed) return;
     this.isStarted = true;
     this.calledOff = new AbortController();
     this.light.start();
@@ -133,6 +134,15 @@ export class Sync {
     this.schedule.cancel();
     clearTimeout(this.updateTimer);
     await this.running;
+  }
+
+  /** Stops for good; resolves when nothing writes to the database any more. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.stop();
+    await this.turns.ended();
+    // Behind whatever the screens have begun to write.
+    await this.options.database.write(async () => undefined);
   }
 
   /** In the background nothing is proved; back in the foreground everything is checked at once. */
@@ -169,41 +179,43 @@ export class Sync {
   async recover(way: RecoveryWay): Promise<{ dropped: number }> {
     const code = this.light.facts.incompatible?.code;
     return this.whileStopped(async () => {
-      let dropped = 0;
-      if (way === 'start-fresh') dropped = await this.localData.erase();
-      if (way === 'upload-everything') await this.localData.putAbove();
-      if (way === 'take-server') await this.localData.putBelow();
+      const dropped = await this.localData.prepare(way);
       if (code === 'DEVICE_REVOKED' || code === 'TOKEN_INVALID') await this.options.credentials.clear();
       return { dropped };
     });
   }
 
-  /** Does something that no sync may run into, and starts again from what is then in the database. */
+  /**
+   * Does something that no sync may run into, and starts again from what is then in the database.
+   * @throws SyncError when this is closed already; nothing is done then
+   */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.lastTurn.then(() => this.workWhileStopped(work));
-    this.lastTurn = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private async workWhileStopped<T>(work: () => Promise<T>): Promise<T> {
-    const wasStarted = this.isStarted;
-    await this.stop();
-    try {
-      return await work();
-    } finally {
-      this.schedule.release();
-      this.light.tell({ type: 'reset', lastPulledAt: await this.state.lastPulledAt() });
-      if (wasStarted) this.start();
-    }
+    return this.turns.take(async () => {
+      if (this.isClosed) throw SyncError.of('CANCELED', 'Called off.');
+      const wasStarted = this.isStarted;
+      try {
+        await this.stop();
+        return await work();
+      } finally {
+        this.schedule.release();
+        const lastPulledAt = await this.state.lastPulledAt().catch(() => null);
+        this.light.tell({ type: 'reset', lastPulledAt });
+        if (wasStarted) this.start();
+      }
+    });
   }
 
   private async open(signal: AbortSignal): Promise<void> {
-    await this.refusals.load();
-    const lastSyncedWall = await this.state.lastSyncedAt();
-    this.light.tell({ type: 'opened', lastPulledAt: await this.state.lastPulledAt(), lastSyncedWall });
+    try {
+      await this.refusals.load();
+      const lastSyncedWall = await this.state.lastSyncedAt();
+      this.light.tell({ type: 'opened', lastPulledAt: await this.state.lastPulledAt(), lastSyncedWall });
+    } catch (thrown) {
+      this.failed(toSyncError(thrown), signal); // a run reads all of it again
+    }
     if (signal.aborted) return;
     this.pending.start();
-    void this.pending.recount();
+    this.pending.recount().catch(() => undefined); // every run counts as well
     this.tryNow();
   }
 
@@ -263,6 +275,8 @@ export class Sync {
   private planNext(): void {
     const { facts } = this.light;
     if (facts.incompatible) return;
+    // The pings ask for runs as well.
+    if (isBehind(facts) && this.barrenRuns >= 2) this.schedule.holdBack(BARREN_MS);
     if (isBehind(facts) || facts.failures > 0) this.plan(0);
     else if (facts.pending > 0) this.plan(this.untilNextEditRun());
     else this.plan(NET_MS);
@@ -270,17 +284,20 @@ export class Sync {
 
   private async attempt(signal: AbortSignal): Promise<void> {
     this.light.tell({ type: 'sync_started' });
+    const before = this.light.facts;
     try {
       await this.register(signal);
       await this.records.sync(signal);
       await this.pending.recount();
       this.schedule.release();
+      const isBarren = isBehind(before) && this.light.facts.lastPulledAt === before.lastPulledAt;
+      this.barrenRuns = isBarren ? this.barrenRuns + 1 : 0;
       await this.state.setLastSyncedAt(this.now());
       this.light.tell({ type: 'sync_succeeded', wall: this.now() });
       // Called off meanwhile: whoever starts again may do so as another device.
       if (!signal.aborted && !this.light.facts.linkFailure?.isFinal) this.connection.open();
     } catch (thrown) {
-      await this.pending.recount();
+      await this.pending.recount().catch(() => undefined);
       this.failed(toSyncError(thrown), signal);
     }
   }

@@ -172,3 +172,30 @@ test('the server’s address outlives the session when it is not the usual one',
 
   expect(again.session.serverUrl).toBe(server.url);
 });
+
+test('closing waits for what is under way, and nothing runs or begins afterwards', async () => {
+  let requests = 0;
+  const transport: Transport = (request) => ((requests += 1), fetchTransport(request));
+  await using phone = await Phone.open(server.url, { transport });
+  await phone.reaches('synced');
+  const done: string[] = [];
+  let finish = (): void => undefined;
+  const held = new Promise<void>((resolve) => (finish = resolve));
+
+  let isWorking = false;
+  const work = (): Promise<void> => ((isWorking = true), held);
+  const working = phone.sync.whileStopped(work).then(() => done.push('work'));
+  await eventually(() => isWorking);
+  const closing = phone.session.close().then(() => done.push('close'));
+  const late = phone.sync.whileStopped(async () => done.push('late'));
+  finish();
+
+  await expect(late).rejects.toMatchObject({ code: 'CANCELED' });
+  await Promise.all([working, closing]);
+  expect(done).toEqual(['work', 'close']);
+  const requestsBefore = requests;
+  phone.sync.start();
+  await phone.sync.runOnce();
+  expect(requests).toBe(requestsBefore);
+  expect(phone.status.state).toBe('disconnected');
+});

@@ -1,4 +1,7 @@
-import { eventually, Phone } from '../support/phone';
+import { fetchTransport } from '../../src/sync/fetch-transport';
+import { Sync } from '../../src/sync/sync';
+import type { Transport } from '../../src/sync/transport';
+import { eventually, MemoryCredentials, newDatabase, Phone } from '../support/phone';
 import { Server } from '../support/server';
 
 test('tokens are renewed over the open connection, which never breaks off', async () => {
@@ -27,4 +30,56 @@ test('a server that is restarted is found again', async () => {
 
   await kitchen.isInStepWith(basement);
   expect(await basement.games()).toEqual(['Friday']);
+});
+
+test('with a clock that is hours ahead, tokens are not renewed over and over', async () => {
+  await using server = await Server.start();
+  let renewals = 0;
+  const sync = new Sync({
+    database: await newDatabase(),
+    serverUrl: server.url,
+    credentials: new MemoryCredentials(),
+    transport: (request) => {
+      if (request.url.endsWith('/auth/token')) renewals += 1;
+      return fetchTransport(request);
+    },
+    device: { name: 'phone', platform: 'node' },
+    now: () => Date.now() + 5 * 3_600_000,
+  });
+  sync.start();
+  await eventually(() => sync.status.get().state === 'synced');
+
+  const until = Date.now() + 3_500;
+  await eventually(() => Date.now() > until);
+
+  expect(sync.status.get().state).toBe('synced');
+  expect(renewals).toBeLessThanOrEqual(2);
+  await sync.close();
+});
+
+test('a server that announces what it does not hand out is not asked without a pause', async () => {
+  await using server = await Server.start();
+  await using kitchen = await Phone.open(server.url);
+  await kitchen.reaches('synced');
+  let frozenAt: number | null = null;
+  let pulls = 0;
+  const transport: Transport = async (request) => {
+    const answer = await fetchTransport(request);
+    if (frozenAt === null || !request.url.includes('/sync/pull')) return answer;
+    pulls += 1;
+    const frozen = { ...(JSON.parse(answer.body) as object), changes: {}, timestamp: frozenAt };
+    return { ...answer, body: JSON.stringify(frozen) };
+  };
+  await using basement = await Phone.open(server.url, { transport });
+  await basement.join(kitchen, 'start-fresh');
+  frozenAt = Number(await basement.database.adapter.getLocal('__watermelon_last_pulled_at'));
+
+  await kitchen.play('Friday');
+  const started = Date.now();
+  await eventually(() => pulls >= 4);
+
+  expect(Date.now() - started).toBeGreaterThan(1_500);
+  expect(basement.status.state).toBe('catching_up');
+  frozenAt = null;
+  await basement.isInStepWith(kitchen);
 });

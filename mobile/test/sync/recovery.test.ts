@@ -211,6 +211,25 @@ describe('on a server that stays', () => {
   });
 });
 
+test('a device that was emptied only halfway gets the server’s data back, instead of showing nothing as all', async () => {
+  await using server = await Server.start();
+  await using phone = await Phone.open(server.url);
+  await phone.play('Friday');
+  await eventually(() => phone.status.pending === 0 && phone.status.state === 'synced');
+  const { localStorage } = phone.database;
+  const write = localStorage.set.bind(localStorage);
+  localStorage.set = async (key, value) => {
+    if (key === 'tidemark_refused') throw new Error('The page was closed.');
+    return write(key, value);
+  };
+
+  const erasing = phone.sync.whileStopped(() => phone.sync.localData.erase());
+
+  await expect(erasing).rejects.toThrow('closed');
+  await eventually(async () => (await phone.games()).join() === 'Friday');
+  await phone.reaches('synced');
+});
+
 describe('marks', () => {
   test('what is unsynced is kept with all that owns it, and nothing else', async () => {
     await using phone = await Phone.open('');

@@ -261,3 +261,38 @@ test('a large first sync shows how far it is', async () => {
   expect(new Set(downloads.map(({ rows }) => rows)).size).toBeGreaterThan(2);
   expect(await basement.games()).toHaveLength(3_000);
 });
+
+test('an entry that was changed here and deleted elsewhere goes, and the person is told', async () => {
+  await using kitchen = await Phone.open(server.url);
+  const game = await kitchen.play('Friday');
+  await kitchen.reaches('synced');
+  await using basement = await kitchen.pair();
+  await basement.sync.stop();
+  await basement.update('games', game, { name: 'Saturday' });
+  await kitchen.remove('games', game);
+  await eventually(() => kitchen.status.pending === 0);
+
+  basement.sync.start();
+
+  await basement.isInStepWith(kitchen);
+  expect(await basement.games()).toEqual([]);
+  expect(basement.sync.notices.get()).toMatchObject([
+    { kind: 'dropped', text: '1 entry that was changed here was deleted on another device.' },
+  ]);
+});
+
+test('a local database that cannot be read for a moment does not end the syncing', async () => {
+  const database = await newDatabase();
+  const read = database.localStorage.get.bind(database.localStorage);
+  let failures = 0;
+  database.localStorage.get = async (key) => {
+    if (key !== 'tidemark_refused' || failures > 0) return read(key);
+    failures += 1;
+    throw new Error('The disk is busy.');
+  };
+
+  await using phone = await Phone.open(server.url, { database });
+
+  await phone.reaches('synced');
+  expect(failures).toBe(1);
+});
