@@ -78,9 +78,10 @@ export class Records {
         if (totalRows > 0) {
           this.listener.onMoved({ phase: 'apply', rows: 0, totalRows, bytes: 0, totalBytes: null });
         }
+        // Counted first: what is kept for the sake of others is marked like an edit.
+        queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
         // Not awaited: the replacing write queues up right behind, so that no edit gets in between.
         if (isReplacement) queue(keepUnsynced(this.database));
-        queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
       },
       conflictResolver: this.noteMerges(merged),
       onDidPullChanges: async (answer) => {
