@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { builtHost } from '../soak/built-host.js';
+import { runSoak, type NothingToRun } from '../soak/run-soak.js';
 import { playAll } from './play-all.js';
 import { describeFailure, isFailed, summarize, toTable } from './report.js';
 import type { Outcome } from './world.js';
@@ -31,7 +31,7 @@ interface Settings {
 }
 
 /** What is to be done; a text when there is nothing to run. */
-function readSettings(args: string[]): Settings | { text: string; exitCode: number } {
+function readSettings(args: string[]): Settings | NothingToRun {
   try {
     const { values } = parseArgs({
       args,
@@ -97,19 +97,4 @@ function writeResult(file: string, text: string): void {
   writeFileSync(file, `${before.slice(0, begin)}${MARKS[0]}\n\n${text}\n\n${before.slice(end)}`);
 }
 
-async function main(): Promise<void> {
-  const settings = readSettings(process.argv.slice(2));
-  if ('text' in settings) {
-    (settings.exitCode === 0 ? console.log : console.error)(settings.text);
-    process.exitCode = settings.exitCode;
-    return;
-  }
-  if (!existsSync(join(process.cwd(), 'dist', 'app.js'))) {
-    console.error('The server is not built: run "npm run build" first.');
-    process.exitCode = 2;
-    return;
-  }
-  process.exitCode = await soak(settings);
-}
-
-void main();
+void runSoak(readSettings(process.argv.slice(2)), soak);

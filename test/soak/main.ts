@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runConvergence } from '../convergence/run.js';
 import { runCrash } from '../crash/crash.js';
 import { startPostgres, type Postgres } from '../support/postgres.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { builtHost } from './built-host.js';
+import { runSoak, type NothingToRun } from './run-soak.js';
 
 const HELP = `Plays convergence and crash runs in turns, on both databases, until the time is over.
 
@@ -40,7 +39,7 @@ interface Settings {
 }
 
 /** What is left to be done after reading the command line; a text when there is nothing to run. */
-function readSettings(args: string[]): Settings | { text: string; exitCode: number } {
+function readSettings(args: string[]): Settings | NothingToRun {
   try {
     const { values } = parseArgs({
       args,
@@ -165,19 +164,4 @@ function summarize(counts: Map<string, number>, startedAt: number): number {
   return 0;
 }
 
-async function main(): Promise<void> {
-  const settings = readSettings(process.argv.slice(2));
-  if ('text' in settings) {
-    (settings.exitCode === 0 ? console.log : console.error)(settings.text);
-    process.exitCode = settings.exitCode;
-    return;
-  }
-  if (!existsSync(join(process.cwd(), 'dist', 'app.js'))) {
-    console.error('The server is not built: run "npm run build" first.');
-    process.exitCode = 2;
-    return;
-  }
-  process.exitCode = await soak(settings);
-}
-
-void main();
+void runSoak(readSettings(process.argv.slice(2)), soak);

@@ -21,8 +21,8 @@ export class LocalData {
   /** Does what a way out asks of the data here. @returns how many local changes were given up */
   async prepare(way: RecoveryWay): Promise<number> {
     if (way === 'start-fresh') return this.erase();
-    if (way === 'upload-everything') await this.putAbove();
-    else await this.putBelow();
+    if (way === 'upload-everything') await this.makeNew({ isOursNewer: true });
+    else await this.state.forgetHistory({ isReplaced: true }); // the next pull replaces all but what is unsynced
     return 0;
   }
 
@@ -38,19 +38,12 @@ export class LocalData {
   }
 
   /** Makes everything here new to whatever account comes next; what that one has already wins, unless edited here. */
-  async bringAlong(): Promise<void> {
-    await markAllCreated(this.database, { isOursNewer: false });
-    await this.state.forgetHistory({ isReplaced: false });
+  bringAlong(): Promise<void> {
+    return this.makeNew({ isOursNewer: false });
   }
 
-  /** Makes everything here new to the server, and newer than what it has. */
-  private async putAbove(): Promise<void> {
-    await markAllCreated(this.database, { isOursNewer: true });
+  private async makeNew(whose: { isOursNewer: boolean }): Promise<void> {
+    await markAllCreated(this.database, whose);
     await this.state.forgetHistory({ isReplaced: false });
-  }
-
-  /** Has the next pull replace everything here but what is unsynced. */
-  private async putBelow(): Promise<void> {
-    await this.state.forgetHistory({ isReplaced: true });
   }
 }

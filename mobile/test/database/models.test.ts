@@ -2,7 +2,7 @@ import { declareSchema } from '../../../src/protocol/schema.js';
 import { integer, ref, text } from '../../../src/protocol/columns.js';
 import type { Game } from '../../src/database/models';
 import { migrationsOf, schemaOf } from '../../src/database/schema';
-import { newDatabase } from '../support/phone';
+import { newDatabase } from '../support/new-database';
 
 test('a new record has the declared defaults, and its fields are the declared columns', async () => {
   const database = await newDatabase();

@@ -11,7 +11,7 @@ import { findGame, listGames } from '../../src/games/records';
 import type { RoundInput } from '../../src/games/round-entry';
 import { scoresheet } from '../../src/games/scoring';
 import { KEPT_FOR_DAYS, listDeleted, restore, tendTrash } from '../../src/games/trash';
-import { newDatabase } from './new-database';
+import { newDatabase } from '../support/new-database';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

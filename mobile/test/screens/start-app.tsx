@@ -8,7 +8,7 @@ import { Navigator } from '../../src/navigation/Navigator';
 import { Session } from '../../src/session/session';
 import type { Credentials, CredentialStore } from '../../src/sync/credentials';
 import { fetchTransport } from '../../src/sync/fetch-transport';
-import { newDatabase } from '../games/new-database';
+import { newDatabase } from '../support/new-database';
 
 const METRICS = {
   frame: { x: 0, y: 0, width: 390, height: 844 },

@@ -1,13 +1,12 @@
-import { Database, Q } from '@nozbe/watermelondb';
-import LokiJSAdapter from '@nozbe/watermelondb/adapters/lokijs/index.js';
-import { type Game, modelClasses, type Fields, type TableName } from '../../src/database/models';
-import { migrations, schema } from '../../src/database/schema';
+import { Q, type Database } from '@nozbe/watermelondb';
+import type { Fields, Game, TableName } from '../../src/database/models';
 import { Session, type LocalData, type SessionParts } from '../../src/session/session';
 import type { Credentials, CredentialStore } from '../../src/sync/credentials';
 import { fetchTransport } from '../../src/sync/fetch-transport';
 import { columnsOf, TABLES } from '../../src/sync/raw-row';
 import type { SyncState, SyncStatus } from '../../src/sync/status';
 import type { Transport } from '../../src/sync/transport';
+import { newDatabase } from './new-database';
 
 const DEADLINE_MS = 30_000;
 
@@ -20,20 +19,6 @@ export class MemoryCredentials implements CredentialStore {
   readonly read = async () => this.credentials;
   readonly write = async (credentials: Credentials) => void (this.credentials = credentials);
   readonly clear = async () => void (this.credentials = null);
-}
-
-/** An empty database of the app, in memory. @param version the schema version; default: this release's */
-export async function newDatabase(version = schema.version): Promise<Database> {
-  const adapter = new LokiJSAdapter({
-    schema: { ...schema, version },
-    migrations: { ...migrations, maxVersion: version },
-    useWebWorker: false,
-    useIncrementalIndexedDB: true,
-    extraLokiOptions: { autosave: false },
-  });
-  const database = new Database({ adapter, modelClasses });
-  await database.localStorage.get('ready'); // answered once the tables are there
-  return database;
 }
 
 /** One installation of the app without its screens: its database, session and sync. */

@@ -1,7 +1,8 @@
 import { fetchTransport } from '../../src/sync/fetch-transport';
 import { Sync } from '../../src/sync/sync';
 import type { Transport } from '../../src/sync/transport';
-import { eventually, MemoryCredentials, newDatabase, Phone } from '../support/phone';
+import { newDatabase } from '../support/new-database';
+import { eventually, MemoryCredentials, Phone } from '../support/phone';
 import { Server } from '../support/server';
 
 test('tokens are renewed over the open connection, which never breaks off', async () => {

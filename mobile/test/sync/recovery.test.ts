@@ -1,5 +1,6 @@
 import { dropOrphans, keepUnsynced, markAllCreated } from '../../src/sync/recovery';
-import { eventually, newDatabase, Phone } from '../support/phone';
+import { newDatabase } from '../support/new-database';
+import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 
 const WITHIN_MS = 10_000;

@@ -1,6 +1,7 @@
 import { fetchTransport } from '../../src/sync/fetch-transport';
 import type { HttpRequest, Transport } from '../../src/sync/transport';
-import { eventually, newDatabase, Phone } from '../support/phone';
+import { newDatabase } from '../support/new-database';
+import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 
 let server: Server;

@@ -3,11 +3,11 @@ import LokiJSAdapter from '@nozbe/watermelondb/adapters/lokijs/index.js';
 import { modelClasses } from '../../src/database/models';
 import { migrations, schema } from '../../src/database/schema';
 
-/** An empty database of the app, in memory. */
-export async function newDatabase(): Promise<Database> {
+/** An empty database of the app, in memory. @param version the schema version; default: this release's */
+export async function newDatabase(version = schema.version): Promise<Database> {
   const adapter = new LokiJSAdapter({
-    schema,
-    migrations,
+    schema: { ...schema, version },
+    migrations: { ...migrations, maxVersion: version },
     useWebWorker: false,
     useIncrementalIndexedDB: true,
     extraLokiOptions: { autosave: false },
