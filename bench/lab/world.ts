@@ -55,6 +55,11 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** With what Tidemark signs its tokens. */
+  get jwtSecret(): string {
+    return this.env.JWT_SECRET!;
+  }
+
   /** The Tidemark under measurement. */
   get tidemark(): Server {
     return this.running;

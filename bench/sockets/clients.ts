@@ -13,7 +13,7 @@ const ANSWER_DEADLINE_MS = 20_000;
 /** One connection to make; the bare protocols cost the clients' process as little as can be. */
 export type Client =
   | { protocol: 'socket.io' | 'bare socket.io'; auth: Record<string, unknown> }
-  | { protocol: 'hocuspocus'; document: string };
+  | { protocol: 'hocuspocus'; document: string; token: string };
 
 /** When an announcement arrived; `number` is what the server called it. */
 export interface Arrival {
@@ -98,7 +98,7 @@ const calls = {
 export type ClientCalls = typeof calls;
 
 function connectOne(url: string, client: Client): Promise<Connection> {
-  if (client.protocol === 'hocuspocus') return connectHocuspocus(url, client.document, note);
+  if (client.protocol === 'hocuspocus') return connectHocuspocus(url, client.document, client.token, note);
   if (client.protocol === 'bare socket.io') return connectBareSocketIo(url, client.auth, note);
   return connectSocketIo(url, client.auth);
 }

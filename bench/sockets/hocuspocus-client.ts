@@ -13,12 +13,13 @@ const STATELESS = 5;
 export function connectHocuspocus(
   url: string,
   document: string,
+  token: string,
   note: (number: number) => void,
 ): Promise<Connection> {
   const socket = new WebSocket(url.replace('http', 'ws'), { perMessageDeflate: false });
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    socket.once('open', () => socket.send(encode(document, AUTH, AUTH_TOKEN, 'token')));
+    socket.once('open', () => socket.send(encode(document, AUTH, AUTH_TOKEN, token)));
     socket.on('message', (data: Buffer) => {
       const read = reader(data);
       read.text();

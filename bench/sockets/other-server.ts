@@ -1,7 +1,9 @@
+import { webcrypto } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { jwtVerify } from 'jose';
 import { Server } from 'socket.io';
 import type { Changes, Hello, Ping, Pong } from '../../src/protocol/events.js';
 import { answerCalls } from '../lab/remote.js';
@@ -9,7 +11,7 @@ import { Probe } from '../server/probe.js';
 import { paced, type Broadcasts } from './broadcasts.js';
 
 // Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone) or
-// `other-server.ts hocuspocus`.
+// `other-server.ts hocuspocus`, which checks the signature of each token as Tidemark does.
 
 interface Other {
   url: string;
@@ -45,7 +47,17 @@ interface Hocuspocus {
 async function startHocuspocus(): Promise<Other> {
   const require = createRequire(join(process.cwd(), 'bench', 'peers', 'package.json'));
   const { Server: HocuspocusServer } = require('@hocuspocus/server') as Hocuspocus;
-  const server = new HocuspocusServer({ port: 0, address: '127.0.0.1', quiet: true, stopOnSignals: false });
+  const secret = Buffer.from(process.env.JWT_SECRET!);
+  const key = await webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'verify',
+  ]);
+  const server = new HocuspocusServer({
+    port: 0,
+    address: '127.0.0.1',
+    quiet: true,
+    stopOnSignals: false,
+    onAuthenticate: ({ token }: { token: string }) => jwtVerify(token, key, { algorithms: ['HS256'] }),
+  });
   await server.listen();
   return {
     url: `http://127.0.0.1:${server.address.port}`,

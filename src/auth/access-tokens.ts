@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, webcrypto } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
 import { CONFIG, NOW, type Now } from '../config/config.module.js';
@@ -20,7 +20,7 @@ export interface CheckedToken extends TokenBearer {
 
 interface SigningKey {
   id: string;
-  key: KeyObject;
+  key: webcrypto.CryptoKey;
 }
 
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -30,7 +30,7 @@ const MAX_REMEMBERED = 50_000;
 @Injectable()
 export class AccessTokens {
   /** The first signs; all are accepted. */
-  private readonly keys: SigningKey[];
+  private readonly keys: Promise<SigningKey[]>;
   private readonly remembered = new Map<string, CheckedToken>();
 
   constructor(
@@ -38,12 +38,12 @@ export class AccessTokens {
     @Inject(NOW) private readonly now: Now,
   ) {
     const secrets = [signingSecret(config), config.jwtSecretPrevious].filter((secret) => secret !== null);
-    this.keys = secrets.map(signingKey);
+    this.keys = Promise.all(secrets.map(signingKey));
   }
 
   /** @returns the token and when it expires (epoch ms) */
   async issue({ accountId, deviceId }: TokenBearer): Promise<{ token: string; expiresAt: number }> {
-    const [current] = this.keys;
+    const [current] = await this.keys;
     const issuedAt = Math.floor(this.now() / 1_000);
     const expiresAt = issuedAt + this.config.accessTokenTtlSeconds;
     const token = await new SignJWT({ did: deviceId })
@@ -81,8 +81,9 @@ export class AccessTokens {
     }
   }
 
-  private keyOf(id: string | undefined): KeyObject {
-    const found = this.keys.find((candidate) => candidate.id === id);
+  private async keyOf(id: string | undefined): Promise<webcrypto.CryptoKey> {
+    const keys = await this.keys;
+    const found = keys.find((candidate) => candidate.id === id);
     if (!found) throw new AppError('TOKEN_INVALID', { detail: 'The token was signed with another key.' });
     return found.key;
   }
@@ -95,8 +96,15 @@ export class AccessTokens {
   }
 }
 
-function signingKey(secret: string): SigningKey {
-  // A KeyObject, not a string: strings are parsed as PEM at each use.
-  const key = createSecretKey(Buffer.from(secret));
-  return { id: createHmac('sha256', key).update('key id').digest('hex').slice(0, 12), key };
+async function signingKey(secret: string): Promise<SigningKey> {
+  // A CryptoKey: from anything else jose makes one at each use, which costs more than the signature.
+  const usages: webcrypto.KeyUsage[] = ['sign', 'verify'];
+  const key = await webcrypto.subtle.importKey(
+    'raw',
+    Buffer.from(secret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    usages,
+  );
+  return { id: createHmac('sha256', secret).update('key id').digest('hex').slice(0, 12), key };
 }
