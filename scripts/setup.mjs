@@ -1,7 +1,16 @@
 // Prepares a fresh clone. Uses Node's own modules only: nothing else is there yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { excerpt, install, isInstalled } from './packages.mjs';
@@ -52,6 +61,7 @@ export function ensureBuilt() {
   const status = runBin('typescript', 'tsc', ['-p', BUILD_CONFIG]);
   if (status !== 0) fail('The build failed; the lines above say where.', status);
   removeStale(sources);
+  copySql(sources);
   mkdirSync(dirname(buildStamp), { recursive: true });
   writeFileSync(buildStamp, wanted);
 }
@@ -137,12 +147,22 @@ function isOnPath(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
+/** Brings what the compiler leaves behind: the SQL of the document kinds. */
+function copySql(sources) {
+  for (const path of sources.filter((name) => name.endsWith('.sql'))) {
+    const target = join(root, 'dist', relative(join(root, 'src'), path));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(path, target);
+  }
+}
+
 /** Removes what was compiled from sources that are gone, so that nothing keeps running on them. */
 function removeStale(sources) {
   const dist = join(root, 'dist');
   const known = new Set(sources.map((path) => relative(join(root, 'src'), path).replace(/\.ts$/, '')));
   for (const path of listFiles(dist)) {
     const name = relative(dist, path);
+    if (name.endsWith('.sql')) rmSync(path);
     if (/\.(js|js\.map|d\.ts)$/.test(name) && !known.has(name.replace(/\.(js|js\.map|d\.ts)$/, '')))
       rmSync(path);
   }

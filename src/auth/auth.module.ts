@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessTokens } from './access-tokens.js';
+import { Operator } from './actor.js';
 import { AccountsRepository } from './accounts.repository.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
@@ -18,10 +19,11 @@ import { SessionsRepository } from './sessions.repository.js';
     AuthService,
     DeviceActivity,
     DevicesRepository,
+    Operator,
     SessionsRepository,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity, SessionsRepository],
+  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SessionsRepository],
 })
 export class AuthModule {}

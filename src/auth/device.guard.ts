@@ -9,6 +9,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
 import { AccessTokens } from './access-tokens.js';
+import { ALLOWS_OPERATOR, Operator } from './actor.js';
 import type { AccountState } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
 import { SessionsRepository } from './sessions.repository.js';
@@ -49,13 +50,19 @@ export class DeviceGuard implements CanActivate {
     private readonly tokens: AccessTokens,
     private readonly sessions: SessionsRepository,
     private readonly activity: DeviceActivity,
+    private readonly operator: Operator,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [context.getHandler(), context.getClass()]))
-      return true;
+    const marks = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, marks)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const { accountId, deviceId } = await this.tokens.verify(bearerToken(request.headers.authorization));
+    const token = bearerToken(request.headers.authorization);
+    if (this.reflector.getAllAndOverride<boolean>(ALLOWS_OPERATOR, marks) && this.operator.owns(token)) {
+      request.operatorAccountId = await this.operator.accountOf(request);
+      return true;
+    }
+    const { accountId, deviceId } = await this.tokens.verify(token);
     const account = await this.sessions.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     this.activity.noteSeen(accountId, deviceId);

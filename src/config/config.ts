@@ -87,5 +87,11 @@ function checkTogether(config: Config, faults: string[]): void {
       );
     }
   }
+  if (config.operatorToken !== null && config.operatorToken.length < 32) {
+    faults.push('OPERATOR_TOKEN must have at least 32 characters.');
+  }
+  if (config.storageUrl !== null && !/^(file|s3):/.test(config.storageUrl)) {
+    faults.push('STORAGE_URL must begin with file: or s3: (leave it out for a folder in DATA_DIR).');
+  }
   if (!/^(\/[\w.-]+)*$/.test(config.apiPrefix)) faults.push('API_PREFIX must be a path such as /api/v1.');
 }

@@ -3,15 +3,16 @@ import { dirname, resolve } from 'node:path';
 import { AppStartError } from '../errors/app-start-error.js';
 
 /**
- * Makes the data folder if need be, for this user alone.
+ * Makes a folder for the server's data if need be, for this user alone.
+ * @param called what the folder is, for the person at the terminal
  * @throws AppStartError when it cannot be written to
  */
-export function makeDataDir(dataDir: string): void {
+export function makeDataDir(dataDir: string, called = 'data folder'): void {
   try {
     makeFolder(resolve(dataDir));
     accessSync(`${dataDir}/.`, constants.W_OK); // "/." fails where it is a file
   } catch (error) {
-    throw new AppStartError(`Cannot write to the data folder ${dataDir}: ${(error as Error).message}.`, {
+    throw new AppStartError(`Cannot write to the ${called} ${dataDir}: ${(error as Error).message}.`, {
       cause: error,
     });
   }

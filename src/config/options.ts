@@ -19,7 +19,11 @@ export const options = {
     max: 65_535,
     about: 'Port to listen on; 0 takes a free one.',
   },
-  DATA_DIR: { kind: 'text', default: './data', about: 'Folder for SQLite and the generated secret.' },
+  DATA_DIR: {
+    kind: 'text',
+    default: './data',
+    about: 'Folder for SQLite, the generated secret and the working copies of documents.',
+  },
   DATABASE_URL: {
     kind: 'text',
     default: null,
@@ -32,6 +36,18 @@ export const options = {
     max: 1_000,
     about: 'Connections to PostgreSQL.',
   },
+  STORAGE_URL: {
+    kind: 'text',
+    default: null,
+    about:
+      'Where documents are uploaded to: file:/a/folder or s3://bucket/prefix?endpoint=…&region=…&public_endpoint=…; unset: a folder in DATA_DIR.',
+  },
+  S3_ACCESS_KEY_ID: {
+    kind: 'text',
+    default: null,
+    about: 'Names the key for s3: storage; unset: as AWS tools find it.',
+  },
+  S3_SECRET_ACCESS_KEY: { kind: 'text', default: null, about: 'The secret of S3_ACCESS_KEY_ID.' },
   JWT_SECRET: {
     kind: 'text',
     default: null,
@@ -48,6 +64,12 @@ export const options = {
     min: 10,
     max: 31_536_000,
     about: 'Lifetime of an access token, in seconds.',
+  },
+  OPERATOR_TOKEN: {
+    kind: 'text',
+    default: null,
+    about:
+      'Lets jobs on the server’s side lock and rewrite documents of any account, at least 32 characters; unset: none may.',
   },
   WEB_DIR: {
     kind: 'text',
@@ -112,6 +134,67 @@ export const options = {
     min: 0,
     about: 'Accounts made from one address in an hour; 0: no limit.',
   },
+  LOCK_TTL_SECONDS: {
+    kind: 'integer',
+    default: 60,
+    min: 5,
+    max: 3_600,
+    about: 'How long the lock of a document lasts unless it is renewed, in seconds.',
+  },
+  UPLOAD_IDLE_MINUTES: {
+    kind: 'integer',
+    default: 5,
+    min: 0,
+    max: 1_440,
+    about: 'A document is uploaded when it has not changed for this many minutes.',
+  },
+  UPLOAD_CHECKPOINT_MINUTES: {
+    kind: 'integer',
+    default: 15,
+    min: 0,
+    max: 1_440,
+    about: 'While a document keeps changing it is uploaded this many minutes after the first change.',
+  },
+  UPLOADS_AT_ONCE: {
+    kind: 'integer',
+    default: 2,
+    min: 1,
+    max: 64,
+    about: 'Uploads that run at the same time.',
+  },
+  DOWNLOAD_URL_TTL_SECONDS: {
+    kind: 'integer',
+    default: 300,
+    min: 10,
+    max: 86_400,
+    about: 'How long the address of a download works, in seconds.',
+  },
+  MAX_DOCUMENT_BYTES: {
+    kind: 'integer',
+    default: 536_870_912,
+    min: 65_536,
+    max: 68_719_476_736,
+    about: 'Largest document, in bytes after inflating.',
+  },
+  MAX_DOCUMENTS_PER_ACCOUNT: {
+    kind: 'integer',
+    default: 10_000,
+    min: 0,
+    about: 'Documents of one account; 0: no limit.',
+  },
+  MAX_DOCUMENT_BYTES_PER_ACCOUNT: {
+    kind: 'integer',
+    default: 10_737_418_240,
+    min: 0,
+    about: 'Bytes of all documents of an account together, inflated; 0: no limit.',
+  },
+  MAX_WORKING_COPY_BYTES: {
+    kind: 'integer',
+    default: 10_737_418_240,
+    min: 1_048_576,
+    about:
+      'Disk that working copies may take in DATA_DIR, in bytes; those that are uploaded make room first.',
+  },
   TOMBSTONE_RETENTION_DAYS: {
     kind: 'integer',
     default: 0,
@@ -124,7 +207,7 @@ export const options = {
     default: 30,
     min: 0,
     max: 3_600,
-    about: 'How long running requests may take to finish on SIGTERM.',
+    about: 'How long running requests and uploads may take to finish on SIGTERM, in seconds.',
   },
 } as const satisfies Record<string, Option>;
 

@@ -10,21 +10,24 @@ export class DataLock {
 
   /** @throws AppStartError when another process has the folder */
   static take(dataDir: string): DataLock {
-    // Node has no file locks of its own, SQLite has. A process that is just ending gets a moment.
-    const handle = new BetterSqlite(join(dataDir, 'lock'), { timeout: WAIT_MS });
+    // A process that is just ending gets a moment.
+    const lock = DataLock.tryTake(dataDir, WAIT_MS);
+    if (lock) return lock;
+    throw new AppStartError(`The data folder ${dataDir} is in use by another Tidemark; stop that one first.`);
+  }
+
+  /** @returns null when another process has the folder */
+  static tryTake(folder: string, waitMs = 0): DataLock | null {
+    // Node has no file locks of its own, SQLite has.
+    const handle = new BetterSqlite(join(folder, 'lock'), { timeout: waitMs });
     try {
       handle.exec('BEGIN EXCLUSIVE');
+      return new DataLock(handle);
     } catch (error) {
       handle.close();
       if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
-      throw new AppStartError(
-        `The data folder ${dataDir} is in use by another Tidemark; stop that one first.`,
-        {
-          cause: error,
-        },
-      );
+      return null;
     }
-    return new DataLock(handle);
   }
 
   /** Lets another process have the folder. */

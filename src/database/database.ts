@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Dialect } from '../protocol/columns.js';
 
 /** What both databases can bind. */
-export type SqlValue = string | number | boolean | null;
+export type SqlValue = string | number | boolean | Uint8Array | null;
 
 /** Something SQL can be sent to. Parameters are written `$1`, `$2`, … on both databases. */
 export interface Connection {
@@ -41,6 +41,9 @@ export abstract class Database {
 
   /** Reads what is committed, outside any transaction. */
   abstract query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
+
+  /** Runs one statement that writes; it is durable when the promise resolves. @returns the rows of its RETURNING */
+  abstract write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
 
   /** Runs `work` all or nothing; it is durable when the promise resolves. */
   abstract transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;

@@ -64,6 +64,75 @@ function recordEntity(dialect: Dialect, name: string, table: Table): EntitySchem
   });
 }
 
+function documentKey(id: EntitySchemaColumnOptions): ColumnMap {
+  return {
+    account_id: { ...id, primary: true },
+    video_id: { ...id, primary: true },
+    kind: { ...id, primary: true },
+  };
+}
+
+function documentEntities(id: EntitySchemaColumnOptions, time: EntitySchemaColumnOptions): EntitySchema[] {
+  const timeOrNull = { ...time, nullable: true };
+  const textOrNull: EntitySchemaColumnOptions = { type: 'text', nullable: true };
+  const documents = new EntitySchema({
+    name: 'documents',
+    columns: {
+      ...documentKey(id),
+      epoch: time,
+      version: time,
+      size_bytes: time,
+      updated_at: time,
+      pending_since: timeOrNull,
+      upload_due_at: timeOrNull,
+      upload_failures: { type: 'integer' },
+      stored_epoch: timeOrNull,
+      stored_version: timeOrNull,
+      stored_key: textOrNull,
+      stored_sha256: textOrNull,
+      stored_size_bytes: timeOrNull,
+      uploaded_at: timeOrNull,
+      owner_id: textOrNull,
+      owner_token: time,
+      owner_expires_at: timeOrNull,
+    },
+    indices: [{ name: 'documents_by_due', columns: ['upload_due_at'], where: 'upload_due_at IS NOT NULL' }],
+  });
+  const versions = new EntitySchema({
+    name: 'document_versions',
+    columns: {
+      ...documentKey(id),
+      object_key: { type: 'text', primary: true },
+      epoch: time,
+      version: time,
+      size_bytes: timeOrNull,
+      sha256: textOrNull,
+      started_at: time,
+      uploaded_at: timeOrNull,
+    },
+    indices: [
+      { name: 'document_versions_unfinished', columns: ['started_at'], where: 'uploaded_at IS NULL' },
+    ],
+  });
+  const locks = new EntitySchema({
+    name: 'document_locks',
+    columns: {
+      ...documentKey(id),
+      lock_type: textOrNull,
+      reason: textOrNull,
+      session_id: textOrNull,
+      user_id: textOrNull,
+      device_id: textOrNull,
+      holder_name: textOrNull,
+      fencing_token: time,
+      acquired_at: timeOrNull,
+      expires_at: timeOrNull,
+    },
+    indices: [{ name: 'document_locks_by_expiry', columns: ['expires_at'], where: 'expires_at IS NOT NULL' }],
+  });
+  return [documents, versions, locks];
+}
+
 /** TypeORM's entities for the server's own tables and for every declared table. */
 export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
   const id = idText(dialect);
@@ -128,7 +197,17 @@ export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
       payload: { type: 'bytea' },
     },
   });
-  const announcing = dialect === 'postgres' ? [attachments] : [];
+  const journal = new EntitySchema({
+    name: 'document_journal',
+    columns: {
+      ...documentKey(id),
+      epoch: { ...time, primary: true },
+      version: { ...time, primary: true },
+      part: { type: 'integer', primary: true },
+      body: { type: 'bytea' },
+    },
+  });
+  const announcing = dialect === 'postgres' ? [attachments, journal] : [];
   const records = Object.entries(schema.tables).map(([name, table]) => recordEntity(dialect, name, table));
-  return [accounts, devices, pairingCodes, shares, ...announcing, ...records];
+  return [accounts, devices, pairingCodes, shares, ...documentEntities(id, time), ...announcing, ...records];
 }

@@ -12,6 +12,12 @@ export const SHARES = {
   tables: ['shares', 'socket_io_attachments'],
 };
 
+/** Documents, their locks and what is in object storage of them. */
+export const DOCUMENTS = {
+  migration: `Documents${FIRST_MIGRATION + 2_000_000}`,
+  tables: ['documents', 'document_versions', 'document_locks', 'document_journal'],
+};
+
 /** Every migration in order: the first tables, one migration for each schema version of the records, what came later. */
 export function migrations(dialect: Dialect, schema: Schema): (new () => MigrationInterface)[] {
   const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
@@ -21,6 +27,7 @@ export function migrations(dialect: Dialect, schema: Schema): (new () => Migrati
       migration(`Records${FIRST_MIGRATION + version}`, recordStatements(dialect, schema, version)),
     ),
     migration(SHARES.migration, shareStatements(dialect)),
+    migration(DOCUMENTS.migration, documentStatements(dialect)),
   ];
 }
 
@@ -70,6 +77,35 @@ function shareStatements(dialect: Dialect): string[] {
     ...shares,
     `CREATE TABLE "socket_io_attachments" ("id" bigserial PRIMARY KEY NOT NULL,
        "created_at" timestamptz NOT NULL DEFAULT now(), "payload" bytea NOT NULL)`,
+  ];
+}
+
+function documentStatements(dialect: Dialect): string[] {
+  const id = collated(dialect);
+  const int = bigint(dialect);
+  const document = `"account_id" ${id} NOT NULL, "video_id" ${id} NOT NULL, "kind" ${id} NOT NULL`;
+  const statements = [
+    `CREATE TABLE "documents" (${document}, "epoch" ${int} NOT NULL, "version" ${int} NOT NULL,
+       "size_bytes" ${int} NOT NULL, "updated_at" ${int} NOT NULL, "pending_since" ${int}, "upload_due_at" ${int},
+       "upload_failures" integer NOT NULL, "stored_epoch" ${int}, "stored_version" ${int}, "stored_key" text,
+       "stored_sha256" text, "stored_size_bytes" ${int}, "uploaded_at" ${int}, "owner_id" text,
+       "owner_token" ${int} NOT NULL, "owner_expires_at" ${int}, PRIMARY KEY ("account_id", "video_id", "kind"))`,
+    `CREATE INDEX "documents_by_due" ON "documents" ("upload_due_at") WHERE upload_due_at IS NOT NULL`,
+    `CREATE TABLE "document_versions" (${document}, "object_key" text NOT NULL, "epoch" ${int} NOT NULL,
+       "version" ${int} NOT NULL, "size_bytes" ${int}, "sha256" text, "started_at" ${int} NOT NULL, "uploaded_at" ${int},
+       PRIMARY KEY ("account_id", "video_id", "kind", "object_key"))`,
+    `CREATE INDEX "document_versions_unfinished" ON "document_versions" ("started_at") WHERE uploaded_at IS NULL`,
+    `CREATE TABLE "document_locks" (${document}, "lock_type" text, "reason" text, "session_id" text, "user_id" text,
+       "device_id" text, "holder_name" text, "fencing_token" ${int} NOT NULL, "acquired_at" ${int}, "expires_at" ${int},
+       PRIMARY KEY ("account_id", "video_id", "kind"))`,
+    `CREATE INDEX "document_locks_by_expiry" ON "document_locks" ("expires_at") WHERE expires_at IS NOT NULL`,
+  ];
+  if (dialect === 'sqlite') return statements;
+  return [
+    ...statements,
+    `CREATE TABLE "document_journal" (${document}, "epoch" bigint NOT NULL, "version" bigint NOT NULL,
+       "part" integer NOT NULL, "body" bytea NOT NULL,
+       PRIMARY KEY ("account_id", "video_id", "kind", "epoch", "version", "part"))`,
   ];
 }
 

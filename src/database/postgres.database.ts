@@ -38,6 +38,16 @@ export class PostgresDatabase extends Database {
     return send<R>(this.pool, sql, params);
   }
 
+  /** Commits by itself, without BEGIN and COMMIT. It may wait for a row that is locked, so it counts as a transaction. */
+  async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    await this.transactions.take();
+    try {
+      return await this.query<R>(sql, params);
+    } finally {
+      this.transactions.giveBack();
+    }
+  }
+
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     await this.transactions.take();
     try {

@@ -58,8 +58,17 @@ export class SqliteDatabase extends Database {
     return this.reader.query<R>(sql, params);
   }
 
+  write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    return this.inTurn(async () => {
+      // A statement outside a transaction is one by itself.
+      const rows = await this.writer.query<R>(sql, params);
+      this.commits++;
+      return rows;
+    });
+  }
+
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const run = async () => {
+    return this.inTurn(async () => {
       await this.writer.query('BEGIN IMMEDIATE');
       try {
         const result = await work(this.writer);
@@ -71,10 +80,7 @@ export class SqliteDatabase extends Database {
         if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
         throw error;
       }
-    };
-    const result = this.lastWrite.then(run, run);
-    this.lastWrite = result.catch(() => undefined);
-    return result;
+    });
   }
 
   async openSnapshot(): Promise<Snapshot> {
@@ -109,6 +115,12 @@ export class SqliteDatabase extends Database {
     for (const connection of [this.reader, ...this.idle]) connection.close();
     await this.dataSource.destroy();
     this.lock.release();
+  }
+
+  private inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const result = this.lastWrite.then(write);
+    this.lastWrite = result.catch(() => undefined);
+    return result;
   }
 
   private openReader(): SqliteConnection {

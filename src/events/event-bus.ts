@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Global, Injectable, Module } from '@nestjs/common';
-import type { LockChanged, SessionTransferred } from '../protocol/events.js';
+import type { DocumentChanged, LockChanged, SessionTransferred } from '../protocol/events.js';
 
 /** What is announced inside the server, after the commit. */
 export interface Events {
@@ -12,10 +12,12 @@ export interface Events {
   'device.revoked': { accountId: string; deviceId: string };
   /** A link to a game no longer works. */
   'share.withdrawn': { accountId: string; shareId: string };
-  /** A document was locked, released, or its lock ran out. */
+  /** A document was locked, its lock renewed or released, or the lock ran out. */
   'lock.changed': { accountId: string; lock: LockChanged };
-  /** The lock of a document went to another session of the same user. */
+  /** The lock of a document went to another session: of the same user, or of one who took over. */
   'session.transferred': { accountId: string; transfer: SessionTransferred };
+  /** A document has new content, or a version of it was uploaded. */
+  'document.changed': { accountId: string; document: DocumentChanged };
   /** This process takes no more work; what it has under way may finish. */
   'server.stopping': Record<string, never>;
 }

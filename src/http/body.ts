@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from '../auth/access-tokens.js';
@@ -14,6 +14,8 @@ const SMALL_BYTES = 65_536;
 const LARGE_BYTES = 1_048_576;
 const LARGE_AT_ONCE = 2;
 const LARGE_WAIT_MS = 30_000;
+/** Of a body that was refused; beyond this the connection is cut. */
+const MAX_DRAINED_BYTES = 268_435_456;
 /** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
 const MAX_CONTAINERS = 1_000_000;
 
@@ -52,6 +54,38 @@ export function readJsonBodies(
       return text.trim() === '' ? undefined : parse(text);
     },
   );
+}
+
+/** Hands the bodies of one route on as they come in, unread: databases are too large to be collected. */
+export function passBinaryBodies(server: FastifyInstance, route: string): void {
+  const types = ['application/gzip', 'application/octet-stream', 'application/vnd.sqlite3'];
+  server.addContentTypeParser(types, async (request: FastifyRequest, payload: Readable) => {
+    if (request.routeOptions.url === route) return guarded(payload);
+    throw new AppError('UNSUPPORTED_MEDIA_TYPE');
+  });
+}
+
+/** A stream that may be given up: giving up the request itself would cut the connection, and the refusal off with it. */
+function guarded(payload: Readable): Readable {
+  const body = new PassThrough();
+  payload.once('error', (error) => body.destroy(error));
+  payload.once('close', () => {
+    if (!payload.readableEnded) body.destroy(new AppError('BAD_REQUEST', { detail: 'The body broke off.' }));
+  });
+  // Whoever reads it hears of errors; until then there may be nobody.
+  body.on('error', () => undefined);
+  body.once('close', () => drain(payload));
+  return payload.pipe(body);
+}
+
+/** Lets what is left of a refused body run out, or the next request of the connection would never be read. */
+function drain(payload: Readable): void {
+  let left = MAX_DRAINED_BYTES;
+  payload.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) payload.destroy();
+  });
+  payload.resume();
 }
 
 /** Why a request may not send a large body; null: it may. */

@@ -28,6 +28,8 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     .addTag('Devices', 'Registering, pairing and revoking devices; tokens.')
     .addTag('Sync', 'Pulling and pushing records.')
     .addTag('Shares', 'Links by which people without an account watch one game.')
+    .addTag('Documents', 'SQLite databases that belong to a video: locking, reading, replacing.')
+    .addTag('Downloads', 'Documents by signed links, when the server keeps them itself.')
     .addTag('Health', 'For load balancers and monitors.')
     .build();
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });

@@ -40,7 +40,27 @@ export const errors = {
     title: 'Web origin not allowed',
     hint: 'Open the app from the server itself, or have the origin added to CORS_ORIGINS.',
   },
+  LOCK_OF_ANOTHER: {
+    status: 403,
+    title: 'The lock of another user',
+    hint: 'Ask its holder to release it, or take it over with take_over.',
+  },
+  OPERATOR_ONLY: {
+    status: 403,
+    title: 'Only for the operator',
+    hint: 'Locks of type server are taken with the operator’s token.',
+  },
+  DOWNLOAD_REFUSED: {
+    status: 403,
+    title: 'Download address not valid',
+    hint: 'Ask for a fresh one with GET …/download-url.',
+  },
   NOT_FOUND: { status: 404, title: 'Not found', hint: 'Check the path and the id.' },
+  OBJECT_NOT_FOUND: {
+    status: 404,
+    title: 'Not in storage',
+    hint: 'Ask for a fresh address with GET …/download-url; if it stays, tell the operator.',
+  },
   SHARE_WITHDRAWN: {
     status: 404,
     title: 'No longer shared',
@@ -68,11 +88,41 @@ export const errors = {
     title: 'Last pull too long ago',
     hint: 'Pull with replacement=1 and pass experimentalStrategy on, or sync from scratch.',
   },
+  VERSION_MISMATCH: {
+    status: 412,
+    title: 'The document has changed',
+    hint: 'Download it again, bring your changes into that version, and send If-Match with its epoch and server_version.',
+  },
   BODY_TOO_LARGE: { status: 413, title: 'Body too large', hint: 'Send less at once.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     title: 'Media type not supported',
     hint: 'Send JSON as application/json or text/plain, plain or with Content-Encoding: gzip.',
+  },
+  RANGE_INVALID: {
+    status: 416,
+    title: 'Range not satisfiable',
+    hint: 'Ask for bytes that the object has, or for the whole of it.',
+  },
+  DOCUMENT_INVALID: {
+    status: 422,
+    title: 'Not a database of this kind',
+    hint: 'Send a gzipped SQLite database with the tables of the document’s kind and nothing else.',
+  },
+  LOCK_HELD: {
+    status: 423,
+    title: 'Locked by someone else',
+    hint: 'Wait until expires_at, or take over with take_over.',
+  },
+  LOCK_REQUIRED: {
+    status: 423,
+    title: 'You do not hold the lock',
+    hint: 'Lock the document, look whether it has changed since, and try again with the new fencing_token.',
+  },
+  PRECONDITION_REQUIRED: {
+    status: 428,
+    title: 'If-Match is missing',
+    hint: 'Send If-Match: "<epoch>-<server_version>" of the version that you replace; "0-0" when there is none.',
   },
   TOO_MANY_CONNECTIONS: {
     status: 429,
@@ -86,7 +136,17 @@ export const errors = {
     hint: 'Try again; if it stays, give the operator the request id.',
   },
   OVERLOADED: { status: 503, title: 'Overloaded', hint: 'Wait for the time given in Retry-After.' },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    title: 'Object storage does not answer',
+    hint: 'Try again in a while; what was acknowledged is safe on the server and will be uploaded.',
+  },
   SHUTTING_DOWN: { status: 503, title: 'Shutting down', hint: 'Wait for the time given in Retry-After.' },
+  DISK_FULL: {
+    status: 507,
+    title: 'The server’s disk is full',
+    hint: 'Nothing was changed. Try again later, or ask the operator for room.',
+  },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 
 /** A stable name for a kind of error; clients decide by it, never by the text. */

@@ -1,3 +1,4 @@
+import type { DocumentLock } from './documents.js';
 import type { Problem } from './errors.js';
 import type { Timestamp } from './sync.js';
 
@@ -57,19 +58,30 @@ export interface DeviceRevoked {
   device_id: string;
 }
 
-/** The lock of a document went from one session of a user to another. */
+/** The lock of a document went from one session to another: of the same user, or of one who took over. */
 export interface SessionTransferred {
-  document_kind: string;
-  document_id: string;
-  session_id: string;
+  video_id: string;
+  database: string;
+  from_session: string;
+  to_session: string;
+  /** Null: a job on the server's side. */
+  to_device: string | null;
 }
 
-/** A document was locked, released, or its lock ran out. */
+/** A document was locked, its lock renewed or released, or the lock ran out. */
 export interface LockChanged {
-  document_kind: string;
-  document_id: string;
+  video_id: string;
+  database: string;
   /** Null: nobody holds it. */
-  holder: { user: string; session_id: string; expires_at: number } | null;
+  lock: DocumentLock | null;
+}
+
+/** A document's content changed, or a version of it reached object storage. */
+export interface DocumentChanged {
+  video_id: string;
+  database: string;
+  epoch: number;
+  server_version: number;
 }
 
 /** A client's question whether it has everything; sent about once a second. */
@@ -114,6 +126,7 @@ export interface ServerEvents {
   device_revoked: (event: DeviceRevoked) => void;
   session_transferred: (event: SessionTransferred) => void;
   lock_changed: (event: LockChanged) => void;
+  document_changed: (event: DocumentChanged) => void;
   scoreboard: (scoreboard: Scoreboard) => void;
   /** Why the server is about to hang up; connecting again unchanged would fail the same way, unless it says otherwise. */
   closed: (problem: Problem) => void;

@@ -27,6 +27,8 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
     },
     'share.withdrawn': ({ shareId }) => this.games.withdraw(shareId),
     'lock.changed': ({ accountId, lock }) => void this.toAll(accountId).emit('lock_changed', lock),
+    'document.changed': ({ accountId, document }) =>
+      void this.toAll(accountId).emit('document_changed', document),
     'session.transferred': ({ accountId, transfer }) =>
       void this.toAll(accountId).emit('session_transferred', transfer),
   };

@@ -14,7 +14,7 @@ import { IdSets } from './id-sets.js';
 import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
 import { RecordsRepository } from './records.repository.js';
 import type { PushRequest } from './requests.js';
-import { Turns } from './turns.js';
+import { Turns } from '../database/turns.js';
 import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 
 /** What a push left behind. */

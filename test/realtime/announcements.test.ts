@@ -113,9 +113,18 @@ forEachDatabase((database) => {
     using stranger = await TestSocket.connect(await app().newDevice());
     const bus = app().nest.get(EventBus);
     const { accountId } = home.phone;
-    const document = { document_kind: 'sqlite', document_id: 'd1' };
-    const lock: LockChanged = { ...document, holder: { user: 'ada', session_id: 's1', expires_at: 5 } };
-    const transfer: SessionTransferred = { ...document, session_id: 's2' };
+    const document = { video_id: 'v1', database: 'layout' };
+    const holder = { user_id: 'ada', device_id: 'd1', name: 'Ada’s laptop', session_id: 's1' };
+    const lock: LockChanged = {
+      ...document,
+      lock: { lock_type: 'client', reason: null, holder, acquired_at: 4, expires_at: 5 },
+    };
+    const transfer: SessionTransferred = {
+      ...document,
+      from_session: 's1',
+      to_session: 's2',
+      to_device: 'd2',
+    };
     bus.publish('lock.changed', { accountId, lock });
     bus.publish('session.transferred', { accountId, transfer });
     for (const socket of Object.values(home.sockets)) {
