@@ -1,0 +1,168 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import type { Transaction } from '../database/database.js';
+import { Turns } from '../database/turns.js';
+import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
+import { decide, heldAt, NEVER_LOCKED, type Change, type Decision, type LockRequest } from './lock-rules.js';
+import { toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
+import { LocksRepository } from './locks.repository.js';
+import { keyOf, RecentLocks } from './recent-locks.js';
+
+/** Only other processes come in between, and each of them can do so once for every lock it grants. */
+const MAX_TRIES = 100;
+
+/** Who may write a document: one session at a time, for as long as it renews its lease. */
+@Injectable()
+export class LocksService {
+  /** Whoever wants the same lock waits here, not each on a connection of its own while a write keeps the row. */
+  private readonly turns = new Turns();
+  private readonly recent = new RecentLocks();
+  private readonly ttlMs: number;
+
+  constructor(
+    private readonly locks: LocksRepository,
+    private readonly events: EventBus,
+    @Inject(CONFIG) config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {
+    this.ttlMs = config.lockTtlSeconds * 1_000;
+  }
+
+  /** Null: nobody holds it, or its lease has run out. */
+  async find(ref: DocumentRef): Promise<Lock | null> {
+    return this.held(await this.locks.find(ref));
+  }
+
+  /** The locks that are held in an account, by `<video>/<kind>`. */
+  async list(accountId: string): Promise<Map<string, Lock>> {
+    const held = await this.locks.list(accountId, this.now());
+    return new Map(held.map(({ ref, lock }) => [`${ref.videoId}/${ref.kind}`, lock]));
+  }
+
+  /**
+   * Takes the lock, or prolongs one's own. The row is read, the rules decide, and the row is replaced if it is still as
+   * it was read: of many who ask at once, through any process, one gets it. What this process wrote itself it need not
+   * read; when that is out of date, it does.
+   * @returns the lock, with a fencing token that grows with every change of holder
+   * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; OVERLOADED
+   */
+  acquire(ref: DocumentRef, request: LockRequest): Promise<Lock> {
+    return this.turns.take(keyOf(ref), async () => {
+      const known = this.recent.get(ref);
+      const guess = known && this.decide(known, request);
+      if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess.lock;
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const row = await this.locks.find(ref);
+        const decision = this.decide(row ?? NEVER_LOCKED, request);
+        if (decision.outcome === 'refuse') throw heldBy(decision.held);
+        if (await this.carryOut(ref, row, decision)) return decision.lock;
+      }
+      throw new AppError('OVERLOADED', { detail: 'Too many sessions ask for this lock.', retry_after: 1 });
+    });
+  }
+
+  /**
+   * Lets go of the lock if the session holds it; else nothing happens.
+   * @param userId null: a job on the server's side
+   * @throws AppError LOCK_OF_ANOTHER when the session that holds it is another user's
+   */
+  release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
+    return this.turns.take(keyOf(ref), async () => {
+      const fencingToken = await this.locks.freeOf(ref, sessionId, userId);
+      if (fencingToken !== null) {
+        this.recent.note(ref, { lock: null, fencingToken });
+        return this.announce(ref, null);
+      }
+      const holder = (await this.find(ref))?.holder;
+      if (holder?.sessionId === sessionId && holder.userId !== userId) throw new AppError('LOCK_OF_ANOTHER');
+    });
+  }
+
+  /**
+   * Makes sure, for a write, that the session holds the lock, and keeps it from changing hands until the transaction
+   * ends.
+   * @throws AppError LOCK_REQUIRED with { lock }, as it is now; null: nobody holds it
+   */
+  async assertHeld(
+    tx: Transaction,
+    ref: DocumentRef,
+    sessionId: string,
+    fencingToken: number,
+  ): Promise<void> {
+    const held = this.held(await this.locks.findLocked(tx, ref));
+    if (held?.holder.sessionId === sessionId && held.fencingToken === fencingToken) return;
+    throw new AppError('LOCK_REQUIRED', {
+      detail: describeLoss(held, sessionId),
+      lock: held && toDocumentLock(held),
+    });
+  }
+
+  /** Frees locks whose lease has run out, and tells. @returns how many were found, at most `limit` */
+  async expire(limit: number): Promise<number> {
+    const expired = await this.locks.listExpired(this.now(), limit);
+    for (const { ref, lock } of expired) {
+      // Of several processes one succeeds, and announces it.
+      if (await this.locks.free(ref, lock)) this.announce(ref, null);
+    }
+    return expired.length;
+  }
+
+  private decide(row: LockRow, request: LockRequest): Decision {
+    return decide(row, request, this.now(), this.ttlMs);
+  }
+
+  /** @returns false when the lock is no longer as the decision took it to be */
+  private async carryOut(ref: DocumentRef, row: LockRow | null, decision: Change): Promise<boolean> {
+    const { lock } = decision;
+    const isDone = row ? await this.locks.replace(ref, row, lock) : await this.locks.insert(ref, lock);
+    if (!isDone) return false;
+    this.recent.note(ref, { lock, fencingToken: lock.fencingToken });
+    if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, lock);
+    this.announce(ref, lock);
+    return true;
+  }
+
+  private held(row: LockRow | null): Lock | null {
+    return row && heldAt(this.now(), row);
+  }
+
+  private announceTransfer(ref: DocumentRef, from: Lock, to: Lock): void {
+    this.events.publish('session.transferred', {
+      accountId: ref.accountId,
+      transfer: {
+        video_id: ref.videoId,
+        database: ref.kind,
+        from_session: from.holder.sessionId,
+        to_session: to.holder.sessionId,
+        to_device: to.holder.deviceId,
+      },
+    });
+  }
+
+  private announce(ref: DocumentRef, lock: Lock | null): void {
+    this.events.publish('lock.changed', {
+      accountId: ref.accountId,
+      lock: { video_id: ref.videoId, database: ref.kind, lock: lock && toDocumentLock(lock) },
+    });
+  }
+}
+
+function heldBy(lock: Lock): AppError {
+  const { lock_type, reason, holder, expires_at } = toDocumentLock(lock);
+  return new AppError('LOCK_HELD', {
+    detail: `${holder.name} holds the lock${reason ? `: ${reason}` : ''}.`,
+    granted: false,
+    lock_type,
+    reason,
+    holder,
+    expires_at,
+  });
+}
+
+function describeLoss(held: Lock | null, sessionId: string): string {
+  if (!held) return 'Nobody holds the lock: it was released, or its lease ran out.';
+  if (held.holder.sessionId !== sessionId) return `${held.holder.name} holds the lock by now.`;
+  return 'The fencing token is of an earlier lock.';
+}
