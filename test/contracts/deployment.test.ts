@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
+import { loadConfig } from '../../src/config/config.js';
 import { options } from '../../src/config/options.js';
+import { parseS3Url } from '../../src/storage/drivers/s3-url.js';
 
 interface Service {
   image?: string;
@@ -9,6 +11,7 @@ interface Service {
   volumes?: string[];
   healthcheck?: { test?: string[] };
   depends_on?: Record<string, { condition: string }>;
+  profiles?: string[];
 }
 interface Compose {
   services: Record<string, Service>;
@@ -54,6 +57,30 @@ test('the server gets only options that it has, in compose and in the image', ()
   expect([...inImage, ...inCompose].filter((name) => !known.includes(name))).toEqual([]);
 });
 
+test('the server keeps documents in the object store, and people download them through the proxy', () => {
+  const { server, s3 } = compose.services;
+  const env = Object.fromEntries(
+    Object.entries(server!.environment!).map(([name, value]) => [name, withDefaults(value)]),
+  );
+  const storage = parseS3Url(env.STORAGE_URL!, loadConfig({ env }));
+  expect(s3!.profiles).toBeUndefined();
+  expect(Object.keys(server!.depends_on!)).toContain('s3');
+  expect(storage).toMatchObject({ bucket: s3!.environment!.GARAGE_DEFAULT_BUCKET, prefix: '' });
+  expect(server!.environment).toMatchObject({
+    S3_ACCESS_KEY_ID: s3!.environment!.GARAGE_DEFAULT_ACCESS_KEY,
+    S3_SECRET_ACCESS_KEY: s3!.environment!.GARAGE_DEFAULT_SECRET_KEY,
+  });
+
+  const [garage, caddy] = [read('deploy/garage.toml'), read('deploy/Caddyfile')];
+  const port = /^api_bind_addr = ".*:(\d+)"$/m.exec(garage)![1];
+  expect(storage.endpoint).toBe(`http://s3:${port}`);
+  expect(garage).toContain(`s3_region = "${storage.region}"`);
+  const siteAddress = withDefaults(compose.services.proxy!.environment!.SITE_ADDRESS!);
+  expect(storage.publicEndpoint).toBe(`https://${siteAddress}`);
+  expect(caddy).toMatch(new RegExp(`method GET\\s+path /${storage.bucket}/\\*\\s`));
+  expect(caddy).toContain(`reverse_proxy s3:${port}`);
+});
+
 test('no secret has a built-in value, and .env.example names every variable', () => {
   const example = read('.env.example');
   const variables = [...composeText.matchAll(/\$\{(\w+)(:[?-])/g)].map(
@@ -86,3 +113,10 @@ test('everything that the image is built from is sent to the engine', () => {
     expect(existsSync(path)).toBe(true);
   }
 });
+
+/** A value with its variables replaced: by their defaults, or where they must be set, by something long enough. */
+function withDefaults(value: string): string {
+  return value.replace(/\$\{\w+:([?-])([^}]*)\}/g, (_, operator: string, text: string) =>
+    operator === '-' ? text : 'x'.repeat(40),
+  );
+}

@@ -1,0 +1,80 @@
+import type { Config } from '../../config/config.js';
+import { AppStartError } from '../../errors/app-start-error.js';
+import { isKey } from '../storage-key.js';
+
+/** Where an S3 store is, and by what to enter. */
+export interface S3Options {
+  bucket: string;
+  /** Before every key: empty, or ending in `/`. */
+  prefix: string;
+  /** Undefined: AWS. */
+  endpoint?: string;
+  /** What download addresses begin with, where people reach the store by another name. Undefined: the endpoint. */
+  publicEndpoint?: string;
+  /** Undefined: as AWS tools find it. */
+  region?: string;
+  /** Undefined: as AWS tools find them. */
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+}
+
+const SHAPE = 's3://bucket/prefix?endpoint=https://s3.example.org&region=eu-central-1';
+const PARAMETERS = ['endpoint', 'public_endpoint', 'region'];
+const REGION_OF_NO_MEANING = 'us-east-1';
+
+/**
+ * Reads STORAGE_URL with the keys that belong to it.
+ * @throws AppStartError with a sentence that quotes nothing of what might be a secret
+ */
+export function parseS3Url(text: string, config: Config): S3Options {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const bucket = url?.hostname ?? '';
+  if (!url || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
+    throw new AppStartError(
+      `STORAGE_URL must read ${SHAPE}; a bucket has lower-case letters, digits, . and -.`,
+    );
+  }
+  if (url.username || url.password) {
+    throw new AppStartError(
+      'STORAGE_URL must hold no keys; give them by S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.',
+    );
+  }
+  const prefix = url.pathname.replace(/^\/|\/$/g, '');
+  if (url.port || url.hash || (prefix !== '' && !isKey(prefix))) {
+    throw new AppStartError(`STORAGE_URL must read ${SHAPE}; a prefix has letters, digits, ., _, - and /.`);
+  }
+  for (const name of url.searchParams.keys()) {
+    if (PARAMETERS.includes(name)) continue;
+    throw new AppStartError(`STORAGE_URL takes ${PARAMETERS.join(', ')} after its "?" and nothing else.`);
+  }
+  const endpoint = originIn(url, 'endpoint');
+  return {
+    bucket,
+    prefix: prefix === '' ? '' : `${prefix}/`,
+    endpoint,
+    publicEndpoint: originIn(url, 'public_endpoint'),
+    // Stores of one's own want some region in signatures, and mostly do not care which.
+    region: url.searchParams.get('region') ?? (endpoint ? REGION_OF_NO_MEANING : undefined),
+    credentials: credentialsIn(config),
+  };
+}
+
+function originIn(url: URL, name: string): string | undefined {
+  const value = url.searchParams.get(name);
+  if (value === null) return undefined;
+  const endpoint = URL.canParse(value) ? new URL(value) : null;
+  const isOrigin = endpoint && /^https?:$/.test(endpoint.protocol) && endpoint.href === `${endpoint.origin}/`;
+  if (!isOrigin) {
+    throw new AppStartError(
+      `STORAGE_URL: ${name} must be an origin such as https://s3.example.org, with no path.`,
+    );
+  }
+  return endpoint.origin;
+}
+
+function credentialsIn({ s3AccessKeyId, s3SecretAccessKey }: Config): S3Options['credentials'] {
+  if (s3AccessKeyId === null && s3SecretAccessKey === null) return undefined;
+  if (s3AccessKeyId === null || s3SecretAccessKey === null) {
+    throw new AppStartError('S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY come together: set both, or none.');
+  }
+  return { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey };
+}

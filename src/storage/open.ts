@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/config.js';
+import type { Now } from '../config/config.module.js';
+import { AppStartError } from '../errors/app-start-error.js';
+import { DownloadLinks } from './download-links.js';
+import { FileStorage } from './drivers/file.storage.js';
+import { parseS3Url } from './drivers/s3-url.js';
+import { S3Storage } from './drivers/s3.storage.js';
+import type { ObjectStorage } from './storage.js';
+
+/**
+ * Opens the storage that STORAGE_URL names by its scheme; unset: a folder in the data folder. Whether a store answers
+ * is not asked: the server starts without it.
+ * @throws AppStartError with a sentence that quotes no part of the address, as it may hold a secret by mistake
+ */
+export async function openStorage(config: Config, now: Now): Promise<ObjectStorage> {
+  const url = config.storageUrl;
+  if (url?.startsWith('s3:')) return new S3Storage(parseS3Url(url, config), now);
+  const folder = url === null ? join(config.dataDir, 'storage') : folderOf(url);
+  return FileStorage.open(folder, new DownloadLinks(config, now));
+}
+
+function folderOf(url: string): string {
+  const fault = 'STORAGE_URL must name a folder from the root on, such as file:/var/lib/tidemark/storage.';
+  if (!url.startsWith('file:/')) throw new AppStartError(fault);
+  try {
+    const { search, hash } = new URL(url);
+    if (search || hash) throw new AppStartError(fault);
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new AppStartError(fault, { cause: error });
+  }
+}

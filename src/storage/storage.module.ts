@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { CONFIG, NOW } from '../config/config.module.js';
+import { openStorage } from './open.js';
+import { StorageController } from './storage.controller.js';
+import { ObjectStorage } from './storage.js';
+
+/** Object storage, by the driver that STORAGE_URL names. */
+@Module({
+  controllers: [StorageController],
+  providers: [{ provide: ObjectStorage, inject: [CONFIG, NOW], useFactory: openStorage }],
+  exports: [ObjectStorage],
+})
+export class StorageModule {}
