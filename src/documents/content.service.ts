@@ -1,0 +1,206 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGzip } from 'node:zlib';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { AccountsRepository } from '../auth/accounts.repository.js';
+import { Database, type Transaction } from '../database/database.js';
+import { Permits } from '../database/permits.js';
+import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
+import type { DocumentRef } from '../locks/lock.js';
+import { LocksService } from '../locks/locks.service.js';
+import { DocumentsRepository, type Pair, type StoredDocument } from './documents.repository.js';
+import { NO_CONTENT } from './documents.service.js';
+import { inflateTo } from './engine/inflate.js';
+import { SqliteWorkers } from './engine/sqlite-workers.js';
+import { JournalRepository } from './journal.repository.js';
+import { DocumentKinds } from './kinds.js';
+import { DocumentOwner } from './owner.js';
+import { WorkingCopies } from './working-copies.js';
+
+const MINUTE_MS = 60_000;
+/** A database that packs better than this was made to fill the disk. */
+const MAX_RATIO = 200;
+const IMPORTS_AT_ONCE = 2;
+const IMPORT_WAIT_MS = 30_000;
+
+/** The session that writes, and what it writes over. */
+export interface Writer {
+  sessionId: string;
+  fencingToken: number;
+  /** The version that the new content replaces; 0 and 0: there is none. */
+  expected: Pair;
+}
+
+/** Replaces the whole content of documents. */
+@Injectable()
+export class ContentService {
+  private readonly imports = new Permits(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
+
+  constructor(
+    private readonly database: Database,
+    private readonly accounts: AccountsRepository,
+    private readonly documents: DocumentsRepository,
+    private readonly journal: JournalRepository,
+    private readonly copies: WorkingCopies,
+    private readonly locks: LocksService,
+    private readonly kinds: DocumentKinds,
+    private readonly workers: SqliteWorkers,
+    private readonly owner: DocumentOwner,
+    private readonly events: EventBus,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  /**
+   * Makes an uploaded database the document's content, in a new epoch; durable when it resolves.
+   * @param body a SQLite database, gzipped
+   * @param announcedBytes how long the body says it is; null: it does not say
+   * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH, DOCUMENT_INVALID, BODY_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL,
+   *   OVERLOADED; nothing has changed then
+   */
+  async replace(
+    ref: DocumentRef,
+    writer: Writer,
+    body: Readable,
+    announcedBytes: number | null,
+  ): Promise<void> {
+    if (announcedBytes !== null) this.checkSize(announcedBytes);
+    // What is bound to fail does so before anything is sent and unpacked.
+    await this.database.transaction((tx) => this.check(tx, ref, writer));
+    const upload = this.copies.incoming();
+    const content = `${upload}.db`;
+    const packed = `${upload}.gz`;
+    try {
+      const limits = { maxBytes: this.config.maxDocumentBytes, maxRatio: MAX_RATIO };
+      const { sizeBytes: uploadedBytes } = await inflateTo(body, upload, limits);
+      const sizeBytes = await this.import(ref, upload, content, uploadedBytes);
+      if (this.journal.isKept) await pack(content, packed);
+      await this.commit(ref, writer, { content, packed, sizeBytes });
+    } catch (error) {
+      throw asDiskFull(error);
+    } finally {
+      await Promise.all([upload, content, packed].map((file) => rm(file, { force: true })));
+    }
+    const epoch = writer.expected.epoch + 1;
+    await this.copies.removeBefore(ref, epoch);
+    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: 1 };
+    this.events.publish('document.changed', { accountId: ref.accountId, document });
+  }
+
+  /** @throws AppError BODY_TOO_LARGE */
+  private checkSize(bytes: number): void {
+    const { maxDocumentBytes } = this.config;
+    if (bytes <= maxDocumentBytes) return;
+    throw new AppError('BODY_TOO_LARGE', {
+      detail: `A document may have ${maxDocumentBytes} bytes at most.`,
+    });
+  }
+
+  private async import(
+    ref: DocumentRef,
+    upload: string,
+    content: string,
+    uploadedBytes: number,
+  ): Promise<number> {
+    await this.imports.take();
+    try {
+      await this.copies.makeRoom(uploadedBytes);
+      const { sizeBytes } = await this.workers.importDatabase(this.kinds.get(ref.kind), upload, content);
+      this.checkSize(sizeBytes);
+      return sizeBytes;
+    } finally {
+      this.imports.giveBack();
+    }
+  }
+
+  private async commit(
+    ref: DocumentRef,
+    writer: Writer,
+    files: { content: string; packed: string; sizeBytes: number },
+  ): Promise<void> {
+    const next = { epoch: writer.expected.epoch + 1, version: 1 };
+    await this.database.transaction(async (tx) => {
+      const document = await this.check(tx, ref, writer);
+      await this.checkQuota(tx, ref, document, files.sizeBytes);
+      const now = this.now();
+      const pendingSince = document?.pendingSince ?? now;
+      await this.documents.replaceContent(
+        tx,
+        ref,
+        {
+          ...next,
+          sizeBytes: files.sizeBytes,
+          updatedAt: now,
+          pendingSince,
+          uploadDueAt: Math.min(
+            now + this.config.uploadIdleMinutes * MINUTE_MS,
+            pendingSince + this.config.uploadCheckpointMinutes * MINUTE_MS,
+          ),
+        },
+        { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs, isForced: true },
+      );
+      if (this.journal.isKept) {
+        await this.journal.drop(tx, ref, writer.expected);
+        await this.journal.append(tx, ref, next, files.packed);
+      } else {
+        // The file is the truth here: it must be in place before anyone is told so.
+        await this.copies.place(ref, next.epoch, files.content);
+      }
+    });
+    // Here the journal is the truth, and a file of a transaction that failed must never be in place.
+    if (this.journal.isKept) await this.copies.place(ref, next.epoch, files.content);
+  }
+
+  /** @throws AppError LOCK_REQUIRED, VERSION_MISMATCH */
+  private async check(tx: Transaction, ref: DocumentRef, writer: Writer): Promise<StoredDocument | null> {
+    await this.locks.assertHeld(tx, ref, writer.sessionId, writer.fencingToken);
+    const document = await this.documents.lock(tx, ref);
+    const { epoch, version } = document ?? NO_CONTENT;
+    const { expected } = writer;
+    if (epoch === expected.epoch && version === expected.version) return document;
+    throw new AppError('VERSION_MISMATCH', {
+      detail: document
+        ? `The content is at "${epoch}-${version}", not at "${expected.epoch}-${expected.version}".`
+        : 'The document has no content yet; If-Match must be "0-0".',
+      epoch,
+      server_version: version,
+    });
+  }
+
+  /** @throws AppError QUOTA_EXCEEDED */
+  private async checkQuota(
+    tx: Transaction,
+    { accountId }: DocumentRef,
+    document: StoredDocument | null,
+    sizeBytes: number,
+  ): Promise<void> {
+    const { maxDocumentsPerAccount: maxCount, maxDocumentBytesPerAccount: maxBytes } = this.config;
+    await this.accounts.lock(tx, accountId); // or documents made at once would not count each other
+    const usage = await this.documents.usage(tx, accountId);
+    if (!document && maxCount > 0 && usage.count >= maxCount) {
+      throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${maxCount} documents.` });
+    }
+    if (maxBytes > 0 && usage.sizeBytes - (document?.sizeBytes ?? 0) + sizeBytes > maxBytes) {
+      throw new AppError('QUOTA_EXCEEDED', {
+        detail: `The documents of an account may take ${maxBytes} bytes together.`,
+      });
+    }
+  }
+}
+
+/** Fast rather than small: it is read once at most. */
+async function pack(file: string, packed: string): Promise<void> {
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+  await pipeline(createReadStream(file), gzip, createWriteStream(packed, { mode: 0o600 }));
+}
+
+function asDiskFull(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  if (error instanceof AppError || (code !== 'ENOSPC' && code !== 'EDQUOT')) return error;
+  return new AppError('DISK_FULL', { retry_after: 60 }, { cause: error });
+}

@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { LocksModule } from '../locks/locks.module.js';
+import { ContentService } from './content.service.js';
+import { DocumentsController } from './documents.controller.js';
+import { DocumentsRepository } from './documents.repository.js';
+import { DocumentsService } from './documents.service.js';
+import { SqliteWorkers } from './engine/sqlite-workers.js';
+import { JournalRepository } from './journal.repository.js';
+import { DocumentKinds } from './kinds.js';
+import { DocumentOwner } from './owner.js';
+import { WorkingCopies } from './working-copies.js';
+
+/** SQLite databases that belong to something bigger: their state, their content, and who may write them. */
+@Module({
+  imports: [AuthModule, LocksModule],
+  controllers: [DocumentsController],
+  providers: [
+    ContentService,
+    DocumentKinds,
+    DocumentOwner,
+    DocumentsRepository,
+    DocumentsService,
+    JournalRepository,
+    SqliteWorkers,
+    WorkingCopies,
+  ],
+  exports: [
+    DocumentKinds,
+    DocumentOwner,
+    DocumentsRepository,
+    JournalRepository,
+    SqliteWorkers,
+    WorkingCopies,
+  ],
+})
+export class DocumentsModule {}

@@ -1,0 +1,171 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Connection, type Transaction } from '../database/database.js';
+import type { DocumentRef } from '../locks/lock.js';
+
+/** A state of a document's content; pairs are compared in this order. */
+export interface Pair {
+  epoch: number;
+  version: number;
+}
+
+/** A document as it is stored; times are epoch ms. */
+export interface StoredDocument extends Pair {
+  videoId: string;
+  kind: string;
+  /** Of the content, inflated. */
+  sizeBytes: number;
+  updatedAt: number;
+  /** The first change that is not uploaded; null: everything is. */
+  pendingSince: number | null;
+  /** Null: nothing to upload. */
+  uploadDueAt: number | null;
+  uploadFailures: number;
+  /** Of the newest upload; the stored… are null together. */
+  storedEpoch: number | null;
+  storedVersion: number | null;
+  storedKey: string | null;
+  storedSha256: string | null;
+  storedSizeBytes: number | null;
+  uploadedAt: number | null;
+  ownerId: string | null;
+  ownerToken: number;
+  ownerExpiresAt: number | null;
+}
+
+/** One uploaded version. */
+export interface UploadedVersion extends Pair {
+  key: string;
+  sizeBytes: number;
+  sha256: string;
+  uploadedAt: number;
+}
+
+/** New content for a document. */
+export interface NewContent extends Pair {
+  sizeBytes: number;
+  updatedAt: number;
+  pendingSince: number;
+  uploadDueAt: number;
+}
+
+/** Who claims a document, and until when. */
+export interface Claim {
+  ownerId: string;
+  now: number;
+  expiresAt: number;
+  /** Also from an owner whose lease has not run out. */
+  isForced: boolean;
+}
+
+/** The columns of a StoredDocument, for other queries to select along. */
+export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
+  d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
+  d.upload_due_at AS "uploadDueAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
+  d.stored_version AS "storedVersion", d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256",
+  d.stored_size_bytes AS "storedSizeBytes", d.uploaded_at AS "uploadedAt", d.owner_id AS "ownerId",
+  d.owner_token AS "ownerToken", d.owner_expires_at AS "ownerExpiresAt"`;
+
+const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+
+/** The documents of all accounts, without their content. */
+@Injectable()
+export class DocumentsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Null: it has no content. */
+  async find(ref: DocumentRef): Promise<StoredDocument | null> {
+    return this.read(this.database, ref, '');
+  }
+
+  /** As `find`, and keeps others from changing it until the transaction ends. */
+  async lock(tx: Transaction, ref: DocumentRef): Promise<StoredDocument | null> {
+    // SQLite has one writer at a time anyway.
+    return this.read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
+  }
+
+  /** An account's documents by video and kind, from behind `after` on. */
+  list(
+    accountId: string,
+    after: { videoId: string; kind: string },
+    limit: number,
+  ): Promise<StoredDocument[]> {
+    return this.database.query<StoredDocument>(
+      `SELECT ${STORED_DOCUMENT} FROM documents d
+       WHERE d.account_id = $1 AND (d.video_id, d.kind) > ($2, $3) ORDER BY d.video_id, d.kind LIMIT ${limit}`,
+      [accountId, after.videoId, after.kind],
+    );
+  }
+
+  /** How many documents the account has, and their bytes together. */
+  async usage(connection: Connection, accountId: string): Promise<{ count: number; sizeBytes: number }> {
+    const [row] = await connection.query<{ count: number; sizeBytes: number }>(
+      `SELECT count(*) AS "count", cast(coalesce(sum(size_bytes), 0) AS bigint) AS "sizeBytes"
+       FROM documents WHERE account_id = $1`,
+      [accountId],
+    );
+    return row!;
+  }
+
+  /** The document's versions in object storage, the newest first. */
+  listVersions({ accountId, videoId, kind }: DocumentRef): Promise<UploadedVersion[]> {
+    return this.database.query<UploadedVersion>(
+      `SELECT object_key AS "key", epoch AS "epoch", version AS "version", size_bytes AS "sizeBytes",
+         sha256 AS "sha256", uploaded_at AS "uploadedAt"
+       FROM document_versions WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL ORDER BY epoch DESC, version DESC`,
+      [accountId, videoId, kind],
+    );
+  }
+
+  /** Gives the document new content, and makes it if it is not there; its row must be locked if it is. */
+  async replaceContent(tx: Transaction, ref: DocumentRef, content: NewContent, claim: Claim): Promise<void> {
+    await tx.query(
+      `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, size_bytes, updated_at, pending_since,
+         upload_due_at, upload_failures, owner_id, owner_token, owner_expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 1, $11)
+       ON CONFLICT (account_id, video_id, kind) DO UPDATE SET epoch = excluded.epoch, version = excluded.version,
+         size_bytes = excluded.size_bytes, updated_at = excluded.updated_at, pending_since = excluded.pending_since,
+         upload_due_at = excluded.upload_due_at, owner_id = excluded.owner_id,
+         owner_token = d.owner_token + CASE WHEN d.owner_id IS NOT DISTINCT FROM excluded.owner_id THEN 0 ELSE 1 END,
+         owner_expires_at = excluded.owner_expires_at`,
+      [
+        ref.accountId,
+        ref.videoId,
+        ref.kind,
+        content.epoch,
+        content.version,
+        content.sizeBytes,
+        content.updatedAt,
+        content.pendingSince,
+        content.uploadDueAt,
+        claim.ownerId,
+        claim.expiresAt,
+      ],
+    );
+  }
+
+  /** Makes a process the document's owner, or prolongs that. @returns the owner token; null: another process owns it */
+  async claim(tx: Transaction, ref: DocumentRef, claim: Claim): Promise<number | null> {
+    const [row] = await tx.query<{ token: number }>(
+      `UPDATE documents
+       SET owner_token = owner_token + CASE WHEN owner_id IS NOT DISTINCT FROM $4 THEN 0 ELSE 1 END,
+         owner_id = $4, owner_expires_at = $5
+       WHERE ${THIS_DOCUMENT} AND (owner_id IS NULL OR owner_id = $4 OR owner_expires_at <= $6 OR $7)
+       RETURNING owner_token AS "token"`,
+      [ref.accountId, ref.videoId, ref.kind, claim.ownerId, claim.expiresAt, claim.now, claim.isForced],
+    );
+    return row?.token ?? null;
+  }
+
+  private async read(
+    connection: Connection,
+    { accountId, videoId, kind }: DocumentRef,
+    suffix: string,
+  ): Promise<StoredDocument | null> {
+    const [row] = await connection.query<StoredDocument>(
+      `SELECT ${STORED_DOCUMENT} FROM documents d
+       WHERE d.account_id = $1 AND d.video_id = $2 AND d.kind = $3${suffix}`,
+      [accountId, videoId, kind],
+    );
+    return row ?? null;
+  }
+}

@@ -1,0 +1,139 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '../auth/actor.js';
+import { NOW, type Now } from '../config/config.module.js';
+import { AppError } from '../errors/app-error.js';
+import type { DocumentRef, Lock } from '../locks/lock.js';
+import { toDocumentLock } from '../locks/lock.js';
+import { LocksService } from '../locks/locks.service.js';
+import type { ContentVersion, DocumentState, LockType } from '../protocol/documents.js';
+import { DevicesRepository } from '../auth/devices.repository.js';
+import {
+  DocumentsRepository,
+  type Pair,
+  type StoredDocument,
+  type UploadedVersion,
+} from './documents.repository.js';
+
+/** What a session asks for when it wants the lock. */
+export interface LockRequest {
+  type: LockType;
+  sessionId: string;
+  reason: string | null;
+  takeOver: boolean;
+  /** The version that it has; null: none. */
+  known: { epoch: number | null; version: number | null };
+}
+
+/** A granted lock. */
+export interface GrantedLock {
+  lock: Lock;
+  /** The content's version. */
+  current: Pair;
+  needsDownload: boolean;
+}
+
+/** Before the first content. */
+export const NO_CONTENT: Pair = { epoch: 0, version: 0 };
+
+/** What is known of documents, and who may write them. */
+@Injectable()
+export class DocumentsService {
+  constructor(
+    private readonly documents: DocumentsRepository,
+    private readonly locks: LocksService,
+    private readonly devices: DevicesRepository,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  /** A document as the actor sees it; one that was never written has no content. */
+  async state(actor: Actor, ref: DocumentRef): Promise<DocumentState> {
+    const [document, lock] = await Promise.all([this.documents.find(ref), this.locks.find(ref)]);
+    return toState(actor, ref, document, lock);
+  }
+
+  /** An account's documents that have content, by video and kind. @param after the last one seen */
+  async list(
+    actor: Actor,
+    after: { videoId: string; kind: string },
+    limit: number,
+  ): Promise<DocumentState[]> {
+    const { accountId } = actor;
+    const documents = await this.documents.list(accountId, after, limit);
+    const locks = await this.locks.list(accountId);
+    return documents.map((document) => {
+      const ref = { accountId, videoId: document.videoId, kind: document.kind };
+      const lock = locks.get(`${ref.videoId}/${ref.kind}`) ?? null;
+      return toState(actor, ref, document, lock);
+    });
+  }
+
+  /** The document's versions in object storage, the newest first. @throws AppError NOT_FOUND */
+  async listVersions(ref: DocumentRef): Promise<UploadedVersion[]> {
+    if (!(await this.documents.find(ref))) throw noSuchDocument();
+    return this.documents.listVersions(ref);
+  }
+
+  /** Takes or renews the lock. @throws AppError LOCK_HELD, OPERATOR_ONLY */
+  async lock(actor: Actor, ref: DocumentRef, request: LockRequest): Promise<GrantedLock> {
+    const { type, sessionId, reason, takeOver, known } = request;
+    const isOperator = actor.userId === null;
+    if (type === 'server' && !isOperator) throw new AppError('OPERATOR_ONLY');
+    if (type === 'client' && isOperator) {
+      throw new AppError('BAD_REQUEST', { detail: 'The operator’s jobs take locks of type server.' });
+    }
+    const name = await this.nameOf(actor, sessionId);
+    const session = { sessionId, userId: actor.userId, deviceId: actor.deviceId, name };
+    const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
+    // Read after the lock is held: nobody else writes from here on.
+    const document = await this.documents.find(ref);
+    const current = document ?? NO_CONTENT;
+    const isKnown = known.epoch === current.epoch && known.version === current.version;
+    return {
+      lock,
+      current: { epoch: current.epoch, version: current.version },
+      needsDownload: document !== null && !isKnown,
+    };
+  }
+
+  /** Releases the lock if the session holds it. @throws AppError LOCK_OF_ANOTHER */
+  unlock(actor: Actor, ref: DocumentRef, sessionId: string): Promise<void> {
+    return this.locks.release(ref, sessionId, actor.userId);
+  }
+
+  private async nameOf({ accountId, deviceId }: Actor, sessionId: string): Promise<string> {
+    if (deviceId === null) return sessionId;
+    return (await this.devices.findName(accountId, deviceId)) ?? 'Unnamed device';
+  }
+}
+
+/** For a document without content. */
+export function noSuchDocument(): AppError {
+  return new AppError('NOT_FOUND', { detail: 'There is no such document.' });
+}
+
+function toState(
+  actor: Actor,
+  ref: DocumentRef,
+  document: StoredDocument | null,
+  lock: Lock | null,
+): DocumentState {
+  const { epoch, version } = document ?? NO_CONTENT;
+  return {
+    video_id: ref.videoId,
+    database: ref.kind,
+    exists: document !== null,
+    epoch,
+    server_version: version,
+    stored_version: document && storedVersion(document),
+    lock: lock && { ...toDocumentLock(lock), mine: lock.holder.userId === actor.userId },
+    size_bytes: document?.sizeBytes ?? 0,
+    updated_at: document?.updatedAt ?? null,
+    uploaded_at: document?.uploadedAt ?? null,
+    upload_failures: document?.uploadFailures ?? 0,
+  };
+}
+
+function storedVersion({ storedEpoch, storedVersion }: StoredDocument): ContentVersion | null {
+  if (storedEpoch === null || storedVersion === null) return null;
+  return { epoch: storedEpoch, server_version: storedVersion };
+}

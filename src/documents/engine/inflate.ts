@@ -1,0 +1,99 @@
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Transform, type Readable, type TransformCallback, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { AppError } from '../../errors/app-error.js';
+
+const MEBIBYTE = 1_048_576;
+/** Small databases may be mostly empty pages, which pack very well. */
+const RATIO_COUNTS_FROM = 16 * MEBIBYTE;
+/** What cannot be packed grows by a few bytes in each block. */
+const PACKING_OVERHEAD = 1.01;
+
+const DISK_IS_FULL = ['ENOSPC', 'EDQUOT'];
+const IS_BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE'];
+
+/** How much may come out of a packed body. */
+export interface InflateLimits {
+  maxBytes: number;
+  /** Unpacked bytes for each packed one. */
+  maxRatio: number;
+}
+
+/** For what this server packed itself. */
+export const UNLIMITED: InflateLimits = { maxBytes: Infinity, maxRatio: Infinity };
+
+/**
+ * Unpacks a gzipped body, of one member or several, into a new file; on failure there is no file.
+ * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST when the body breaks off, DISK_FULL
+ */
+export async function inflateTo(
+  body: Readable,
+  file: string,
+  limits: InflateLimits,
+): Promise<{ sizeBytes: number; packedBytes: number }> {
+  try {
+    return await inflateInto(createWriteStream(file, { flags: 'wx', mode: 0o600 }), body, limits);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') await rm(file, { force: true });
+    throw translated(error);
+  }
+}
+
+async function inflateInto(target: Writable, body: Readable, { maxBytes, maxRatio }: InflateLimits) {
+  const tooLarge = () =>
+    new AppError('BODY_TOO_LARGE', { detail: `A document may have ${maxBytes} bytes at most.` });
+  const packed = new Meter((bytes) => {
+    // Empty members unpack to nothing, however many there are.
+    if (bytes > maxBytes * PACKING_OVERHEAD + MEBIBYTE) throw tooLarge();
+  });
+  const unpacked = new Meter((bytes) => {
+    if (bytes > maxBytes) throw tooLarge();
+    if (bytes > RATIO_COUNTS_FROM && bytes > packed.bytes * maxRatio) {
+      throw invalid('The body unpacks to far more than it should.');
+    }
+  });
+  const gunzip = createGunzip({ chunkSize: MEBIBYTE / 4 });
+  await pipeline(body, packed, gunzip, unpacked, target);
+  if (gunzip.bytesWritten < packed.bytes) throw invalid(TRAILING);
+  return { sizeBytes: unpacked.bytes, packedBytes: packed.bytes };
+}
+
+const TRAILING = 'Something follows the end of the gzip.';
+
+function invalid(detail: string, cause?: unknown): AppError {
+  return new AppError('DOCUMENT_INVALID', { detail }, { cause });
+}
+
+function translated(error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  const { code = '' } = error as { code?: string };
+  if (DISK_IS_FULL.includes(code)) return new AppError('DISK_FULL', { retry_after: 60 }, { cause: error });
+  if (IS_BROKEN_OFF.includes(code)) {
+    return new AppError('BAD_REQUEST', { detail: 'The body broke off.' }, { cause: error });
+  }
+  if (code.startsWith('Z_')) return invalid('The body is no whole gzip.', error);
+  // gunzip ends by itself where zeros follow, and leaves what is still coming unread.
+  if (code === 'ABORT_ERR') return invalid(TRAILING, error);
+  return error;
+}
+
+/** Counts what passes, and stops it when `check` throws. */
+class Meter extends Transform {
+  bytes = 0;
+
+  constructor(private readonly check: (bytes: number) => void) {
+    super();
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length;
+    try {
+      this.check(this.bytes);
+      done(null, chunk);
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { InvalidDatabase } from './invalid-database.js';
+
+// SQLite reads the schema and the statistics of a file before it can be told to check anything. Where pages of those
+// lead back to one another it would read for ever, and a schema of millions of tables would fill the memory. So their
+// pages are looked at first. The format: https://www.sqlite.org/fileformat2.html
+
+/** Ample: a kind has a few tables, and CR-SQLite adds some for each. */
+const MAX_PAGES = 1_000;
+const MAX_OBJECTS = 1_000;
+const MAX_SCHEMA_BYTES = 4_194_304;
+
+const MAGIC = 'SQLite format 3\0';
+const FILE_HEADER_BYTES = 100;
+const MIN_USABLE_BYTES = 480;
+const UTF_8 = 1;
+const LEAF = 13;
+const INTERIOR = 5;
+const TOO_LARGE = 'The schema of the database is far too large.';
+const STATISTICS = /^sqlite_stat/i;
+
+interface Cell {
+  payloadBytes: number;
+  /** What of the payload is within the page. */
+  payload: Buffer;
+}
+
+/** Makes sure that SQLite can read a file's schema in bounded time and memory. @throws InvalidDatabase */
+export function checkRawSchema(file: string): void {
+  const pages = PageReader.open(file);
+  try {
+    const roots: number[] = [];
+    let objects = 0;
+    let bytes = 0;
+    walk(pages, 1, ({ payloadBytes, payload }) => {
+      objects += 1;
+      bytes += payloadBytes;
+      if (objects > MAX_OBJECTS || bytes > MAX_SCHEMA_BYTES) throw new InvalidDatabase(TOO_LARGE);
+      const { name, rootPage } = readObject(payload);
+      if (STATISTICS.test(name)) roots.push(rootPage);
+    });
+    for (const root of roots) walk(pages, root, () => undefined);
+  } catch (error) {
+    // A number in the file leads out of its page.
+    throw error instanceof RangeError ? damaged() : error;
+  } finally {
+    pages.close();
+  }
+}
+
+/** Visits every row of a table, whose pages must be a tree. */
+function walk(pages: PageReader, root: number, visit: (cell: Cell) => void): void {
+  const seen = new Set<number>();
+  const left = [root];
+  for (let number = left.pop(); number !== undefined; number = left.pop()) {
+    if (seen.has(number)) throw damaged();
+    seen.add(number);
+    if (seen.size > MAX_PAGES) throw new InvalidDatabase(TOO_LARGE);
+    const page = pages.read(number);
+    const start = number === 1 ? FILE_HEADER_BYTES : 0;
+    const type = page.readUInt8(start);
+    const count = page.readUInt16BE(start + 3);
+    if (type !== LEAF && type !== INTERIOR) throw damaged();
+    if (type === INTERIOR) left.push(page.readUInt32BE(start + 8));
+    const pointers = start + (type === LEAF ? 8 : 12);
+    for (let index = 0; index < count; index++) {
+      const cell = page.readUInt16BE(pointers + 2 * index);
+      if (type === INTERIOR) left.push(page.readUInt32BE(cell));
+      else visit(readCell(page, cell));
+    }
+  }
+}
+
+function readCell(page: Buffer, at: number): Cell {
+  const [payloadBytes, afterSize] = readVarint(page, at);
+  const [, start] = readVarint(page, afterSize);
+  const most = page.length - 35;
+  const least = Math.floor(((page.length - 12) * 32) / 255) - 23;
+  const preferred = least + ((payloadBytes - least) % (page.length - 4));
+  const spilled = preferred <= most ? preferred : least;
+  return {
+    payloadBytes,
+    payload: page.subarray(start, start + (payloadBytes <= most ? payloadBytes : spilled)),
+  };
+}
+
+/** A row of the schema: type, name, table, root page and SQL. */
+function readObject(payload: Buffer): { name: string; rootPage: number } {
+  const [headerBytes, start] = readVarint(payload, 0);
+  const types: number[] = [];
+  for (let at = start; at < headerBytes;) {
+    const [type, next] = readVarint(payload, at);
+    types.push(type);
+    at = next;
+  }
+  const [type, name, table, root] = types;
+  if (type === undefined || name === undefined || table === undefined || root === undefined) throw damaged();
+  const nameAt = headerBytes + sizeOf(type);
+  const rootAt = nameAt + sizeOf(name) + sizeOf(table);
+  const rootBytes = sizeOf(root);
+  // Root pages are whole numbers of up to four bytes; 8 and 9 stand for 0 and 1.
+  if (root > 4 && root !== 8 && root !== 9) throw damaged();
+  if (rootAt + rootBytes > payload.length)
+    throw new InvalidDatabase('The schema of the database has too long a name.');
+  return {
+    name: payload.toString('latin1', nameAt, nameAt + sizeOf(name)),
+    rootPage: rootBytes === 0 ? Math.max(0, root - 8) : payload.readIntBE(rootAt, rootBytes),
+  };
+}
+
+/** How many bytes a value of a serial type takes. */
+function sizeOf(type: number): number {
+  if (type >= 12) return Math.floor((type - 12) / 2);
+  return [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0][type]!;
+}
+
+/** @returns the number, and where the next byte is */
+function readVarint(bytes: Buffer, start: number): [value: number, next: number] {
+  let value = 0;
+  for (let at = start; at < start + 8; at++) {
+    const byte = bytes.readUInt8(at);
+    value = value * 128 + (byte & 127);
+    if (byte < 128) return [value, at + 1];
+  }
+  return [value * 256 + bytes.readUInt8(start + 8), start + 9];
+}
+
+function damaged(): InvalidDatabase {
+  return new InvalidDatabase('The schema of the database is damaged.');
+}
+
+/** Reads single pages, without what each reserves at its end. */
+class PageReader {
+  private constructor(
+    private readonly handle: number,
+    private readonly pageBytes: number,
+    private readonly usableBytes: number,
+    private readonly count: number,
+  ) {}
+
+  static open(file: string): PageReader {
+    const handle = openSync(file, 'r');
+    try {
+      const header = Buffer.alloc(FILE_HEADER_BYTES);
+      const length = readSync(handle, header, 0, FILE_HEADER_BYTES, 0);
+      if (length < FILE_HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
+        throw new InvalidDatabase('The body is no SQLite database.');
+      }
+      if (header.readUInt32BE(56) !== UTF_8) {
+        throw new InvalidDatabase('The database must be in UTF-8, and is not.');
+      }
+      const stated = header.readUInt16BE(16);
+      const pageBytes = stated === 1 ? 65_536 : stated;
+      const usableBytes = pageBytes - header.readUInt8(20);
+      const isPowerOfTwo = (pageBytes & (pageBytes - 1)) === 0;
+      if (pageBytes < 512 || !isPowerOfTwo || usableBytes < MIN_USABLE_BYTES) throw damaged();
+      return new PageReader(handle, pageBytes, usableBytes, Math.floor(fstatSync(handle).size / pageBytes));
+    } catch (error) {
+      closeSync(handle);
+      throw error;
+    }
+  }
+
+  read(number: number): Buffer {
+    if (number < 1 || number > this.count) throw damaged();
+    const page = Buffer.alloc(this.usableBytes);
+    readSync(this.handle, page, 0, page.length, (number - 1) * this.pageBytes);
+    return page;
+  }
+
+  close(): void {
+    closeSync(this.handle);
+  }
+}

@@ -1,0 +1,67 @@
+import { open, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Piscina } from 'piscina';
+import { AppError } from '../../errors/app-error.js';
+import type { DocumentKind } from '../kinds.js';
+import type { TaskResult } from './tasks.js';
+
+const IDLE_MS = 30_000;
+/** Always what was compiled, also when tests run the sources: Node loads no TypeScript into its threads. */
+const TASKS = new URL('../../../dist/documents/engine/tasks.js', import.meta.url).href;
+
+/** Works on whole SQLite files in threads of their own, so that requests are answered meanwhile. */
+@Injectable()
+export class SqliteWorkers implements OnModuleDestroy {
+  private readonly pool = new Piscina({
+    filename: TASKS,
+    minThreads: 0,
+    // At least two, so that a long import does not hold up the uploads.
+    maxThreads: Math.max(2, availableParallelism() - 1),
+    idleTimeout: IDLE_MS,
+    // Of JavaScript: SQLite's own memory does not count.
+    resourceLimits: { maxOldGenerationSizeMb: 128 },
+  });
+
+  async onModuleDestroy(): Promise<void> {
+    await this.pool.destroy();
+  }
+
+  /**
+   * Copies the rows of an uploaded database into a fresh one of its kind; its bytes are on the disk then.
+   * @param upload never used as it is; its header may be changed
+   * @param target must not exist, and does not after a failure
+   * @throws AppError DOCUMENT_INVALID, DISK_FULL
+   */
+  importDatabase(kind: DocumentKind, upload: string, target: string): Promise<{ sizeBytes: number }> {
+    return this.make(target, 'importDatabase', { kind, upload, target });
+  }
+
+  /**
+   * Copies a database as it stands into a new file, which need not outlive a crash.
+   * @param target must not exist, and does not after a failure
+   * @throws AppError DISK_FULL
+   */
+  snapshot(source: string, target: string): Promise<{ sizeBytes: number }> {
+    return this.make(target, 'snapshot', { source, target });
+  }
+
+  /** @throws Error with the first things that are wrong with the database */
+  async check(file: string): Promise<void> {
+    await this.pool.run({ file }, { name: 'check' });
+  }
+
+  private async make(target: string, name: string, task: object): Promise<{ sizeBytes: number }> {
+    // SQLite would let others read it.
+    await (await open(target, 'wx', 0o600)).close();
+    try {
+      const result = (await this.pool.run(task, { name })) as TaskResult;
+      if (result?.fault === 'DISK_FULL') throw new AppError('DISK_FULL', { retry_after: 60 });
+      if (result) throw new AppError(result.fault, { detail: result.detail });
+      return { sizeBytes: (await stat(target)).size };
+    } catch (error) {
+      await Promise.all(['', '-journal'].map((suffix) => rm(`${target}${suffix}`, { force: true })));
+      throw error;
+    }
+  }
+}

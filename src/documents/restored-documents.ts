@@ -1,0 +1,94 @@
+import { existsSync, linkSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type BetterSqlite from 'better-sqlite3';
+import type { ClientBase } from 'pg';
+import { workingCopyPath } from './working-copies.js';
+
+// A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
+// knows: epoch milliseconds are above everything that counting has reached.
+
+/** More than a fencing token can have grown since the backup. */
+const TOKENS_APART = 1_000_000_000;
+
+const RELEASE_LOCKS = `UPDATE document_locks SET lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL,
+  device_id = NULL, holder_name = NULL, acquired_at = NULL, expires_at = NULL,
+  fencing_token = fencing_token + ${TOKENS_APART}`;
+
+const FREE = `owner_id = NULL, owner_expires_at = NULL, owner_token = owner_token + ${TOKENS_APART}`;
+
+/** What is uploaded goes on as the first version of the new epoch. */
+const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_version = 1, pending_since = NULL,
+  upload_due_at = NULL, ${FREE}`;
+
+/** What is not uploaded yet is due. */
+const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = $1, upload_due_at = $1, ${FREE}`;
+
+const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
+
+interface DocumentRow {
+  account_id: string;
+  video_id: string;
+  kind: string;
+  epoch: number;
+}
+
+/**
+ * Begins a new epoch for every document of a restored database.
+ * @param dataDir where working copies may still be
+ * @param now epoch ms
+ * @returns a sentence about documents whose newest content could not be kept; empty: there are none
+ */
+export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, now: number): string {
+  // better-sqlite3 knows parameters by name, or each by its one place.
+  const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
+  const onlyInCopy = prepare(
+    `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
+  ).all() as DocumentRow[];
+  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, now));
+  const goOn = prepare(
+    `UPDATE documents SET ${GO_ON_FROM_COPY} WHERE account_id = $2 AND video_id = $3 AND kind = $4`,
+  );
+  for (const { account_id, video_id, kind } of kept) {
+    goOn.run({ p1: now, p2: account_id, p3: video_id, p4: kind });
+  }
+  const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
+  prepare(stored).run({ p1: now });
+  const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: now }).changes;
+  handle.exec(RELEASE_LOCKS);
+  const older = onlyInCopy.length - kept.length - gone;
+  return sentence(older, gone);
+}
+
+/** As `renewSqliteDocuments`; what is not uploaded lies in the journal, which is in the backup. */
+export async function renewPostgresDocuments(client: ClientBase, now: number): Promise<void> {
+  await client.query(
+    `DELETE FROM document_journal j WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.account_id = j.account_id
+       AND d.video_id = j.video_id AND d.kind = j.kind AND d.epoch = j.epoch AND d.version = j.version)`,
+  );
+  await client.query('UPDATE document_journal SET epoch = $1, version = 1', [now]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [now]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [now]);
+  await client.query(RELEASE_LOCKS);
+}
+
+/** Gives a working copy the name of the new epoch as well. @returns false when it is not on this disk */
+function keepCopy(dataDir: string, row: DocumentRow, now: number): boolean {
+  const folder = join(dataDir, 'documents');
+  const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };
+  for (const number of existsSync(folder) ? readdirSync(folder) : []) {
+    const copy = workingCopyPath(join(folder, number), ref, row.epoch);
+    if (!existsSync(copy)) continue;
+    linkSync(copy, workingCopyPath(join(folder, number), ref, now));
+    return true;
+  }
+  return false;
+}
+
+function sentence(older: number, gone: number): string {
+  const parts = [
+    older > 0 && `${older} documents go on from their last upload`,
+    gone > 0 && `${gone} documents that were never uploaded are lost`,
+  ].filter(Boolean);
+  if (parts.length === 0) return '';
+  return ` Working copies are not part of a backup, and were not in the data folder: ${parts.join('; ')}.`;
+}

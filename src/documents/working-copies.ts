@@ -1,0 +1,254 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { CONFIG } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { makeDataDir } from '../config/data-dir.js';
+import { DataLock } from '../database/data-lock.js';
+import { AppError } from '../errors/app-error.js';
+import type { DocumentRef } from '../locks/lock.js';
+import { DocumentsRepository } from './documents.repository.js';
+import { inflateTo, UNLIMITED } from './engine/inflate.js';
+import { JournalRepository } from './journal.repository.js';
+
+/** A working copy that stays where it is until it is released. */
+export interface HeldCopy {
+  /** A SQLite database. */
+  path: string;
+  /** Lets it be removed again; a second time is harmless. */
+  release(): void;
+}
+
+interface Copy {
+  ref: DocumentRef;
+  epoch: number;
+  path: string;
+  sizeBytes: number;
+  holds: number;
+  /** To be removed with the last release. */
+  isObsolete: boolean;
+}
+
+const INCOMING = 'incoming';
+
+/**
+ * The contents of documents on this machine's disk, a file for each epoch. Folders are named by the ids in hexadecimal:
+ * ids may differ in nothing but upper and lower case, which not every file system tells apart.
+ */
+@Injectable()
+export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
+  /** By path, the least recently used first. */
+  private readonly copies = new Map<string, Copy>();
+  private readonly fetching = new Map<string, Promise<void>>();
+  private totalBytes = 0;
+  private root = '';
+  private lock?: DataLock;
+
+  constructor(
+    private readonly documents: DocumentsRepository,
+    private readonly journal: JournalRepository,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { folder, lock } = this.takeFolder();
+    this.root = folder;
+    this.lock = lock;
+    await rm(this.incomingFolder, { recursive: true, force: true });
+    await mkdir(this.incomingFolder, { recursive: true, mode: 0o700 });
+    await this.findCopies();
+  }
+
+  onModuleDestroy(): void {
+    this.lock?.release();
+  }
+
+  /** A path for a temporary file; what is left under such paths is removed at the next start. */
+  incoming(): string {
+    return join(this.incomingFolder, randomBytes(12).toString('hex'));
+  }
+
+  /**
+   * The working copy of one epoch; brought back from the journal when it is not here.
+   * @throws Error when it is nowhere
+   */
+  async hold(ref: DocumentRef, epoch: number): Promise<HeldCopy> {
+    const path = this.pathOf(ref, epoch);
+    if (!this.copies.has(path)) await this.fetch(ref, epoch, path);
+    const copy = this.copies.get(path)!;
+    this.touch(copy);
+    copy.holds += 1;
+    let isHeld = true;
+    return {
+      path,
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        copy.holds -= 1;
+        if (copy.holds === 0 && copy.isObsolete) void this.remove(copy);
+      },
+    };
+  }
+
+  /**
+   * Puts a finished file in place as the working copy of an epoch, durably; its bytes must be on the disk already.
+   * @param file a path given out by `incoming`
+   */
+  async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
+    const path = this.pathOf(ref, epoch);
+    const { size } = await stat(file);
+    await makeFolders(this.root, dirname(path));
+    await rename(file, path);
+    await syncFolder(dirname(path));
+    this.forget(path);
+    this.note({ ref, epoch, path, sizeBytes: size, holds: 0, isObsolete: false });
+  }
+
+  /** Removes the copies of earlier epochs. */
+  async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
+    const folder = dirname(this.pathOf(ref, epoch));
+    const older = [...this.copies.values()].filter(
+      (copy) => dirname(copy.path) === folder && copy.epoch < epoch,
+    );
+    for (const copy of older) {
+      copy.isObsolete = true;
+      if (copy.holds === 0) await this.remove(copy);
+    }
+  }
+
+  /**
+   * Makes room for so many bytes: of what is uploaded, the least recently used goes first.
+   * @throws AppError DISK_FULL
+   */
+  async makeRoom(bytes: number): Promise<void> {
+    for (const copy of [...this.copies.values()]) {
+      if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
+      if (copy.holds === 0 && (await this.isDispensable(copy)) && copy.holds === 0) await this.remove(copy);
+    }
+    if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
+    throw new AppError('DISK_FULL', {
+      detail: 'The room for working copies is taken by documents that are not uploaded yet.',
+      retry_after: 60,
+    });
+  }
+
+  private async isDispensable({ ref, epoch }: Copy): Promise<boolean> {
+    const document = await this.documents.find(ref);
+    if (!document || document.epoch !== epoch) return true;
+    return document.storedEpoch === epoch && document.storedVersion === document.version;
+  }
+
+  private async fetch(ref: DocumentRef, epoch: number, path: string): Promise<void> {
+    const known = this.fetching.get(path);
+    if (known) return known;
+    const fetched = this.fetchNow(ref, epoch).finally(() => this.fetching.delete(path));
+    this.fetching.set(path, fetched);
+    return fetched;
+  }
+
+  private async fetchNow(ref: DocumentRef, epoch: number): Promise<void> {
+    const document = await this.documents.find(ref);
+    if (!this.journal.isKept || document?.epoch !== epoch) {
+      throw new Error(`The working copy of ${ref.videoId}/${ref.kind} at epoch ${epoch} is gone.`);
+    }
+    const file = this.incoming();
+    await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
+    await this.place(ref, epoch, file);
+  }
+
+  /** A folder that no other process works in: with PostgreSQL several may share a data directory. */
+  private takeFolder(): { folder: string; lock: DataLock } {
+    for (let number = 0; ; number += 1) {
+      const folder = join(this.config.dataDir, 'documents', String(number));
+      makeDataDir(folder);
+      const lock = DataLock.tryTake(folder);
+      if (lock) return { folder, lock };
+    }
+  }
+
+  private async findCopies(): Promise<void> {
+    const found: { copy: Copy; usedAt: number }[] = [];
+    for (const name of await readdir(this.root, { recursive: true })) {
+      const match = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)\.db$/.exec(name);
+      if (!match) continue;
+      const [, account = '', video = '', kind = '', epoch = ''] = match;
+      const path = join(this.root, name);
+      const { size, mtimeMs } = await stat(path);
+      const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
+      found.push({
+        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, holds: 0, isObsolete: false },
+        usedAt: mtimeMs,
+      });
+    }
+    found.sort((a, b) => a.usedAt - b.usedAt);
+    for (const { copy } of found) this.note(copy);
+  }
+
+  private note(copy: Copy): void {
+    this.copies.set(copy.path, copy);
+    this.totalBytes += copy.sizeBytes;
+  }
+
+  private forget(path: string): void {
+    const copy = this.copies.get(path);
+    if (!copy) return;
+    this.copies.delete(path);
+    this.totalBytes -= copy.sizeBytes;
+  }
+
+  private touch(copy: Copy): void {
+    this.copies.delete(copy.path);
+    this.copies.set(copy.path, copy);
+    const now = new Date();
+    // Only the order after a restart hangs on it.
+    void utimes(copy.path, now, now).catch(() => undefined);
+  }
+
+  private async remove(copy: Copy): Promise<void> {
+    this.forget(copy.path);
+    await rm(copy.path, { force: true });
+  }
+
+  private pathOf(ref: DocumentRef, epoch: number): string {
+    return workingCopyPath(this.root, ref, epoch);
+  }
+
+  private get incomingFolder(): string {
+    return join(this.root, INCOMING);
+  }
+}
+
+/** Where a working copy lies below the folder of one process. */
+export function workingCopyPath(
+  root: string,
+  { accountId, videoId, kind }: DocumentRef,
+  epoch: number,
+): string {
+  return join(root, toHex(accountId), toHex(videoId), kind, `${epoch}.db`);
+}
+
+const toHex = (text: string) => Buffer.from(text).toString('hex');
+const fromHex = (hex: string) => Buffer.from(hex, 'hex').toString();
+
+/** Makes the folders down to `folder`, each of them durably. */
+async function makeFolders(root: string, folder: string): Promise<void> {
+  if (folder === root) return;
+  const parent = dirname(folder);
+  await makeFolders(root, parent);
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    await syncFolder(parent);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
