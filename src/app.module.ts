@@ -5,12 +5,16 @@ import { ConfigModule, type Now } from './config/config.module.js';
 import type { Config } from './config/config.js';
 import { DatabaseModule } from './database/database.module.js';
 import type { Database } from './database/database.js';
+import { DocumentsModule } from './documents/documents.module.js';
 import { EventsModule } from './events/event-bus.js';
+import { LocksModule } from './locks/locks.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import type { Schema } from './protocol/schema.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 import { SharesModule } from './shares/shares.module.js';
+import { StorageModule } from './storage/storage.module.js';
 import { SyncModule } from './sync/sync.module.js';
+import { UploadsModule } from './uploads/uploads.module.js';
 
 /** The one list of modules. */
 @Module({})
@@ -28,6 +32,10 @@ export class AppModule {
         AuthModule,
         SyncModule,
         SharesModule,
+        LocksModule,
+        StorageModule,
+        DocumentsModule,
+        UploadsModule,
         RealtimeModule,
       ],
     };

@@ -8,7 +8,7 @@ import { AccessTokens } from './auth/access-tokens.js';
 import type { Config } from './config/config.js';
 import type { Now } from './config/config.module.js';
 import { openDatabase } from './database/open.js';
-import { readJsonBodies } from './http/body.js';
+import { passBinaryBodies, readJsonBodies } from './http/body.js';
 import { serveOpenApi } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { Lifecycle } from './operations/lifecycle.js';
@@ -51,7 +51,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     adapter,
     { logger: nestLogger(logger), bodyParser: false, abortOnError: false },
   );
-  app.setGlobalPrefix(config.apiPrefix, { exclude: ['health/live', 'health/ready'] });
+  app.setGlobalPrefix(config.apiPrefix, { exclude: ['health', 'health/live', 'health/ready', 'metrics'] });
   app.useGlobalFilters(problems);
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
@@ -62,6 +62,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     maxBytes: config.maxBodyBytes,
     largeRoute: `${config.apiPrefix}/sync/push`,
   });
+  passBinaryBodies(server, `${config.apiPrefix}/videos/:id/database/:db/content`);
   serveOpenApi(app, schema);
   serveWebApp(server, config.webDir);
   return app;
@@ -70,8 +71,8 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
 function corsOptions(origins: string) {
   return {
     origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    exposedHeaders: ['Tidemark-Rows', 'Retry-After', 'X-Request-Id'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['Tidemark-Rows', 'Retry-After', 'X-Request-Id', 'ETag', 'Content-Range'],
     maxAge: 600,
   };
 }

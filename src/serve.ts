@@ -9,6 +9,8 @@ import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
 import { findWebBuild } from './web/web-build.js';
 
+const LINGER_MS = 500;
+
 /**
  * Runs the server until a signal ends it.
  * @returns the exit code: 0 when every request finished, 1 when some were cut off
@@ -27,12 +29,22 @@ export async function serve(config: Config): Promise<number> {
   }
   announce(app, config, logger);
   const signal = await signalled;
-  logger.info({ signal }, 'Stopping: running requests finish first');
-  const isClean = await app.get(Lifecycle).drain(config.shutdownDeadlineSeconds * 1_000);
-  await app.close();
+  logger.info({ signal }, 'Stopping: running requests and uploads finish first');
+  const isClean = await drain(app, config);
   if (!isClean) logger.warn('Some requests did not finish in time');
   logger.info('Stopped');
-  return isClean ? 0 : 1;
+  const exitCode = isClean ? 0 : 1;
+  // A store that is silent would hold what was broken off, and with it the process, for minutes.
+  setTimeout(() => process.exit(exitCode), LINGER_MS).unref();
+  return exitCode;
+}
+
+async function drain(app: NestFastifyApplication, config: Config): Promise<boolean> {
+  try {
+    return await app.get(Lifecycle).drain(config.shutdownDeadlineSeconds * 1_000);
+  } finally {
+    await app.close();
+  }
 }
 
 async function listen(app: NestFastifyApplication, config: Config): Promise<void> {

@@ -16,9 +16,10 @@ import pg from 'pg';
 import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
-import { FIRST_MIGRATION, SHARES } from '../database/migrations.js';
+import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
+import { renewPostgresDocuments, renewSqliteDocuments } from '../documents/restored-documents.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
 
@@ -76,7 +77,7 @@ function restoreSqlite(dataDir: string, file: string): string {
   const temporary = `${database}.part`;
   try {
     copyFileSync(file, temporary);
-    const accounts = renewSqliteHistories(temporary, file);
+    const { accounts, about } = renewSqliteHistories(temporary, file, dataDir);
     let kept = '';
     if (existsSync(database)) {
       const aside = join(dataDir, `before-restore-${Date.now()}.db`);
@@ -85,7 +86,7 @@ function restoreSqlite(dataDir: string, file: string): string {
       kept = ` What was there before is kept as ${aside}.`;
     }
     publish(temporary, database);
-    return `Restored ${accounts} accounts, with new histories.${kept}`;
+    return `Restored ${accounts} accounts, with new histories.${about}${kept}`;
   } finally {
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${temporary}${suffix}`, { force: true });
     lock.release();
@@ -95,8 +96,15 @@ function restoreSqlite(dataDir: string, file: string): string {
 const TAKE_ANY_REFRESH_TOKEN = `UPDATE devices
   SET refresh_generation = ${RESTORED_GENERATION}, refresh_current = '[]', refresh_previous = NULL`;
 
-/** Gives every account a new history that begins now. @returns the number of accounts */
-function renewSqliteHistories(copy: string, file: string): number {
+/**
+ * Gives every account a new history, and every document a new epoch, that begin now.
+ * @returns the number of accounts, and a sentence about documents
+ */
+function renewSqliteHistories(
+  copy: string,
+  file: string,
+  dataDir: string,
+): { accounts: number; about: string } {
   const handle = openBackup(copy, file);
   try {
     const renew = handle.prepare(
@@ -104,14 +112,16 @@ function renewSqliteHistories(copy: string, file: string): number {
     );
     const ids = handle.prepare('SELECT id FROM accounts').pluck().all() as string[];
     const now = Date.now();
+    let about = '';
     handle.transaction(() => {
       for (const id of ids) renew.run(randomUUID(), now, now, id);
       handle.exec('DELETE FROM pairing_codes');
       // Links withdrawn since the backup must not open again.
       if (hasTable(handle, 'shares')) handle.exec('DELETE FROM shares');
       handle.exec(TAKE_ANY_REFRESH_TOKEN);
+      if (hasTable(handle, 'documents')) about = renewSqliteDocuments(handle, dataDir, now);
     })();
-    return ids.length;
+    return { accounts: ids.length, about };
   } finally {
     handle.close();
   }
@@ -184,13 +194,18 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       [Date.now()],
     );
     await client.query('DELETE FROM pairing_codes');
-    const shares = await client.query(`SELECT 1 WHERE to_regclass('shares') IS NOT NULL`);
-    if (shares.rowCount) await client.query('DELETE FROM shares');
+    if (await hasPostgresTable(client, 'shares')) await client.query('DELETE FROM shares');
+    if (await hasPostgresTable(client, 'documents')) await renewPostgresDocuments(client, Date.now());
     await client.query(TAKE_ANY_REFRESH_TOKEN);
     return `Restored ${renewed.rowCount} accounts, with new histories.`;
   } finally {
     await client.end();
   }
+}
+
+async function hasPostgresTable(client: pg.Client, name: string): Promise<boolean> {
+  const { rowCount } = await client.query('SELECT 1 WHERE to_regclass($1) IS NOT NULL', [name]);
+  return rowCount === 1;
 }
 
 /** Tables that came since the backup was made are not in it, so restoring leaves them: their migration makes them anew. */
@@ -201,9 +216,11 @@ async function dropLaterTables(client: pg.Client): Promise<void> {
   for (const [name, table] of Object.entries(schema.tables)) {
     if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
-  const shares = await client.query('SELECT 1 FROM migrations WHERE name = $1', [SHARES.migration]);
-  if (shares.rowCount) return;
-  for (const name of SHARES.tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
+  for (const { migration, tables } of [SHARES, DOCUMENTS]) {
+    const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration]);
+    if (rowCount) continue;
+    for (const name of tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
+  }
 }
 
 /** Runs one of PostgreSQL's own tools; the password travels in the environment, where other users cannot see it. */

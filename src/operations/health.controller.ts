@@ -4,6 +4,7 @@ import { Public } from '../auth/device.guard.js';
 import { Database } from '../database/database.js';
 import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
+import { HealthDetails } from './health-details.js';
 import { Lifecycle } from './lifecycle.js';
 
 /** Answer of the health routes. */
@@ -19,7 +20,27 @@ export class HealthController {
   constructor(
     private readonly database: Database,
     private readonly lifecycle: Lifecycle,
+    private readonly details: HealthDetails,
   ) {}
+
+  /** How the parts of the server are doing, for people and monitors; `degraded` still serves every request. */
+  @ApiOperation({ summary: 'How the server is doing', security: [] })
+  @Get()
+  @Header('cache-control', 'no-store')
+  @ApiOkResponse({
+    description: '`degraded`: requests are served, but something needs the operator.',
+    schema: {
+      type: 'object',
+      required: ['status'],
+      properties: { status: { type: 'string', enum: ['ok', 'degraded'] } },
+      additionalProperties: { type: 'object', description: 'Figures of one part, such as `uploads`.' },
+    },
+  })
+  @ApiProblems(400)
+  async detailed(): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
+    const { isDegraded, parts } = await this.details.read();
+    return { status: isDegraded ? 'degraded' : 'ok', ...parts };
+  }
 
   /** Whether the process runs; restart it when not. */
   @ApiOperation({ summary: 'Whether the process runs', security: [] })

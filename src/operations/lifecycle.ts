@@ -4,6 +4,15 @@ import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 
 const RETRY_AFTER_SECONDS = 5;
+const FOR_MONITORS = /^\/(health|metrics)\b/;
+
+/** How a server comes to its end. */
+export interface Ending {
+  /** Resolves when no request runs any more, or the deadline has passed. */
+  requestsEnded: Promise<void>;
+  /** Aborts when there is no more time; whoever waits for anything then stops soon. */
+  deadline: AbortSignal;
+}
 
 /** Knows the running requests, and lets them finish when the server is to stop. */
 @Injectable()
@@ -11,10 +20,11 @@ export class Lifecycle {
   isDraining = false;
   private running = 0;
   private whenIdle: (() => void) | null = null;
+  private readonly lastWork: ((ending: Ending) => Promise<void>)[] = [];
 
   constructor(private readonly events: EventBus) {}
 
-  /** Counts requests; refuses new ones while draining, but for the health routes. */
+  /** Counts requests; refuses new ones while draining, but for those of monitors. */
   watch(server: FastifyInstance): void {
     server.addHook('onRequest', async (request, reply) => {
       this.running++;
@@ -23,26 +33,41 @@ export class Lifecycle {
         this.running--;
         if (this.running === 0) this.whenIdle?.();
       });
-      if (this.isDraining && !request.url.startsWith('/health/')) {
+      if (this.isDraining && !FOR_MONITORS.test(request.url)) {
         throw new AppError('SHUTTING_DOWN', { retry_after: RETRY_AFTER_SECONDS });
       }
     });
   }
 
+  /** Adds work that is to be done before the process ends. */
+  beforeEnd(work: (ending: Ending) => Promise<void>): void {
+    this.lastWork.push(work);
+  }
+
   /**
-   * Turns readiness off and waits until no request runs, at most `deadlineMs`.
+   * Turns readiness off and waits until no request runs and the last work is done, at most `deadlineMs` for all of it.
    * @returns whether every request finished
    */
   async drain(deadlineMs: number): Promise<boolean> {
     this.isDraining = true;
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), deadlineMs);
     this.events.publish('server.stopping', {});
+    const requests = this.untilIdle(deadline.signal);
+    const ending = { requestsEnded: requests.then(() => undefined), deadline: deadline.signal };
+    const outcomes = await Promise.allSettled(this.lastWork.map((work) => work(ending)));
+    const isClean = await requests;
+    clearTimeout(timer);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    return isClean;
+  }
+
+  private async untilIdle(deadline: AbortSignal): Promise<boolean> {
     if (this.running === 0) return true;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), deadlineMs);
-      this.whenIdle = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
+      deadline.addEventListener('abort', () => resolve(false));
+      this.whenIdle = () => resolve(true);
     });
   }
 }

@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify';
 import { CurrentDevice, type Device } from '../auth/device.guard.js';
 import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
+import { originOf } from '../http/origin.js';
 import { ID_PATTERN } from '../protocol/sync.js';
 import { NewShareAnswer, ShareAnswer, toShareAnswer } from './shares.dto.js';
 import { SharesService } from './shares.service.js';
@@ -65,14 +66,5 @@ export class SharesController {
   @ApiProblems(401, 404)
   async withdraw(@CurrentDevice() device: Device, @Param('id', knownAsId) shareId: string): Promise<void> {
     await this.shares.withdraw(device.accountId, shareId);
-  }
-}
-
-/** The origin that the request came to, as a browser would write it. @throws AppError BAD_REQUEST */
-function originOf(request: FastifyRequest): string {
-  try {
-    return new URL(`${request.protocol}://${request.host}`).origin;
-  } catch (error) {
-    throw new AppError('BAD_REQUEST', { detail: 'The Host header is no host.' }, { cause: error });
   }
 }

@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+
+/** How one part of the server is doing. */
+export interface HealthDetail {
+  isDegraded: boolean;
+  /** Figures for the operator; anyone can read them. */
+  figures: Record<string, unknown>;
+}
+
+/** How the parts of the server are doing; each part registers itself. */
+@Injectable()
+export class HealthDetails {
+  private readonly readers = new Map<string, () => Promise<HealthDetail>>();
+
+  /** Adds a part under a name of its own. */
+  add(name: string, read: () => Promise<HealthDetail>): void {
+    this.readers.set(name, read);
+  }
+
+  /** Asks every part. */
+  async read(): Promise<{ isDegraded: boolean; parts: Record<string, HealthDetail['figures']> }> {
+    const entries = await Promise.all(
+      [...this.readers].map(async ([name, read]) => [name, await read()] as const),
+    );
+    return {
+      isDegraded: entries.some(([, { isDegraded }]) => isDegraded),
+      parts: Object.fromEntries(entries.map(([name, { figures }]) => [name, figures])),
+    };
+  }
+}

@@ -1,0 +1,28 @@
+import { Controller, Get, Header, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Public } from '../auth/device.guard.js';
+import { ApiProblems } from '../errors/api-problems.js';
+import { Metrics } from './metrics.js';
+
+/** The route for monitors; it needs no token. */
+@ApiTags('Health')
+@Public()
+@Controller('metrics')
+export class MetricsController {
+  constructor(private readonly metrics: Metrics) {}
+
+  /** Figures in Prometheus' text format. */
+  @ApiOperation({ summary: 'Figures for monitors', security: [] })
+  @Get()
+  @Header('cache-control', 'no-store')
+  @ApiOkResponse({
+    description: 'Figures in Prometheus’ text format.',
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  })
+  @ApiProblems(400)
+  async text(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    void reply.header('content-type', this.metrics.contentType);
+    return this.metrics.text();
+  }
+}

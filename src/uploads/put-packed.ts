@@ -1,0 +1,41 @@
+import { createReadStream } from 'node:fs';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { ObjectStorage, WrittenObject } from '../storage/storage.js';
+
+// Measured for docs/decisions/0011: level 6 takes half as long again, and saves 4 %.
+const GZIP = { level: 3, chunkSize: 131_072 };
+const READ_BYTES = 262_144;
+
+/**
+ * Writes a file to object storage, gzipped, while `checked` is still being found out: the end of the object is held back
+ * until then, and objects appear whole or not at all.
+ * @throws what `checked` rejects with, before anything else that failed
+ */
+export async function putPacked(
+  storage: ObjectStorage,
+  key: string,
+  file: string,
+  checked: Promise<void>,
+  signal: AbortSignal,
+): Promise<WrittenObject> {
+  const gate = new Transform({
+    transform: (chunk, _encoding, done) => done(null, chunk),
+    flush: (done) => void checked.then(() => done(), done),
+  });
+  const source = createReadStream(file, { highWaterMark: READ_BYTES });
+  const [check, packed, written] = await Promise.allSettled([
+    checked,
+    pipeline(source, createGzip(GZIP), gate, { signal }),
+    storage.write(key, gate).catch((error: unknown) => {
+      gate.destroy(); // or the packing would wait for its reader for ever
+      throw error;
+    }),
+  ]);
+  signal.throwIfAborted();
+  if (check.status === 'rejected') throw check.reason;
+  if (written.status === 'rejected') throw written.reason;
+  if (packed.status === 'rejected') throw packed.reason;
+  return written.value;
+}

@@ -1,0 +1,105 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Interval, Timeout } from '@nestjs/schedule';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { DocumentOwner } from '../documents/owner.js';
+import type { DocumentRef } from '../locks/lock.js';
+import { Lifecycle, type Ending } from '../operations/lifecycle.js';
+import { settle } from './settle.js';
+import { UploadsRepository } from './uploads.repository.js';
+import { keyOf, UploadsService } from './uploads.service.js';
+import { VersionsSweep } from './versions-sweep.js';
+
+const MINUTE_MS = 60_000;
+const BATCH = 200;
+const SETTLE_MS = 2_000;
+const WHENEVER = Number.MAX_SAFE_INTEGER;
+
+/** Uploads what is due, every minute; and before the end of the process everything that is pending. */
+@Injectable()
+export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
+  private readonly log = new Logger('Uploads');
+  private readonly stopping = new AbortController();
+  private running?: Promise<void>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly repository: UploadsRepository,
+    private readonly uploads: UploadsService,
+    private readonly sweep: VersionsSweep,
+    private readonly owner: DocumentOwner,
+    private readonly lifecycle: Lifecycle,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (this.database.dialect === 'sqlite') {
+      // There is no other process: whoever owned anything is gone.
+      await this.database.transaction((tx) => this.repository.releaseAll(tx));
+    }
+    this.lifecycle.beforeEnd((ending) => this.finish(ending));
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    await this.uploads.stop();
+    if (this.running) await settle([this.running], SETTLE_MS); // or it would find the database closed
+  }
+
+  /** What fell due while no server ran does not wait for another minute. */
+  @Timeout(0)
+  start(): Promise<void> {
+    return this.tick();
+  }
+
+  /** Uploads everything that is due, and sweeps; runs by itself, and never twice at a time. */
+  @Interval(MINUTE_MS)
+  tick(): Promise<void> {
+    if (this.stopping.signal.aborted) return Promise.resolve();
+    this.running ??= this.run().finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    await this.uploadAll(() => this.now());
+    await this.sweep.run(this.stopping.signal);
+  }
+
+  /** Uploads what is pending, and again what the last requests changed; what is not done in time stays due. */
+  private async finish({ requestsEnded, deadline }: Ending): Promise<void> {
+    const breakOff = () => {
+      this.stopping.abort();
+      void this.uploads.stop();
+    };
+    if (deadline.aborted) breakOff();
+    else deadline.addEventListener('abort', breakOff);
+    await this.uploadAll(() => WHENEVER);
+    await requestsEnded;
+    await this.uploadAll(() => WHENEVER);
+    const { pending } = await this.repository.backlog();
+    if (pending > 0) this.log.warn(`${pending} documents are not uploaded; they stay due`);
+  }
+
+  /** Every document gets one try: those that fail are put off, and would never end here. */
+  private async uploadAll(dueBy: () => number): Promise<void> {
+    const tried = new Set<string>();
+    for (;;) {
+      const due = await this.repository.listDue(dueBy(), this.owner.id, this.now(), BATCH + tried.size);
+      const queue = due.filter((ref) => !tried.has(keyOf(ref)));
+      if (queue.length === 0) return;
+      for (const ref of queue) tried.add(keyOf(ref));
+      const workers = Array.from({ length: this.config.uploadsAtOnce }, () => this.work(queue));
+      await Promise.all(workers);
+      if (this.stopping.signal.aborted) return;
+    }
+  }
+
+  private async work(queue: DocumentRef[]): Promise<void> {
+    for (let ref = queue.shift(); ref && !this.stopping.signal.aborted; ref = queue.shift()) {
+      // A failure is counted, told and put off where it happens; the others have their turn.
+      await this.uploads.upload(ref, { isForced: false }).catch(() => undefined);
+    }
+  }
+}

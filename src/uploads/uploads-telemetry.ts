@@ -1,0 +1,88 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { Counter } from 'prom-client';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { AppError } from '../errors/app-error.js';
+import { HealthDetails, type HealthDetail } from '../operations/health-details.js';
+import { Metrics } from '../operations/metrics.js';
+import { UploadsRepository } from './uploads.repository.js';
+
+const MINUTE_MS = 60_000;
+
+/** Lets operators see how uploads are going. */
+@Injectable()
+export class UploadsTelemetry implements OnModuleInit {
+  private readonly log = new Logger('Uploads');
+  private readonly bytes: Counter;
+  private readonly failures: Counter;
+  private lastFailure: { at: number; reason: string } | null = null;
+
+  constructor(
+    private readonly uploads: UploadsRepository,
+    private readonly metrics: Metrics,
+    private readonly health: HealthDetails,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {
+    this.bytes = metrics.addCounter(
+      'tidemark_uploads_bytes_total',
+      'Bytes brought to object storage by this process, gzipped.',
+    );
+    this.failures = metrics.addCounter(
+      'tidemark_uploads_failures_total',
+      'Uploads of this process that failed.',
+    );
+  }
+
+  onModuleInit(): void {
+    this.metrics.addGauges(
+      {
+        tidemark_uploads_pending: 'Documents with changes that are not in object storage.',
+        tidemark_uploads_oldest_pending_age_seconds:
+          'Age of the oldest change that is not in object storage.',
+      },
+      async () => {
+        const { pending, ageSeconds } = await this.backlog();
+        return {
+          tidemark_uploads_pending: pending,
+          tidemark_uploads_oldest_pending_age_seconds: ageSeconds,
+        };
+      },
+    );
+    this.health.add('uploads', () => this.detail());
+  }
+
+  /** Counts an upload. @param sizeBytes gzipped */
+  noteUploaded(sizeBytes: number): void {
+    this.bytes.inc(sizeBytes);
+  }
+
+  /** Counts a failure, which will be retried, and tells the operator why. */
+  noteFailure(error: unknown): void {
+    this.failures.inc();
+    // Anyone can read it: what was not written for clients stays in the log.
+    const reason = error instanceof AppError ? error.message : 'Internal error';
+    this.lastFailure = { at: this.now(), reason };
+    this.log.error(error);
+  }
+
+  private async detail(): Promise<HealthDetail> {
+    const { pending, failing, ageSeconds } = await this.backlog();
+    const lateSeconds = (2 * this.config.uploadCheckpointMinutes * MINUTE_MS) / 1_000;
+    return {
+      isDegraded: failing > 0 || ageSeconds > lateSeconds,
+      figures: {
+        pending,
+        oldest_pending_age_seconds: ageSeconds,
+        failing,
+        last_failure: this.lastFailure,
+      },
+    };
+  }
+
+  private async backlog(): Promise<{ pending: number; failing: number; ageSeconds: number }> {
+    const { pending, failing, oldestPendingSince } = await this.uploads.backlog();
+    const ageMs = oldestPendingSince === null ? 0 : Math.max(this.now() - oldestPendingSince, 0);
+    return { pending, failing, ageSeconds: ageMs / 1_000 };
+  }
+}

@@ -1,0 +1,242 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Transaction } from '../database/database.js';
+import type { Pair } from '../documents/documents.repository.js';
+import type { DocumentRef } from '../locks/lock.js';
+
+/** An object that is about to be written, noted before it is, so that nothing in the store is ever unknown. */
+export interface BegunUpload extends Pair {
+  ref: DocumentRef;
+  key: string;
+  /** The uploader's owner token: when another process has become the owner, it no longer counts. */
+  ownerToken: number;
+}
+
+/** An object that the store has confirmed. */
+export interface FinishedUpload extends BegunUpload {
+  sizeBytes: number;
+  sha256: string;
+  /** Epoch ms. */
+  uploadedAt: number;
+  /** When the content was read, epoch ms: what changed since is not in the object. */
+  readAt: number;
+}
+
+/** What is not uploaded, of all accounts. */
+export interface Backlog {
+  pending: number;
+  /** The first change that is not uploaded, epoch ms; null: everything is. */
+  oldestPendingSince: number | null;
+  /** Of those pending, how many failed last time. */
+  failing: number;
+}
+
+/** An object that no document needs any more. */
+export interface Leftover {
+  ref: DocumentRef;
+  key: string;
+}
+
+const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+const KEPT_VERSIONS = 10;
+const RELEASE = `UPDATE documents SET owner_id = NULL, owner_expires_at = NULL
+  WHERE upload_due_at IS NOT NULL AND owner_id IS NOT NULL`;
+
+/** What is due, under way and left over, of the uploads of all accounts. */
+@Injectable()
+export class UploadsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Documents due by `dueBy` that `ownerId` may claim at `now`, the longest due first. */
+  listDue(dueBy: number, ownerId: string, now: number, limit: number): Promise<DocumentRef[]> {
+    return this.database.query<DocumentRef>(
+      `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind" FROM documents
+       WHERE upload_due_at <= $1 AND (owner_id IS NULL OR owner_id = $2 OR owner_expires_at <= $3)
+       ORDER BY upload_due_at LIMIT ${limit}`,
+      [dueBy, ownerId, now],
+    );
+  }
+
+  /** What is pending; reads along the index of what is due, never all documents. */
+  async backlog(): Promise<Backlog> {
+    const [row] = await this.database.query<Backlog>(
+      `SELECT count(*) AS "pending", min(pending_since) AS "oldestPendingSince",
+         count(CASE WHEN upload_failures > 0 THEN 1 END) AS "failing"
+       FROM documents WHERE upload_due_at IS NOT NULL`,
+    );
+    return row!;
+  }
+
+  /** Notes the object that is about to be written. */
+  async begin(
+    tx: Transaction,
+    { ref, key, epoch, version }: Omit<BegunUpload, 'ownerToken'>,
+    now: number,
+  ): Promise<void> {
+    await tx.query(
+      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [...valuesOf(ref), key, epoch, version, now],
+    );
+  }
+
+  /** Keeps an upload that is under way from being swept. */
+  async renew(tx: Transaction, { ref, key }: BegunUpload, now: number): Promise<void> {
+    await tx.query(
+      `UPDATE document_versions SET started_at = $5
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL`,
+      [...valuesOf(ref), key, now],
+    );
+  }
+
+  /**
+   * Makes the object the document's newest version, if its uploader still owns the document and it is newer than what
+   * is stored. What changed meanwhile stays pending and is due by the rule.
+   * @returns false: it is not, or no longer known; the transaction must be rolled back then
+   */
+  async finish(
+    tx: Transaction,
+    upload: FinishedUpload,
+    dueAfter: { idleMs: number; checkpointMs: number },
+  ): Promise<boolean> {
+    const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
+    const known = await tx.query(
+      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL RETURNING epoch`,
+      [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
+    );
+    const current = await tx.query(
+      `UPDATE documents SET stored_epoch = $4, stored_version = $5, stored_key = $6, stored_sha256 = $7,
+         stored_size_bytes = $8, uploaded_at = $9, upload_failures = 0,
+         pending_since = CASE WHEN epoch = $4 AND version = $5 THEN NULL ELSE cast($10 AS bigint) END,
+         upload_due_at = CASE WHEN epoch = $4 AND version = $5 THEN NULL
+           WHEN updated_at + $11 < $12 THEN updated_at + $11 ELSE cast($12 AS bigint) END
+       WHERE ${THIS_DOCUMENT} AND owner_token = $13 AND owner_expires_at > $9
+         AND (stored_epoch IS NULL OR (stored_epoch, stored_version) < ($4, $5)) RETURNING epoch`,
+      [
+        ...valuesOf(ref),
+        epoch,
+        version,
+        key,
+        sha256,
+        sizeBytes,
+        uploadedAt,
+        readAt,
+        dueAfter.idleMs,
+        readAt + dueAfter.checkpointMs,
+        ownerToken,
+      ],
+    );
+    return known.length === 1 && current.length === 1;
+  }
+
+  /**
+   * Makes a stored object the document's content, with nothing left to upload.
+   * @param seen the document as it was read
+   * @returns false when it has changed since; the transaction must be rolled back then
+   */
+  async restore(
+    tx: Transaction,
+    seen: Pair & { ownerToken: number },
+    {
+      ref,
+      key,
+      epoch,
+      version,
+      sizeBytes,
+      sha256,
+      uploadedAt,
+    }: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
+    contentBytes: number,
+  ): Promise<boolean> {
+    await tx.query(
+      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
+       WHERE ${THIS_DOCUMENT} AND object_key = $4`,
+      [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
+    );
+    const rows = await tx.query(
+      `UPDATE documents SET epoch = $4, version = $5, size_bytes = $6, updated_at = $7, pending_since = NULL,
+         upload_due_at = NULL, upload_failures = 0, stored_epoch = $4, stored_version = $5, stored_key = $8,
+         stored_sha256 = $9, stored_size_bytes = $10, uploaded_at = $7, owner_id = NULL, owner_expires_at = NULL,
+         owner_token = owner_token + 1
+       WHERE ${THIS_DOCUMENT} AND epoch = $11 AND version = $12 RETURNING epoch`,
+      [
+        ...valuesOf(ref),
+        epoch,
+        version,
+        contentBytes,
+        uploadedAt,
+        key,
+        sha256,
+        sizeBytes,
+        seen.epoch,
+        seen.version,
+      ],
+    );
+    return rows.length === 1;
+  }
+
+  /**
+   * Takes the versions beyond the newest ten out of the list. They stay as if their upload had begun at `startedAt`,
+   * epoch ms, and never ended, so that one index finds everything there is to sweep.
+   */
+  async retire(tx: Transaction, ref: DocumentRef, startedAt: number): Promise<void> {
+    await tx.query(
+      `UPDATE document_versions SET uploaded_at = NULL, started_at = $4
+       WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL AND (epoch, version) < (
+         SELECT epoch, version FROM document_versions WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL
+         ORDER BY epoch DESC, version DESC LIMIT 1 OFFSET ${KEPT_VERSIONS - 1})
+       AND object_key NOT IN (SELECT stored_key FROM documents WHERE ${THIS_DOCUMENT} AND stored_key IS NOT NULL)`,
+      [...valuesOf(ref), startedAt],
+    );
+  }
+
+  /** Nothing is left to upload of a document, though it was due. */
+  async settle(tx: Transaction, ref: DocumentRef): Promise<void> {
+    await tx.query(
+      `UPDATE documents SET upload_due_at = NULL, pending_since = NULL, upload_failures = 0 WHERE ${THIS_DOCUMENT}`,
+      valuesOf(ref),
+    );
+  }
+
+  /** Counts a failure, and puts the next try off until `retryAt`, epoch ms, unless another process owns the document. */
+  async fail(tx: Transaction, { ref, ownerToken }: BegunUpload, retryAt: number): Promise<void> {
+    await tx.query(
+      `UPDATE documents SET upload_failures = upload_failures + 1, upload_due_at = $5
+       WHERE ${THIS_DOCUMENT} AND owner_token = $4 AND upload_due_at IS NOT NULL`,
+      [...valuesOf(ref), ownerToken, retryAt],
+    );
+  }
+
+  /** Objects not finished, and not renewed, since `before`, epoch ms; the oldest first. */
+  async listLeftovers(before: number, limit: number): Promise<Leftover[]> {
+    const rows = await this.database.query<DocumentRef & { key: string }>(
+      `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", object_key AS "key"
+       FROM document_versions WHERE uploaded_at IS NULL AND started_at <= $1
+       ORDER BY started_at LIMIT ${limit}`,
+      [before],
+    );
+    return rows.map(({ key, ...ref }) => ({ ref, key }));
+  }
+
+  /** Forgets an object that has been removed. */
+  async forget(tx: Transaction, { ref, key }: Leftover): Promise<void> {
+    await tx.query(
+      `DELETE FROM document_versions WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL`,
+      [...valuesOf(ref), key],
+    );
+  }
+
+  /** Lets other processes have at once what this one owns and has not uploaded. */
+  async releaseOwner(tx: Transaction, ownerId: string): Promise<void> {
+    await tx.query(`${RELEASE} AND owner_id = $1`, [ownerId]);
+  }
+
+  /** As `releaseOwner`, whoever the owner is: for a process that is alone, after one that was killed. */
+  async releaseAll(tx: Transaction): Promise<void> {
+    await tx.query(RELEASE);
+  }
+}
+
+function valuesOf({ accountId, videoId, kind }: DocumentRef): string[] {
+  return [accountId, videoId, kind];
+}

@@ -1,0 +1,265 @@
+import { rm } from 'node:fs/promises';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { Permits } from '../database/permits.js';
+import { DocumentsRepository, type Pair, type StoredDocument } from '../documents/documents.repository.js';
+import { SqliteWorkers } from '../documents/engine/sqlite-workers.js';
+import { JournalRepository } from '../documents/journal.repository.js';
+import { DocumentOwner } from '../documents/owner.js';
+import { WorkingCopies, type HeldCopy } from '../documents/working-copies.js';
+import { AppError } from '../errors/app-error.js';
+import { EventBus } from '../events/event-bus.js';
+import type { DocumentRef } from '../locks/lock.js';
+import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
+import { backoffMs } from './backoff.js';
+import { objectKey } from './object-key.js';
+import { putPacked } from './put-packed.js';
+import { settle } from './settle.js';
+import { UploadsTelemetry } from './uploads-telemetry.js';
+import { UploadsRepository, type BegunUpload } from './uploads.repository.js';
+import { LEFTOVER_AGE_MS } from './versions-sweep.js';
+
+const MINUTE_MS = 60_000;
+const PERMIT_WAIT_MS = 10 * MINUTE_MS;
+const SETTLE_MS = 2_000;
+
+/** How an upload went: `superseded` when it was another process's, or became so. */
+export type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
+
+interface RunningUpload extends BegunUpload {
+  /** Epoch ms. */
+  readAt: number;
+  /** How often the upload had failed before. */
+  failures: number;
+  signal: AbortSignal;
+}
+
+/** Brings documents to object storage. */
+@Injectable()
+export class UploadsService implements OnModuleDestroy {
+  private readonly running = new Map<string, Promise<UploadOutcome>>();
+  private readonly permits: Permits;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly database: Database,
+    private readonly documents: DocumentsRepository,
+    private readonly uploads: UploadsRepository,
+    private readonly journal: JournalRepository,
+    private readonly copies: WorkingCopies,
+    private readonly workers: SqliteWorkers,
+    private readonly storage: ObjectStorage,
+    private readonly owner: DocumentOwner,
+    private readonly telemetry: UploadsTelemetry,
+    private readonly events: EventBus,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
+  ) {
+    this.permits = new Permits(config.uploadsAtOnce, PERMIT_WAIT_MS);
+  }
+
+  /** Ends what is under way; what is not uploaded stays due, and other processes may have it at once. */
+  async onModuleDestroy(): Promise<void> {
+    await this.stop();
+    // Where that fails, leases run out by themselves.
+    await this.database
+      .transaction((tx) => this.uploads.releaseOwner(tx, this.owner.id))
+      .catch(() => undefined);
+  }
+
+  /** Breaks off what is under way; nothing is uploaded any more. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new AppError('SHUTTING_DOWN', { retry_after: 5 }));
+    await settle(this.running.values(), SETTLE_MS);
+  }
+
+  /**
+   * Uploads a document if it has anything to upload; calls for the same document at the same time share one upload. A
+   * failure is counted and will be retried by the schedule.
+   * @param isForced also when another process owns the document
+   * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN, INTERNAL when the content is damaged
+   */
+  upload(ref: DocumentRef, { isForced }: { isForced: boolean }): Promise<UploadOutcome> {
+    const name = keyOf(ref);
+    const known = this.running.get(name);
+    if (known) return known;
+    const upload = this.run(ref, isForced).finally(() => this.running.delete(name));
+    this.running.set(name, upload);
+    return upload;
+  }
+
+  private async run(ref: DocumentRef, isForced: boolean): Promise<UploadOutcome> {
+    await this.permits.take();
+    try {
+      const { signal } = this.stopping;
+      signal.throwIfAborted();
+      const begun = await this.begin(ref, isForced);
+      if (typeof begun === 'string') return begun;
+      return await this.complete({ ...begun, signal });
+    } finally {
+      this.permits.giveBack();
+    }
+  }
+
+  private async begin(
+    ref: DocumentRef,
+    isForced: boolean,
+  ): Promise<Omit<RunningUpload, 'signal'> | 'nothing' | 'superseded'> {
+    return this.database.transaction(async (tx) => {
+      const now = this.now();
+      const expiresAt = now + this.owner.leaseMs;
+      const claim = { ownerId: this.owner.id, now, expiresAt, isForced };
+      const ownerToken = await this.documents.claim(tx, ref, claim);
+      const document = ownerToken === null ? null : await this.documents.lock(tx, ref);
+      if (ownerToken === null || !document) return 'superseded';
+      if (isStored(document, document)) {
+        await this.uploads.settle(tx, ref);
+        return 'nothing';
+      }
+      const { epoch, version, uploadFailures: failures } = document;
+      const key = objectKey(ref, document);
+      const begun = { ref, epoch, version, key, ownerToken, readAt: now, failures };
+      await this.uploads.begin(tx, begun, now);
+      return begun;
+    });
+  }
+
+  private async complete(upload: RunningUpload): Promise<UploadOutcome> {
+    const lease = this.keepLease(upload);
+    try {
+      const signal = AbortSignal.any([upload.signal, lease.lost]);
+      signal.throwIfAborted();
+      // A store that is silent would go on waiting for its answer.
+      const written = await orAborted(this.put({ ...upload, signal }), signal);
+      await this.finish(upload, written);
+      return 'uploaded';
+    } catch (error) {
+      if (upload.signal.aborted) throw upload.signal.reason;
+      if (lease.lost.aborted || error instanceof Superseded) return 'superseded';
+      await this.fail(upload, error);
+      throw error;
+    } finally {
+      lease.end();
+    }
+  }
+
+  private async put({ ref, epoch, key, signal }: RunningUpload): Promise<WrittenObject> {
+    const snapshot = this.copies.incoming();
+    try {
+      const copy = await this.hold(ref, epoch);
+      await this.workers
+        .snapshot(copy.path, snapshot)
+        .catch(failUnreadable)
+        .finally(() => copy.release());
+      signal.throwIfAborted();
+      const checked = this.workers.check(snapshot).catch(failUnreadable);
+      const written = await putPacked(this.storage, key, snapshot, checked, signal);
+      const seen = await this.storage.stat(key);
+      if (seen?.sizeBytes === written.sizeBytes) return written;
+      throw new AppError('STORAGE_UNAVAILABLE', {
+        detail: 'Object storage does not have what it was given.',
+        retry_after: 60,
+      });
+    } finally {
+      await Promise.all(['', '-journal'].map((suffix) => rm(`${snapshot}${suffix}`, { force: true })));
+    }
+  }
+
+  private async hold(ref: DocumentRef, epoch: number): Promise<HeldCopy> {
+    try {
+      return await this.copies.hold(ref, epoch);
+    } catch (error) {
+      const document = await this.documents.find(ref);
+      // Replaced since, and with it the copy: what took its place is due by itself.
+      if (document?.epoch !== epoch) throw new Superseded();
+      throw error;
+    }
+  }
+
+  /** @throws Superseded when the object is not the newest; it does not become a version then */
+  private async finish(upload: RunningUpload, written: WrittenObject): Promise<void> {
+    const { ref, epoch, version } = upload;
+    await this.database.transaction(async (tx) => {
+      const uploadedAt = this.now();
+      const isNewest = await this.uploads.finish(tx, { ...upload, ...written, uploadedAt }, this.dueAfter);
+      if (!isNewest) throw new Superseded();
+      await this.journal.drop(tx, ref, { epoch, version });
+      // URLs of these versions were last given out before this commit.
+      const sweepAt = uploadedAt + this.config.downloadUrlTtlSeconds * 1_000;
+      await this.uploads.retire(tx, ref, sweepAt - LEFTOVER_AGE_MS);
+    });
+    this.telemetry.noteUploaded(written.sizeBytes);
+    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version };
+    this.events.publish('document.changed', { accountId: ref.accountId, document });
+  }
+
+  private async fail(upload: RunningUpload, error: unknown): Promise<void> {
+    this.telemetry.noteFailure(error);
+    const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
+    await this.database.transaction((tx) => this.uploads.fail(tx, upload, retryAt));
+  }
+
+  private get dueAfter(): { idleMs: number; checkpointMs: number } {
+    return {
+      idleMs: this.config.uploadIdleMinutes * MINUTE_MS,
+      checkpointMs: this.config.uploadCheckpointMinutes * MINUTE_MS,
+    };
+  }
+
+  /** Renews the owner's lease until `end`; `lost` aborts when another process has become the owner. */
+  private keepLease(upload: BegunUpload): { lost: AbortSignal; end: () => void } {
+    const lost = new AbortController();
+    const renew = async () => {
+      const now = this.now();
+      const expiresAt = now + this.owner.leaseMs;
+      const claim = { ownerId: this.owner.id, now, expiresAt, isForced: false };
+      await this.database.transaction(async (tx) => {
+        if ((await this.documents.claim(tx, upload.ref, claim)) !== upload.ownerToken) throw new Superseded();
+        await this.uploads.renew(tx, upload, now);
+      });
+    };
+    const timer = setInterval(() => {
+      // Any other failure may pass before the lease runs out; if not, the commit at the end is refused.
+      renew().catch((error: unknown) => error instanceof Superseded && lost.abort(error));
+    }, this.owner.leaseMs / 3);
+    return { lost: lost.signal, end: () => clearInterval(timer) };
+  }
+}
+
+/** Another process owns the document, or has stored what is newer: what was done is rolled back. */
+class Superseded extends Error {
+  override readonly name = 'Superseded';
+}
+
+/** What `work` resolves to, unless the signal aborts before; the work is left to itself then. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let breakOff: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    breakOff = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', breakOff);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', breakOff!);
+  }
+}
+
+function failUnreadable(error: unknown): never {
+  if (error instanceof AppError) throw error;
+  const detail = 'The content of a document cannot be read; its file may be damaged.';
+  throw new AppError('INTERNAL', { detail }, { cause: error });
+}
+
+/** Whether object storage has a version, or a newer one. */
+export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
+  if (storedEpoch === null || storedVersion === null) return false;
+  return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;
+}
+
+/** Names a document where names are compared. */
+export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
+  return `${accountId}/${videoId}/${kind}`;
+}

@@ -1,0 +1,38 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { NOW, type Now } from '../config/config.module.js';
+import { Database } from '../database/database.js';
+import { ObjectStorage } from '../storage/storage.js';
+import { UploadsRepository } from './uploads.repository.js';
+
+/** An upload under way renews its row every few seconds: after so long it has been given up. */
+export const LEFTOVER_AGE_MS = 3_600_000;
+const BATCH = 100;
+
+/** Removes objects that no document needs: old versions, and what broken uploads left. */
+@Injectable()
+export class VersionsSweep {
+  constructor(
+    private readonly database: Database,
+    private readonly uploads: UploadsRepository,
+    private readonly storage: ObjectStorage,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  /**
+   * Removes what has been left long enough; each object goes before its row, so that none is ever forgotten.
+   * @returns how many objects were removed
+   * @throws AppError STORAGE_UNAVAILABLE; the rest is left for the next time
+   */
+  async run(signal: AbortSignal): Promise<number> {
+    for (let removed = 0; ;) {
+      const leftovers = await this.uploads.listLeftovers(this.now() - LEFTOVER_AGE_MS, BATCH);
+      if (leftovers.length === 0) return removed;
+      for (const leftover of leftovers) {
+        if (signal.aborted) return removed;
+        await this.storage.remove(leftover.key);
+        await this.database.transaction((tx) => this.uploads.forget(tx, leftover));
+        removed += 1;
+      }
+    }
+  }
+}

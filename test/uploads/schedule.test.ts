@@ -1,0 +1,204 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EventBus, type Events } from '../../src/events/event-bus.js';
+import { forEachDatabase } from '../support/app.js';
+import { documentState, download, hold, packedLayout, putContent, write } from '../support/documents.js';
+import { isSound, World } from './world.js';
+
+function ifStoreIsAway(error: unknown): void {
+  if ((error as { code?: string }).code !== 'STORAGE_UNAVAILABLE') throw error;
+}
+
+forEachDatabase((database) => {
+  test('a document is uploaded when it has not changed for five minutes, and not before', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await write(laptop, 'v1', ['red']);
+    const told: Events['document.changed'][] = [];
+    world.app.nest.get(EventBus).subscribe('document.changed', (event) => told.push(event));
+    await world.pass(4.9);
+    expect(await documentState(laptop, 'v1')).toMatchObject({ stored_version: null, uploaded_at: null });
+    expect(world.objects()).toEqual([]);
+    await world.pass(0.2);
+    expect(await documentState(laptop, 'v1')).toMatchObject({
+      stored_version: { epoch: 1, server_version: 1 },
+      uploaded_at: world.clock.ms,
+    });
+    const [key = ''] = world.objects();
+    expect(key).toMatch(new RegExp(`^${laptop.accountId}/videos/v1/layout/1-1-[A-Za-z0-9_-]{12}\\.db\\.gz$`));
+    expect(isSound(world.folder, key)).toBe(true);
+    expect(world.temporaryFiles()).toEqual([]);
+    expect(told).toEqual([
+      {
+        accountId: laptop.accountId,
+        document: { video_id: 'v1', database: 'layout', epoch: 1, server_version: 1 },
+      },
+    ]);
+    await world.pass(60);
+    expect(world.objects()).toEqual([key]);
+  });
+
+  test('a document that keeps changing is uploaded fifteen minutes after the first change', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    for (let minute = 0; minute < 15; minute += 3) {
+      await write(laptop, 'v1', [`minute ${minute}`]);
+      await world.pass(3);
+      const { stored_version } = await documentState(laptop, 'v1');
+      expect(stored_version).toEqual(minute < 12 ? null : { epoch: 5, server_version: 1 });
+    }
+    await write(laptop, 'v1', ['after']);
+    await world.pass(4.9);
+    expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 5, server_version: 1 });
+    await world.pass(0.2);
+    expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 6, server_version: 1 });
+  });
+
+  test('what is due is known after a restart, and uploaded at once', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await write(laptop, 'v1', ['red']);
+    await world.app.stop();
+    world.clock.ms += 6 * 60_000;
+    await world.start();
+    await world.tick();
+    expect(world.objects()).toHaveLength(1);
+    const { pending } = (await world.health()).uploads;
+    expect(pending).toBe(0);
+  });
+
+  test('no more than UPLOADS_AT_ONCE run at the same time, and together they take everything', async () => {
+    await using world = await World.make(database, { UPLOADS_AT_ONCE: '3' });
+    const laptop = await world.newDevice();
+    const packed = packedLayout(['red'], 2_000_000);
+    const videos = Array.from({ length: 12 }, (_, index) => `v${index}`);
+    for (const video of videos) {
+      const reply = await putContent(await hold(laptop, video), '0-0', packed);
+      expect(reply.status).toBe(200);
+    }
+    world.clock.ms += 6 * 60_000;
+    let isDone = false;
+    const ticking = world.tick().finally(() => (isDone = true));
+    let most = 0;
+    while (!isDone) {
+      const [row] = await world.query<{ n: number }>(
+        'SELECT count(*) AS n FROM document_versions WHERE uploaded_at IS NULL',
+      );
+      most = Math.max(most, row!.n);
+      await new Promise(setImmediate);
+    }
+    await ticking;
+    expect(most).toBe(3);
+    expect(world.objects()).toHaveLength(12);
+    expect(await world.metric('tidemark_uploads_pending')).toBe(0);
+    expect(await world.metric('tidemark_uploads_bytes_total')).toBeGreaterThan(12 * 2_000_000);
+  }, 120_000);
+
+  test('a failure is put off for longer and longer, is told, and never stops anyone from writing', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    expect(await world.health()).toEqual({
+      status: 'ok',
+      uploads: { pending: 0, oldest_pending_age_seconds: 0, failing: 0, last_failure: null },
+    });
+    await write(laptop, 'v1', ['red']);
+    world.loseStore();
+    await world.pass(5);
+    const failedAt = world.clock.ms;
+    expect(await world.health()).toEqual({
+      status: 'degraded',
+      uploads: {
+        pending: 1,
+        oldest_pending_age_seconds: 300,
+        failing: 1,
+        last_failure: { at: failedAt, reason: expect.any(String) as string },
+      },
+    });
+    expect(await world.metric('tidemark_uploads_failures_total')).toBe(1);
+    expect(await world.metric('tidemark_uploads_pending')).toBe(1);
+    expect(await world.metric('tidemark_uploads_oldest_pending_age_seconds')).toBe(300);
+
+    const waits: number[] = [];
+    for (let failures = 1; failures < 9; failures += 1) {
+      const [row] = await world.query<{ due: number }>('SELECT upload_due_at AS due FROM documents');
+      waits.push((row!.due - world.clock.ms) / 60_000);
+      world.clock.ms = row!.due - 1;
+      await world.tick().catch(ifStoreIsAway); // what failed an hour ago cannot be swept
+      expect(await world.metric('tidemark_uploads_failures_total')).toBe(failures);
+      world.clock.ms = row!.due;
+      await world.tick().catch(ifStoreIsAway);
+      expect(await world.metric('tidemark_uploads_failures_total')).toBe(failures + 1);
+    }
+    [1, 2, 4, 8, 16, 32, 60, 60].forEach((longest, index) => {
+      expect(waits[index]).toBeGreaterThan(longest / 2 - 0.01);
+      expect(waits[index]).toBeLessThan(longest + 0.01);
+    });
+    expect((await documentState(laptop, 'v1')).upload_failures).toBe(9);
+
+    await write(laptop, 'v1', ['green']);
+    await write(laptop, 'v2', ['blue']);
+    expect(world.temporaryFiles()).toEqual([]);
+    world.returnStore();
+    await world.pass(61);
+    expect(await world.health()).toMatchObject({ status: 'ok', uploads: { pending: 0, failing: 0 } });
+    expect((await documentState(laptop, 'v1')).upload_failures).toBe(0);
+    expect(await download(laptop, 'v1')).toEqual(['green']);
+    expect(await download(laptop, 'v2')).toEqual(['blue']);
+  });
+
+  test('a document that waits for more than twice the checkpoint is told', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await write(laptop, 'v1', ['red']);
+    world.clock.ms += 31 * 60_000;
+    expect(await world.health()).toMatchObject({ status: 'degraded', uploads: { pending: 1, failing: 0 } });
+    await world.tick();
+    expect(await world.health()).toMatchObject({ status: 'ok', uploads: { pending: 0, failing: 0 } });
+  });
+
+  test('a damaged working copy is never uploaded, and stays in sight', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await putContent(await hold(laptop, 'v1'), '0-0', packedLayout(['red'], 100_000));
+    await write(laptop, 'v2', ['blue']);
+    const [copy = ''] = world
+      .workingCopies()
+      .filter((path) => path.includes(Buffer.from('v1').toString('hex')));
+    const path = join(world.data.env.DATA_DIR!, 'documents', copy);
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, 4_096, 40_000);
+    writeFileSync(path, bytes);
+    await world.pass(6);
+    expect(world.objects().map((key) => key.split('/')[2])).toEqual(['v2']);
+    expect(await world.health()).toMatchObject({
+      status: 'degraded',
+      uploads: {
+        pending: 1,
+        failing: 1,
+        last_failure: { reason: expect.stringMatching(/damaged/) as string },
+      },
+    });
+    const reply = await laptop.request('GET', '/videos/v1/database/layout/download-url');
+    expect(reply.status).toBe(500);
+    expect(world.objects()).toHaveLength(1);
+    expect(world.temporaryFiles()).toEqual([]);
+  });
+
+  test('what changes while it is uploaded stays due', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    const holding = await hold(laptop, 'v1');
+    await putContent(holding, '0-0', packedLayout(['red'], 3_000_000));
+    world.clock.ms += 5 * 60_000;
+    const again = await hold(laptop, 'v1');
+    const ticking = world.tick();
+    const reply = await putContent(again, '1-1', packedLayout(['green']));
+    expect(reply.status).toBe(200);
+    await ticking;
+    expect((await documentState(laptop, 'v1')).epoch).toBe(2);
+    await world.pass(5);
+    expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 2, server_version: 1 });
+    expect(await download(laptop, 'v1')).toEqual(['green']);
+    expect((await world.health()).uploads.pending).toBe(0);
+  });
+});

@@ -1,0 +1,152 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import BetterSqlite from 'better-sqlite3';
+import { Database } from '../../src/database/database.js';
+import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
+import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
+import { send, type TestDevice } from '../support/device.js';
+import { makeScratchDir } from '../support/scratch.js';
+import { TestClock } from '../support/shared-app.js';
+import { createStorage, type Storage } from '../support/storage.js';
+
+export const MINUTE_MS = 60_000;
+
+/** What `GET /health` says of uploads. */
+export interface UploadsHealth {
+  status: string;
+  uploads: {
+    pending: number;
+    oldest_pending_age_seconds: number;
+    failing: number;
+    last_failure: { at: number; reason: string } | null;
+  };
+}
+
+/** A server with a clock in the test's hand and a store of its own, which can be taken away. */
+export class World implements AsyncDisposable {
+  app!: TestApp;
+
+  private constructor(
+    readonly database: DatabaseName,
+    readonly clock: TestClock,
+    readonly data: Storage,
+    readonly folder: string,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  /** @param env further options */
+  static async make(database: DatabaseName, env: Record<string, string> = {}): Promise<World> {
+    const folder = join(makeScratchDir('store'), 'objects');
+    const world = new World(database, new TestClock(), await createStorage(database), folder, env);
+    await world.start();
+    return world;
+  }
+
+  /** Starts the server, again after `app.stop()`. */
+  async start(): Promise<void> {
+    this.app = await startApp(this.database, {
+      storage: this.data,
+      now: this.clock.now,
+      env: { ...storeIn(this.folder), ...this.env },
+    });
+  }
+
+  /** Lets time pass, and the schedule run once as it does every minute. */
+  async pass(minutes: number): Promise<void> {
+    this.clock.ms += minutes * MINUTE_MS;
+    await this.tick();
+  }
+
+  tick(): Promise<void> {
+    return this.app.nest.get(UploadSchedule).tick();
+  }
+
+  /** The keys of all objects in the store. */
+  objects(): string[] {
+    return objectsIn(this.folder);
+  }
+
+  /** Puts a link to itself where the store's folder was: nothing can be read, written or removed there. */
+  loseStore(): void {
+    renameSync(this.folder, `${this.folder}-away`);
+    symlinkSync(this.folder, this.folder);
+  }
+
+  returnStore(): void {
+    rmSync(this.folder);
+    renameSync(`${this.folder}-away`, this.folder);
+  }
+
+  /** Where the working copies of documents are. */
+  workingCopies(): string[] {
+    return filesIn(join(this.data.env.DATA_DIR!, 'documents')).filter((path) => path.endsWith('.db'));
+  }
+
+  /** Files of uploads and imports under way. */
+  temporaryFiles(): string[] {
+    return filesIn(join(this.data.env.DATA_DIR!, 'documents')).filter((path) => path.includes('incoming'));
+  }
+
+  async health(): Promise<UploadsHealth> {
+    const reply = await send('GET', `${this.app.url}/health`);
+    expect(reply.status).toBe(200);
+    return reply.body as UploadsHealth;
+  }
+
+  /** The value of one figure at `/metrics`. */
+  async metric(name: string): Promise<number> {
+    const reply = await send('GET', `${this.app.url}/metrics`);
+    expect(reply.status).toBe(200);
+    const line = String(reply.body)
+      .split('\n')
+      .find((candidate) => candidate.startsWith(`${name} `));
+    return Number(line?.split(' ')[1]);
+  }
+
+  /** Rows of the database, whichever it is. */
+  query<R extends object>(sql: string): Promise<R[]> {
+    return this.app.nest.get(Database).query<R>(sql);
+  }
+
+  newDevice(): Promise<TestDevice> {
+    return this.app.newDevice();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.app.close();
+    } finally {
+      await this.data.dispose();
+      rmSync(join(this.folder, '..'), { recursive: true, force: true });
+    }
+  }
+}
+
+/** The options of a server whose store is a folder, and whose tokens outlive what the test does to the clock. */
+export function storeIn(folder: string): Record<string, string> {
+  return { STORAGE_URL: `file:${folder}`, ACCESS_TOKEN_TTL_SECONDS: '31536000' };
+}
+
+/** The keys of all objects below a store's folder. */
+export function objectsIn(folder: string): string[] {
+  return filesIn(folder).filter((key) => key.endsWith('.db.gz'));
+}
+
+/** Whether an object is a whole, sound database. */
+export function isSound(folder: string, key: string): boolean {
+  const database = new BetterSqlite(gunzipSync(readFileSync(join(folder, key))));
+  try {
+    return database.pragma('integrity_check', { simple: true }) === 'ok';
+  } finally {
+    database.close();
+  }
+}
+
+/** Paths of all files below a folder, relative to it; files that vanish meanwhile do not matter. */
+export function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true, encoding: 'utf8' })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
