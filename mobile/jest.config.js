@@ -12,7 +12,10 @@ module.exports = {
       displayName: 'app',
       preset: 'jest-expo',
       setupFiles: [...common.setupFiles, '<rootDir>/test/support/screens.ts'],
-      testMatch: ['<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}'],
+      testMatch: [
+        '<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}',
+        '<rootDir>/test/documents/**/*.test.tsx',
+      ],
     },
     {
       // What needs neither React nor a device runs in plain Node, against real servers.
@@ -20,7 +23,7 @@ module.exports = {
       displayName: 'sync',
       testEnvironment: 'node',
       transform: { '\\.[jt]sx?$': ['babel-jest', { caller: { name: 'metro', platform: 'web' } }] },
-      testMatch: ['<rootDir>/test/{database,session,sync}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{database,documents,session,sync}/**/*.test.ts'],
     },
   ],
   maxWorkers: 2,

@@ -31,7 +31,7 @@ const CACHE_AND_ASK = 'no-cache';
 
 /**
  * Serves the web app, its page at `/`. The app keeps its own routes in the fragment, so that every other path is a
- * file of the build or unknown. Without an app `/` leads to the API's description.
+ * file of the build or unknown, but for `/documents`, which people type. Without an app `/` leads to the API's description.
  * @param webDir as the option WEB_DIR
  * @throws AppStartError when the folder that was asked for holds no app
  */
@@ -45,6 +45,7 @@ export function serveWebApp(server: FastifyInstance, webDir: string | null): voi
     const path = file.path === 'index.html' ? '/' : `/${encodeURI(file.path)}`;
     server.get(path, (request, reply) => sendFile(file, request, reply));
   }
+  server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
 }
 
 function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {

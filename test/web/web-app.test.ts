@@ -138,6 +138,11 @@ test('what is no file of the build is unknown: other paths, hidden files, compre
     expectProblem(await send('GET', `${app.url}${path}`), 404, 'NOT_FOUND');
 });
 
+test('/documents leads to the page of documents', async () => {
+  const { status, headers } = await get('/documents');
+  expect({ status, location: headers.location }).toEqual({ status: 302, location: '/#/documents' });
+});
+
 test('a rebuilt app on disk does not mix with the one that is served', async () => {
   writeFileSync(join(webDir, 'index.html'), 'something else');
   expect((await get('/')).body.toString()).toBe(PAGE);

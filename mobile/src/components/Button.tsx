@@ -5,6 +5,8 @@ import { Icon, type IconName } from './Icon';
 
 interface Props {
   label: string;
+  /** What it acts upon, for screen readers, where the label alone stands more than once. */
+  about?: string;
   onPress: () => void;
   /** `primary` is the one thing to do here; `danger` cannot simply be undone. Default `secondary`. */
   look?: 'primary' | 'secondary' | 'quiet' | 'danger';
@@ -15,12 +17,22 @@ interface Props {
 }
 
 /** A button with a word on it. */
-export function Button({ label, onPress, look = 'secondary', icon, isDisabled, testID, style }: Props) {
+export function Button({
+  label,
+  about,
+  onPress,
+  look = 'secondary',
+  icon,
+  isDisabled,
+  testID,
+  style,
+}: Props) {
   const colors = useColors();
   const { background, border, ink } = dress(colors, look);
   return (
     <Pressable
       role="button"
+      aria-label={about === undefined ? undefined : `${label}: ${about}`}
       testID={testID}
       disabled={isDisabled}
       aria-disabled={isDisabled}

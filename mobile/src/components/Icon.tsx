@@ -20,6 +20,10 @@ const drawings = {
   tide: 'M2 9c3.3-3 6.7 3 10 0s6.7-3 10 0M2 15c3.3-3 6.7 3 10 0s6.7-3 10 0',
   crown: 'M4 18h16M4.5 15L3 7l5 4 4-6 4 6 5-4-1.5 8z',
   device: 'M7 3h10v18H7zM11 18h2',
+  document: 'M6 3h8l4 4v14H6zM14 3v4h4',
+  download: 'M12 4v11M12 15l-4-4M12 15l4-4M5 19h14',
+  lock: 'M6 11h12v9H6zM9 11V8a3 3 0 016 0v3',
+  upload: 'M12 15V4M12 4L8 8M12 4l4 4M5 19h14',
 } as const;
 
 /** The name of a drawing. */

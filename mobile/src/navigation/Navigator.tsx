@@ -7,6 +7,7 @@ import {
 } from '@react-navigation/native';
 import { createNativeStackNavigator } from '@react-navigation/native-stack';
 import { Platform, useColorScheme } from 'react-native';
+import { DocumentsScreen } from '../screens/DocumentsScreen';
 import { GameScreen } from '../screens/GameScreen';
 import { EditGameScreen } from '../screens/EditGameScreen';
 import { GamesScreen } from '../screens/GamesScreen';
@@ -58,6 +59,7 @@ export function Navigator() {
         <Stack.Screen name="EditGame" component={EditGameScreen} options={{ title: 'Edit game' }} />
         <Stack.Screen name="Round" component={RoundScreen} options={{ title: 'Round' }} />
         <Stack.Screen name="Settings" component={SettingsScreen} options={{ title: 'Settings' }} />
+        <Stack.Screen name="Documents" component={DocumentsScreen} options={{ title: 'Documents' }} />
         <Stack.Screen name="Join" component={JoinScreen} options={{ title: 'Join' }} />
       </Stack.Navigator>
     </NavigationContainer>

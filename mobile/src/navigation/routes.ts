@@ -10,6 +10,7 @@ export type Routes = {
   /** `round`: its place in the game, 1-based. */
   Round: { gameId: string; round: number | 'new' };
   Settings: undefined;
+  Documents: undefined;
   Join: { code?: string; server?: string } | undefined;
 };
 
@@ -35,6 +36,7 @@ export function routesOf(path: string): Route[] {
   const part = (match: RegExpExecArray, index: number) => decode(match[index] ?? '');
 
   if (address === 'settings') return [games, { name: 'Settings' }];
+  if (address === 'documents') return [games, { name: 'Settings' }, { name: 'Documents' }];
   let match = GAME.exec(address);
   if (match) return [games, { name: 'Game', params: { gameId: part(match, 1) } }];
   match = EDIT.exec(address);
@@ -73,6 +75,8 @@ export function pathOf(route: Route): string {
       return `/game/${encodeURIComponent(route.params!.gameId)}/round/${route.params!.round}`;
     case 'Settings':
       return '/settings';
+    case 'Documents':
+      return '/documents';
     case 'Join': {
       const { code = '', server } = route.params ?? {};
       const query = server ? `?server=${encodeURIComponent(server)}` : '';

@@ -1,5 +1,5 @@
 import { useNavigation } from '@react-navigation/native';
-import { ScrollView, StyleSheet, View } from 'react-native';
+import { Platform, ScrollView, StyleSheet, View } from 'react-native';
 import { AppText, Heading } from '../components/AppText';
 import { Button } from '../components/Button';
 import { Devices } from '../components/Devices';
@@ -42,6 +42,18 @@ export function SettingsScreen() {
           <Heading level={2}>Recently deleted</Heading>
           <RecentlyDeleted />
         </View>
+        {Platform.OS === 'web' && (
+          <View style={styles.section}>
+            <Heading level={2}>Documents</Heading>
+            <AppText color={colors.inkSoft}>The databases of videos that this account keeps.</AppText>
+            <Button
+              label="Look after documents"
+              icon="document"
+              testID="open-documents"
+              onPress={() => navigation.navigate('Documents')}
+            />
+          </View>
+        )}
         <View style={styles.section}>
           <Heading level={2}>Server</Heading>
           <ServerAddress />

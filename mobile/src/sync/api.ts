@@ -11,7 +11,13 @@ const EAGER_REFRESH_MS = 60_000;
 /** What a request carries beside its path. */
 export interface RequestParts {
   query?: Record<string, string | number | null | undefined>;
+  /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, in place of a body. */
+  content?: Blob;
+  headers?: Record<string, string>;
+  /** How long the server may be silent while it works on this; default: as short as for any request. */
+  patienceMs?: number;
   signal?: AbortSignal;
   onSent?: HttpRequest['onSent'];
   onHeaders?: HttpRequest['onHeaders'];
@@ -113,15 +119,17 @@ export class Api {
   ): Promise<T> {
     if (this.serverUrl === '') throw SyncError.of('NO_ANSWER', 'No server is set.');
     if (parts.signal?.aborted) throw SyncError.of('CANCELED', 'Called off.');
-    const body = parts.body === undefined ? undefined : JSON.stringify(parts.body);
-    const headers: Record<string, string> = {};
+    const { content, body: json } = parts;
+    const body = content ?? (json === undefined ? undefined : JSON.stringify(json));
+    const headers: Record<string, string> = { ...parts.headers };
     if (credentials) headers.authorization = `Bearer ${credentials.accessToken}`;
-    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (json !== undefined) headers['content-type'] = 'application/json';
 
     const abort = new AbortController();
     const cancel = (): void => abort.abort();
     parts.signal?.addEventListener('abort', cancel);
-    const watch = this.stalls.watch(body?.length ?? 0, cancel);
+    const sentLength = content?.size ?? (body as string | undefined)?.length ?? 0;
+    const watch = this.stalls.watch(sentLength, cancel, parts.patienceMs);
     try {
       const answer = await this.transport({
         method,

@@ -3,6 +3,7 @@ import type { Hello } from '../../../src/protocol/events.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
 import type { Api } from './api';
 import type { Credentials } from './credentials';
+import { DocumentFeed } from './document-feed';
 import { Link } from './link';
 import type { LocalState } from './local-state';
 import { toSyncError, type SyncError } from './sync-error';
@@ -35,6 +36,8 @@ export interface ConnectionListener {
 
 /** Keeps one live connection to the server while it is wanted: connects again, and renews the token before it ends. */
 export class Connection {
+  /** What is told of documents. */
+  readonly documents = new DocumentFeed();
   private link: Link | null = null;
   private isWanted = false;
   private isForeground = true;
@@ -125,9 +128,11 @@ export class Connection {
         this.api.stalls.reset();
         if (hello.token_expires_at !== null) this.renewBefore(hello.token_expires_at);
         this.listener.onUp(hello);
+        this.documents.tell({ type: 'connected' });
       },
       onPong: this.listener.onPong,
       onChanges: this.listener.onChanges,
+      onDocument: (news) => this.documents.tell(news),
       onEnd: (why) => this.end(why, credentials.accessToken),
     });
     link.setPinging(this.isForeground);

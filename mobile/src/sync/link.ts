@@ -8,6 +8,7 @@ import type {
 } from '../../../src/protocol/events.js';
 import type { Problem } from '../../../src/protocol/errors.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
+import type { DocumentNews } from './document-feed';
 import { SyncError } from './sync-error';
 
 /** How long the handshake may take, hello included. */
@@ -24,6 +25,7 @@ export interface LinkListener {
   /** @param sentAt when the ping left, by the stopwatch */
   onPong(sentAt: number, timestamp: Timestamp): void;
   onChanges(timestamp: Timestamp, deviceId: string): void;
+  onDocument(news: DocumentNews): void;
   /** It is over, whatever the reason; called once, and not when the link was closed here. */
   onEnd(why: SyncError): void;
 }
@@ -60,6 +62,12 @@ export class Link {
     this.socket.on('changes', ({ timestamp, device_id }) => {
       if (!this.isOver) listener.onChanges(timestamp, device_id);
     });
+    const tell = (news: DocumentNews): void => {
+      if (!this.isOver) listener.onDocument(news);
+    };
+    this.socket.on('lock_changed', (event) => tell({ type: 'lock_changed', event }));
+    this.socket.on('session_transferred', (event) => tell({ type: 'session_transferred', event }));
+    this.socket.on('document_changed', (event) => tell({ type: 'document_changed', event }));
     this.socket.on('closed', (problem) => this.end(SyncError.from(problem)));
   }
 

@@ -18,10 +18,15 @@ export class StallWatch {
     this.stalls = 0;
   }
 
-  /** Starts watching one request of that many characters. */
-  watch(sentLength: number, abort: () => void): { moved(): void; end(): void; hasStalled: boolean } {
+  /** Starts watching one request of that many characters, which may be silent for at least `patienceMs`. */
+  watch(
+    sentLength: number,
+    abort: () => void,
+    patienceMs = 0,
+  ): { moved(): void; end(): void; hasStalled: boolean } {
     const factor = 2 ** Math.max(0, this.stalls - PATIENT_AFTER + 1);
-    const limitMs = Math.min(BASE_MS * factor + (sentLength / 1_000) * MS_PER_SENT_KB, MAX_MS);
+    const usualMs = Math.min(BASE_MS * factor + (sentLength / 1_000) * MS_PER_SENT_KB, MAX_MS);
+    const limitMs = Math.max(usualMs, patienceMs);
     const stalled = (): void => {
       watched.hasStalled = true;
       this.stalls += 1;

@@ -38,6 +38,8 @@ export class SyncError extends Error {
     readonly status = 0,
     /** How long the server asks to wait; null: it did not say. */
     readonly retryAfterMs: number | null = null,
+    /** What kind of failure it is, in a few words; null: nobody said. */
+    readonly title: string | null = null,
   ) {
     super(message);
   }
@@ -55,7 +57,8 @@ export class SyncError extends Error {
       hint = 'Try again later.',
     } = problem;
     const seconds = Number(problem.retry_after);
-    return new SyncError(code, detail, hint, status, seconds > 0 ? seconds * 1_000 : null);
+    const retryAfterMs = seconds > 0 ? seconds * 1_000 : null;
+    return new SyncError(code, detail, hint, status, retryAfterMs, problem.title ?? null);
   }
 
   get isIncompatible(): boolean {

@@ -46,7 +46,7 @@ export class Sync {
   private readonly pending: PendingChanges;
   private readonly told: Notices;
   private readonly records: Records;
-  private readonly connection: Connection;
+  readonly connection: Connection;
 
   private isStarted = false;
   private isClosed = false;

@@ -3,7 +3,7 @@ export interface HttpRequest {
   method: string;
   url: string;
   headers: Record<string, string>;
-  body?: string;
+  body?: string | Blob;
   signal: AbortSignal;
   /** Told when bytes of the body have left, where the platform knows. */
   onSent?(bytes: number, totalBytes: number | null): void;

@@ -9,6 +9,7 @@ const routes: Route[] = [
   { name: 'Round', params: { gameId: 'g1', round: 'new' } },
   { name: 'Round', params: { gameId: 'g1', round: 12 } },
   { name: 'Settings' },
+  { name: 'Documents' },
   { name: 'Join', params: { code: undefined, server: undefined } },
   { name: 'Join', params: { code: 'ABCD2345', server: undefined } },
   { name: 'Join', params: { code: 'ABCD2345', server: 'https://sync.example.org:8443' } },

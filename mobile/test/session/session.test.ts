@@ -69,7 +69,7 @@ describe('joining with local data', () => {
     const held = new Promise<void>((resolve) => (letGo = resolve));
     // The first account's answer arrives although it was called off, when the joining has already begun.
     const transport: Transport = async (request) => {
-      const isRegistering = request.url.endsWith('/auth/devices') && !request.body?.includes(code);
+      const isRegistering = request.url.endsWith('/auth/devices') && !request.body?.toString().includes(code);
       if (!isRegistering) return fetchTransport(request);
       const answer = await fetchTransport({ ...request, signal: new AbortController().signal });
       await held;

@@ -23,6 +23,7 @@ test('a frame that is too large ends the connection for good', async () => {
       onHello: () => void link.renewToken('x'.repeat(LARGER_THAN_THE_SERVER_TAKES)).catch(() => undefined),
       onPong: () => undefined,
       onChanges: () => undefined,
+      onDocument: () => undefined,
       onEnd: resolve,
     });
   });

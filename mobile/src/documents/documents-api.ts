@@ -1,0 +1,114 @@
+import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
+import type { Api } from '../sync/api';
+
+/** What names a document within the account. */
+export type DocumentRef = Pick<DocumentState, 'video_id' | 'database'>;
+
+/** A lock that this page was granted. */
+export interface Grant extends ContentVersion {
+  /** Goes with every write. */
+  fencing_token: number;
+  /** Epoch ms, by the server's clock. */
+  expires_at: number;
+}
+
+/** How content is brought to the server. */
+export interface Replacement {
+  sessionId: string;
+  fencingToken: number;
+  /** The version that the new content replaces; 0 and 0: there is none. */
+  expected: ContentVersion;
+  /** A SQLite database, gzipped. */
+  content: Blob;
+  signal: AbortSignal;
+  onSent(bytes: number, totalBytes: number | null): void;
+}
+
+interface ListAnswer {
+  documents: DocumentState[];
+  next: string | null;
+  kinds: string[];
+}
+
+const LISTED_AT_ONCE = 1_000;
+/** Before an address is given out, the server may have to upload what has changed. */
+const DOWNLOAD_PATIENCE_MS = 120_000;
+/** A database that came in is checked and copied before it is acknowledged. */
+const UPLOAD_PATIENCE_MS = 120_000;
+
+/** A document's name as one text. */
+export function keyOf({ video_id, database }: DocumentRef): string {
+  return `${video_id}/${database}`;
+}
+
+/** What the server can be asked about documents; everything @throws SyncError. */
+export class DocumentsApi {
+  constructor(private readonly api: Api) {}
+
+  /** Every document of the account that has content, by video and kind, and the kinds there are. */
+  async list(): Promise<{ documents: DocumentState[]; kinds: string[] }> {
+    const documents: DocumentState[] = [];
+    let answer: ListAnswer | undefined;
+    do {
+      answer = await this.api.request<ListAnswer>('GET', '/documents', {
+        query: { limit: LISTED_AT_ONCE, after: answer?.next },
+      });
+      documents.push(...answer.documents);
+    } while (answer.next !== null);
+    return { documents, kinds: answer.kinds };
+  }
+
+  state(ref: DocumentRef): Promise<DocumentState> {
+    return this.api.request('GET', pathOf(ref, 'state'));
+  }
+
+  /** What object storage has of it, the newest first. */
+  async versions(ref: DocumentRef): Promise<StoredVersion[]> {
+    const { versions } = await this.api.request<{ versions: StoredVersion[] }>(
+      'GET',
+      pathOf(ref, 'versions'),
+    );
+    return versions;
+  }
+
+  /** Takes the lock, or prolongs the session's own. @param takesOver whether another user loses it */
+  lock(ref: DocumentRef, sessionId: string, takesOver: boolean): Promise<Grant> {
+    const body = { lock_type: 'client', session_id: sessionId, take_over: takesOver };
+    return this.api.request('POST', pathOf(ref, 'lock'), { body });
+  }
+
+  /** Lets go of the lock; of one that the session does not hold nothing happens. */
+  async unlock(ref: DocumentRef, sessionId: string): Promise<void> {
+    await this.api.request('DELETE', pathOf(ref, 'lock'), { query: { session_id: sessionId } });
+  }
+
+  /** An address that gives the content for a few minutes, to whoever has it. */
+  async downloadUrl(ref: DocumentRef): Promise<string> {
+    const { url } = await this.api.request<{ url: string }>('GET', pathOf(ref, 'download-url'), {
+      patienceMs: DOWNLOAD_PATIENCE_MS,
+    });
+    return url;
+  }
+
+  /** Replaces the whole content. @returns the document as it is then */
+  replace(ref: DocumentRef, replacement: Replacement): Promise<DocumentState> {
+    const { sessionId, fencingToken, expected, content, signal, onSent } = replacement;
+    return this.api.request('PUT', pathOf(ref, 'content'), {
+      query: { session_id: sessionId, fencing_token: fencingToken },
+      headers: { 'content-type': 'application/gzip', 'if-match': `"${versionText(expected)}"` },
+      content,
+      signal,
+      onSent,
+      patienceMs: UPLOAD_PATIENCE_MS,
+    });
+  }
+}
+
+/** A version as it is written: `2-1`. */
+export function versionText({ epoch, server_version }: ContentVersion): string {
+  return `${epoch}-${server_version}`;
+}
+
+function pathOf({ video_id, database }: DocumentRef, what: string): string {
+  return `/videos/${encodeURIComponent(video_id)}/database/${encodeURIComponent(database)}/${what}`;
+}

@@ -1,0 +1,307 @@
+import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
+import type { Session } from '../session/session';
+import type { DocumentNews } from '../sync/document-feed';
+import { Cell, type Observable } from '../sync/observable';
+import { SyncError, toSyncError } from '../sync/sync-error';
+import { DocumentsApi, keyOf, versionText, type DocumentRef, type Grant } from './documents-api';
+import { Leases } from './leases';
+import { pack } from './pack';
+import { IDLE, NOTHING, type Activity, type DocumentsView, type UploadProgress } from './view';
+
+/** The account's documents as the server has them, live while the page is open, and what a person can do with them. */
+export class Documents {
+  private readonly cell = new Cell<DocumentsView>(NOTHING);
+  private readonly api: DocumentsApi;
+  private readonly leases: Leases;
+  private readonly now: () => number;
+  private states = new Map<string, DocumentState>();
+  /** Requests count up, so that of two answers about a document the one that was asked for later counts. */
+  private asked = 0;
+  private readonly answered = new Map<string, number>();
+  /** The documents that are being read because of news, and whether there were more news meanwhile. */
+  private readonly following = new Map<string, boolean>();
+  private readonly uploads = new Map<string, AbortController>();
+  private endings: (() => void)[] = [];
+  private hasResumed = false;
+
+  /** @param sessionId names this page as a holder of locks */
+  constructor(
+    private readonly session: Session,
+    readonly sessionId: string,
+  ) {
+    const { api } = session.sync;
+    this.api = new DocumentsApi(api);
+    this.now = api.now;
+    this.leases = new Leases(this.api, sessionId, this.now, (ref) => this.read(ref));
+  }
+
+  get view(): Observable<DocumentsView> {
+    return this.cell;
+  }
+
+  /** Reads the list and follows what happens to it. */
+  open(): void {
+    let accountId = this.session.account.get()?.accountId;
+    this.endings = [
+      this.session.sync.connection.documents.watch((news) => this.hear(news)),
+      this.session.account.subscribe((account) => {
+        if (account?.accountId === accountId) return;
+        accountId = account?.accountId;
+        this.startOver();
+      }),
+    ];
+    void this.load();
+  }
+
+  /** Calls off uploads and lets go of the locks. */
+  close(): void {
+    for (const end of this.endings) end();
+    for (const upload of this.uploads.values()) upload.abort();
+    this.leases.releaseAll();
+  }
+
+  /** Reads the whole list. */
+  async load(): Promise<void> {
+    const asked = (this.asked += 1);
+    this.show({ isLoading: true });
+    try {
+      const { documents, kinds } = await this.api.list();
+      this.putAll(documents, asked);
+      this.show({ kinds, isLoading: false, failure: null, readAt: this.now() });
+      this.showDocuments();
+      if (!this.hasResumed) this.resume();
+      this.hasResumed = true;
+    } catch (thrown) {
+      this.show({ isLoading: false, failure: toSyncError(thrown) });
+    }
+  }
+
+  /** Takes the lock, and keeps it until it is released or the page closed. @param takesOver whether another holder loses it */
+  async lock(ref: DocumentRef, takesOver = false): Promise<void> {
+    await this.attempt(ref, 'locking', async () => {
+      this.note(ref, { lost: null });
+      await this.take(ref, takesOver);
+    });
+    await this.readAfter(ref);
+  }
+
+  async release(ref: DocumentRef): Promise<void> {
+    await this.attempt(ref, 'releasing', () => this.leases.release(ref));
+    await this.readAfter(ref);
+  }
+
+  /** @returns an address to save the content from; null: there is none, the activity says why */
+  async downloadUrl(ref: DocumentRef): Promise<string | null> {
+    let url: string | null = null;
+    await this.attempt(ref, 'downloading', async () => {
+      url = await this.api.downloadUrl(ref);
+    });
+    return url;
+  }
+
+  /**
+   * Makes a file the document's content, under the lock that this page holds or takes for as long as it needs it.
+   * @param expected the version that the person saw; 0 and 0: there is none yet
+   * @returns whether it worked; if not, the activity says why
+   */
+  async upload(ref: DocumentRef, file: Blob, expected: ContentVersion): Promise<boolean> {
+    const key = keyOf(ref);
+    if (this.uploads.has(key)) return false;
+    const calledOff = new AbortController();
+    this.uploads.set(key, calledOff);
+    const { signal } = calledOff;
+    const isOk = await this.attempt(ref, null, async () => {
+      this.tellProgress(ref, 'packing', 0, file.size);
+      const content = await pack(
+        file,
+        (bytes) => this.tellProgress(ref, 'packing', bytes, file.size),
+        signal,
+      );
+      this.tellProgress(ref, 'sending', 0, content.size);
+      await this.underLock(ref, expected, async (fencingToken) => {
+        const state = await this.api.replace(ref, {
+          sessionId: this.sessionId,
+          fencingToken,
+          expected,
+          content,
+          signal,
+          onSent: (bytes) => this.tellProgress(ref, 'sending', bytes, content.size),
+        });
+        this.put(state, (this.asked += 1));
+        this.showDocuments();
+      });
+    });
+    this.uploads.delete(key);
+    this.note(ref, { upload: null });
+    await this.readAfter(ref);
+    return isOk;
+  }
+
+  cancelUpload(ref: DocumentRef): void {
+    this.uploads.get(keyOf(ref))?.abort();
+  }
+
+  /** Reads one document anew, and takes what was said of the last failure from the page. */
+  async lookAgain(ref: DocumentRef): Promise<void> {
+    this.dismiss(ref);
+    await this.readAfter(ref);
+  }
+
+  /** Takes what was said of the last failure, and of a lost lock, from the page. */
+  dismiss(ref: DocumentRef): void {
+    this.note(ref, { refusal: null, lost: null });
+  }
+
+  /** What object storage has of a document, the newest first. @throws SyncError */
+  versions(ref: DocumentRef): Promise<StoredVersion[]> {
+    return this.api.versions(ref);
+  }
+
+  private hear(news: DocumentNews): void {
+    if (news.type === 'connected') void this.load();
+    else void this.follow({ video_id: news.event.video_id, database: news.event.database });
+  }
+
+  private async follow(ref: DocumentRef): Promise<void> {
+    const key = keyOf(ref);
+    if (this.following.has(key)) return void this.following.set(key, true);
+    do {
+      this.following.set(key, false);
+      await this.readAfter(ref);
+    } while (this.following.get(key));
+    this.following.delete(key);
+  }
+
+  /** Reads a document because it may have changed; a failure shows that the list is out of date. */
+  private async readAfter(ref: DocumentRef): Promise<void> {
+    try {
+      await this.read(ref);
+    } catch (thrown) {
+      this.show({ failure: toSyncError(thrown) });
+    }
+  }
+
+  private async read(ref: DocumentRef): Promise<void> {
+    const asked = (this.asked += 1);
+    this.put(await this.api.state(ref), asked);
+    this.showDocuments();
+  }
+
+  /** Takes an answer about a document into account, unless one that was asked for later is there already. */
+  private put(state: DocumentState, asked: number): void {
+    const key = keyOf(state);
+    if ((this.answered.get(key) ?? 0) > asked) return;
+    this.answered.set(key, asked);
+    if (state.exists || state.lock) this.states.set(key, state);
+    else this.states.delete(key);
+    if (!this.leases.has(state) || state.lock?.holder.session_id === this.sessionId) return;
+    this.leases.forget(state);
+    this.note(state, { lost: { to: state.lock?.holder.name ?? null, at: this.now() } });
+  }
+
+  private putAll(documents: DocumentState[], asked: number): void {
+    const listed = new Set(documents.map(keyOf));
+    const unlisted = [...this.states.values()].filter((state) => !listed.has(keyOf(state)));
+    for (const state of documents) this.put(state, asked);
+    for (const state of unlisted) {
+      if (state.exists) this.put({ ...state, exists: false, lock: null }, asked);
+      else void this.follow(state); // locked before it has content: no list names it
+    }
+  }
+
+  /** After a reload the page keeps the locks that it held before. */
+  private resume(): void {
+    for (const state of this.states.values()) {
+      if (state.lock?.holder.session_id === this.sessionId) void this.lock(state);
+    }
+  }
+
+  private async take(ref: DocumentRef, takesOver: boolean): Promise<Grant> {
+    const grant = await this.leases.take(ref, takesOver);
+    // What was asked before this moment would have the lock lost; whoever takes it reads the document after that.
+    this.answered.set(keyOf(ref), (this.asked += 1));
+    return grant;
+  }
+
+  private async underLock(
+    ref: DocumentRef,
+    expected: ContentVersion,
+    write: (fencingToken: number) => Promise<void>,
+  ): Promise<void> {
+    const held = this.leases.find(ref);
+    if (held) return write(held.fencing_token);
+    const grant = await this.take(ref, false);
+    try {
+      // Said here, for a server that refuses before it has read everything may cut the connection.
+      if (versionText(grant) !== versionText(expected)) throw changedMeanwhile(grant);
+      await write(grant.fencing_token);
+    } finally {
+      await this.leases.release(ref).catch(() => undefined); // it runs out by itself
+    }
+  }
+
+  /** Does something to a document. @returns whether it worked */
+  private async attempt(
+    ref: DocumentRef,
+    doing: Activity['doing'],
+    work: () => Promise<unknown>,
+  ): Promise<boolean> {
+    if (doing !== null && this.activityOf(ref).doing === doing) return false; // pressed twice
+    this.note(ref, { doing, refusal: null });
+    try {
+      await work();
+      this.note(ref, { doing: null });
+      return true;
+    } catch (thrown) {
+      const refusal = toSyncError(thrown);
+      this.note(ref, { doing: null, refusal: refusal.code === 'CANCELED' ? null : refusal });
+      return false;
+    }
+  }
+
+  private tellProgress(ref: DocumentRef, phase: 'packing' | 'sending', bytes: number, total: number): void {
+    const isSent = phase === 'sending' && bytes >= total;
+    const upload: UploadProgress = isSent
+      ? { phase: 'checking', share: null }
+      : { phase, share: total > 0 ? Math.min(1, bytes / total) : null };
+    this.note(ref, { upload });
+  }
+
+  private note(ref: DocumentRef, change: Partial<Activity>): void {
+    const activity = { ...this.activityOf(ref), ...change };
+    this.show({ activities: { ...this.cell.get().activities, [keyOf(ref)]: activity } });
+  }
+
+  private activityOf(ref: DocumentRef): Activity {
+    return this.cell.get().activities[keyOf(ref)] ?? IDLE;
+  }
+
+  private show(change: Partial<DocumentsView>): void {
+    this.cell.set({ ...this.cell.get(), ...change });
+  }
+
+  private showDocuments(): void {
+    // Some of them are no list.
+    if (this.cell.get().readAt !== null) this.show({ documents: [...this.states.values()].sort(byKey) });
+  }
+
+  private startOver(): void {
+    for (const upload of this.uploads.values()) upload.abort();
+    for (const state of this.states.values()) this.leases.forget(state);
+    this.states = new Map();
+    this.cell.set(NOTHING);
+    void this.load();
+  }
+}
+
+function byKey(a: DocumentState, b: DocumentState): number {
+  return keyOf(a) < keyOf(b) ? -1 : 1;
+}
+
+function changedMeanwhile(current: ContentVersion): SyncError {
+  const message =
+    current.epoch === 0
+      ? 'It no longer has any content.'
+      : `It is at version ${versionText(current)} by now.`;
+  return new SyncError('VERSION_MISMATCH', message, '', 412);
+}

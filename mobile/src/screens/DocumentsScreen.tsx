@@ -1,0 +1,80 @@
+import { useNavigation } from '@react-navigation/native';
+import { useEffect, useState } from 'react';
+import { Platform } from 'react-native';
+import { IconButton } from '../components/Button';
+import { EmptyState } from '../components/EmptyState';
+import { useKeyboard } from '../components/keyboard';
+import { Screen } from '../components/Screen';
+import { useSession, useSyncStatus, useValue } from '../components/session-context';
+import { Documents } from '../documents/documents';
+import { DocumentsList } from '../documents/DocumentsList';
+import { pageSessionId } from '../documents/page-session';
+import type { Navigation } from '../navigation/routes';
+
+const TICK_MS = 10_000;
+
+/** The account's documents: who holds what, what is uploaded, and taking, saving and replacing them. */
+export function DocumentsScreen() {
+  const navigation = useNavigation<Navigation>();
+  const goBack = () => navigation.popTo('Settings');
+  useKeyboard((key) => {
+    if (key === 'Escape') goBack();
+    return key === 'Escape';
+  });
+  if (Platform.OS === 'web') return <Live onBack={goBack} />;
+  return (
+    <Screen title="Documents" onBack={goBack}>
+      <EmptyState icon="document" title="Only in a browser">
+        Documents are looked after in a browser, at the address of your server.
+      </EmptyState>
+    </Screen>
+  );
+}
+
+function Live({ onBack }: { onBack: () => void }) {
+  const session = useSession();
+  const { state } = useSyncStatus();
+  const [documents] = useState(() => new Documents(session, pageSessionId()));
+  useEffect(() => {
+    documents.open();
+    return () => documents.close();
+  }, [documents]);
+  useUnloadWarning(documents);
+  return (
+    <Screen
+      title="Documents"
+      onBack={onBack}
+      actions={
+        <IconButton
+          label="Read the list again"
+          icon="retry"
+          testID="refresh"
+          onPress={() => void documents.load()}
+        />
+      }
+    >
+      <DocumentsList documents={documents} isOffline={state === 'disconnected'} now={useNow()} />
+    </Screen>
+  );
+}
+
+/** Has the browser ask before the page is closed while something is uploaded from it. */
+function useUnloadWarning(documents: Documents): void {
+  const { activities } = useValue(documents.view);
+  const isUploading = Object.values(activities).some(({ upload }) => upload !== null);
+  useEffect(() => {
+    if (!isUploading) return;
+    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [isUploading]);
+}
+
+function useNow(): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
