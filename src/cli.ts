@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig } from './config/config.js';
 import { describeOptions } from './config/options.js';
+import { listDocuments, restoreDocument } from './documents-command.js';
 import { AppStartError } from './errors/app-start-error.js';
 import { backup, restore } from './operations/backup.js';
 import { serve } from './serve.js';
@@ -29,19 +30,34 @@ const commands: Record<string, Command> = {
       'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
     run: (args) => withFile(args, restore),
   },
+  documents: {
+    usage: 'tidemark documents [options]',
+    about: 'Lists the documents and their uploaded versions.',
+    run: (args) => print(listDocuments(args, process.env)),
+  },
+  'documents restore': {
+    usage: 'tidemark documents restore <account>/<video>/<kind> <version> [--dry-run] [options]',
+    about:
+      'Makes an uploaded version, such as 3-1, the content again in a new epoch; on SQLite with the server stopped.',
+    run: (args) => print(restoreDocument(args, process.env)),
+  },
 };
+
+async function print(text: Promise<string>): Promise<number> {
+  process.stdout.write(`${await text}\n`);
+  return 0;
+}
 
 async function withFile(
   [file, ...rest]: string[],
   work: (config: ReturnType<typeof loadConfig>, file: string) => Promise<string>,
 ): Promise<number> {
   if (!file || file.startsWith('-')) throw new AppStartError('Which file? See --help.');
-  process.stdout.write(`${await work(loadConfig({ argv: rest, env: process.env }), file)}\n`);
-  return 0;
+  return print(work(loadConfig({ argv: rest, env: process.env }), file));
 }
 
 function help(): string {
-  const list = Object.values(commands).map(({ usage, about }) => `  ${usage.padEnd(36)}${about}`);
+  const list = Object.values(commands).map(({ usage, about }) => `  ${usage}\n      ${about}`);
   return `Tidemark, an offline-first sync server.\n\n${list.join('\n')}\n\n${optionsHelp()}`;
 }
 
@@ -56,7 +72,10 @@ function version(): string {
   return version;
 }
 
-async function main([name = '', ...args]: string[]): Promise<number> {
+async function main(words: string[]): Promise<number> {
+  const isNested = Object.hasOwn(commands, words.slice(0, 2).join(' '));
+  const name = words.slice(0, isNested ? 2 : 1).join(' ');
+  const args = words.slice(isNested ? 2 : 1);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (name === '--version') process.stdout.write(`${version()}\n`);
   else if (['--help', '-h', 'help'].includes(name)) process.stdout.write(help());

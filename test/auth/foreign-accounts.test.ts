@@ -1,5 +1,14 @@
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send, type Reply, type TestDevice } from '../support/device.js';
+import {
+  documentState,
+  hold,
+  lock,
+  packedLayout,
+  pathOf,
+  putContent,
+  type Holding,
+} from '../support/documents.js';
 import { clockOf, expectProblem, liveRows, pull, stateOf, store } from '../support/exchange.js';
 import { creating, deleting, evening, game } from '../support/records.js';
 
@@ -11,10 +20,14 @@ interface Scene {
   theirHistory: string;
   /** A link to their game. */
   theirShareId: string;
+  /** A lock that they hold, of a document that they have written. */
+  theirLock: Holding;
 }
 
 /** What each route answers a stranger who knows every id of another account; answers are searched for its secrets. */
 const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
+  'GET /health': async ({ app }) => [await send('GET', `${app.url}/health`)],
+  'GET /metrics': async ({ app }) => [await send('GET', `${app.url}/metrics`)],
   'GET /health/live': async ({ app }) => [await send('GET', `${app.url}/health/live`)],
   'GET /health/ready': async ({ app }) => [await send('GET', `${app.url}/health/ready`)],
 
@@ -73,6 +86,52 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
   'DELETE /api/v1/shares/{id}': ({ stranger, theirShareId }) =>
     likeUnknown(stranger, 'DELETE', `/shares/${theirShareId}`, '/shares/none-such'),
 
+  'GET /api/v1/documents': async ({ stranger }) => {
+    const reply = await stranger.request('GET', '/documents');
+    expect(reply.body.documents).toEqual([]);
+    return [reply];
+  },
+
+  'GET /api/v1/videos/{id}/database/{db}/state': async ({ stranger }) => {
+    const state = await documentState(stranger, 'their-video');
+    expect(state).toEqual({ ...(await documentState(stranger, 'none-such')), video_id: 'their-video' });
+    return [await stranger.request('GET', `${pathOf('their-video')}/state`)];
+  },
+
+  'GET /api/v1/videos/{id}/database/{db}/versions': ({ stranger }) =>
+    likeUnknown(stranger, 'GET', `${pathOf('their-video')}/versions`, `${pathOf('none-such')}/versions`),
+
+  'GET /api/v1/videos/{id}/database/{db}/download-url': ({ stranger }) =>
+    likeUnknown(
+      stranger,
+      'GET',
+      `${pathOf('their-video')}/download-url`,
+      `${pathOf('none-such')}/download-url`,
+    ),
+
+  'POST /api/v1/videos/{id}/database/{db}/lock': async ({ stranger }) => {
+    const reply = await lock(stranger, 'their-video', { session_id: 'their-session', take_over: true });
+    expect(reply.body).toMatchObject({ granted: true, epoch: 0, needs_download: false });
+    return [reply];
+  },
+
+  'DELETE /api/v1/videos/{id}/database/{db}/lock': async ({ stranger }) => {
+    const query = { session_id: 'their-session' };
+    const reply = await stranger.request('DELETE', `${pathOf('their-video')}/lock`, { query });
+    expect(reply.status).toBe(204);
+    return [reply];
+  },
+
+  'PUT /api/v1/videos/{id}/database/{db}/content': async ({ stranger, theirLock }) => {
+    const reply = await putContent({ ...theirLock, device: stranger }, '1-1', packedLayout(['mine now']));
+    expectProblem(reply, 423, 'LOCK_REQUIRED');
+    return [reply];
+  },
+
+  'GET /api/v1/storage/object': async ({ theirs }) => [await withoutSignature(theirs, 'GET')],
+
+  'HEAD /api/v1/storage/object': async ({ theirs }) => [await withoutSignature(theirs, 'HEAD')],
+
   'GET /api/v1/sync/pull': async ({ stranger, theirs, theirHistory }) => {
     const foreign = await stranger.pull({ history_id: theirHistory });
     expectProblem(foreign, 409, 'HISTORY_CHANGED');
@@ -114,8 +173,12 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
 
 /** The routes that need no token. */
 const open = [
+  'GET /health',
   'GET /health/live',
   'GET /health/ready',
+  'GET /metrics',
+  'GET /api/v1/storage/object',
+  'HEAD /api/v1/storage/object',
   'POST /api/v1/auth/devices',
   'POST /api/v1/auth/token',
 ];
@@ -135,6 +198,16 @@ async function likeUnknown(
   const { request_id: _second, ...toldOfUnknown } = unknown.body;
   expect(told).toEqual(toldOfUnknown);
   return [reply];
+}
+
+/** Asks for an object by an address of another account's that lacks what makes it valid. */
+async function withoutSignature(theirs: TestDevice, method: string): Promise<Reply> {
+  const { body } = await theirs.request('GET', `${pathOf('their-video')}/download-url`);
+  const address = new URL((body as { url: string }).url);
+  address.searchParams.set('signature', 'x'.repeat(43));
+  const reply = await send(method, address.href);
+  expect(reply.status).toBe(403);
+  return reply;
 }
 
 /** Every route of the OpenAPI document as "METHOD /path". */
@@ -165,7 +238,9 @@ forEachDatabase((database) => {
       string
     >;
     const stranger = await app.newDevice();
-    scene = { app, theirs, theirHistory: history_id, theirShareId: share_id!, stranger };
+    const theirLock = await hold(theirs, 'their-video', { session_id: 'their-session' });
+    await putContent(theirLock, '0-0', packedLayout(['theirs']));
+    scene = { app, theirs, theirHistory: history_id, theirShareId: share_id!, theirLock, stranger };
   }, 60_000);
   afterAll(() => scene.app.close());
 
@@ -178,10 +253,15 @@ forEachDatabase((database) => {
     const devicesOf = async () =>
       (await theirs.request('GET', '/auth/devices')).body as { device_id: string; name: string }[];
     const sharesOf = async () => (await theirs.request('GET', '/games/their-game/shares')).body as unknown;
+    const theirDocument = async () => {
+      const { exists, epoch, server_version, lock: held } = await documentState(theirs, 'their-video');
+      return { exists, epoch, server_version, holder: held?.holder.session_id };
+    };
     const before = {
       state: await stateOf(theirs),
       devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
       shares: await sharesOf(),
+      document: await theirDocument(),
     };
     const replies = await routes[route]!(scene);
     for (const reply of replies) {
@@ -194,6 +274,7 @@ forEachDatabase((database) => {
       state: await stateOf(theirs),
       devices: (await devicesOf()).map(({ device_id, name }) => [device_id, name]),
       shares: await sharesOf(),
+      document: await theirDocument(),
     };
     expect(after).toEqual(before);
     expect((await liveRows(theirs)).scores).toHaveLength(2);

@@ -1,33 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { SHARES } from '../../src/database/migrations.js';
+import { DOCUMENTS, SHARES } from '../../src/database/migrations.js';
 import { sqliteFile } from '../../src/database/open.js';
 import { TestDevice } from '../support/device.js';
+import { documentState, download, hold, write } from '../support/documents.js';
 import { clockOf, expectProblem, liveRows, moveTo, pull, push, stateOf } from '../support/exchange.js';
 import { creating, deleting, evening, game, updating } from '../support/records.js';
+import { postgresFolders } from '../support/postgres-tools.js';
 import { startPostgres, type Postgres } from '../support/postgres.js';
 import { runTidemark, startServer, type CommandResult } from '../support/server-process.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
-
-/** Folders with a PostgreSQL and its tools in one version; what comes with the tests brings no tools. */
-function postgresFolders(): string[] {
-  const folders = [process.env.POSTGRES_BIN_DIR, ...(process.env.PATH ?? '').split(delimiter)];
-  try {
-    folders.push(execFileSync('pg_config', ['--bindir'], { encoding: 'utf8', stdio: 'pipe' }).trim());
-  } catch {
-    // Not installed: other folders may have it.
-  }
-  const debian = '/usr/lib/postgresql';
-  if (existsSync(debian)) folders.push(...readdirSync(debian).map((version) => join(debian, version, 'bin')));
-  const programs = ['initdb', 'postgres', 'pg_dump', 'pg_restore'];
-  return folders.filter(
-    (folder): folder is string => !!folder && programs.every((name) => existsSync(join(folder, name))),
-  );
-}
 
 const [toolsFolder] = postgresFolders();
 const databases: DatabaseName[] = toolsFolder === undefined ? ['sqlite'] : ['sqlite', 'postgres'];
@@ -44,10 +29,12 @@ function expectFailure(result: CommandResult, pattern: RegExp): void {
   expect(result.stderr).not.toMatch(/^\s+at |node:internal/m);
 }
 
-/** Makes the data what they were before shares came: without their tables and their migration. */
+/** Makes the data what they were before shares and documents came: without their tables and their migrations. */
 async function makeOlder({ env }: Storage): Promise<void> {
-  const drops = SHARES.tables.map((table) => `DROP TABLE IF EXISTS ${table};`).join('');
-  const sql = `${drops} DELETE FROM migrations WHERE name = '${SHARES.migration}'`;
+  const later = [SHARES, DOCUMENTS];
+  const drops = later.flatMap(({ tables }) => tables).map((table) => `DROP TABLE IF EXISTS ${table};`);
+  const names = later.map(({ migration }) => `'${migration}'`);
+  const sql = `${drops.join('')} DELETE FROM migrations WHERE name IN (${names.join()})`;
   if (!env.DATABASE_URL) {
     new BetterSqlite(sqliteFile(env.DATA_DIR!)).exec(sql).close();
     return;
@@ -85,6 +72,33 @@ describe.each(databases)('on %s', (database) => {
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     return result.stdout;
   };
+
+  test('documents go on in a new epoch: from what was uploaded, and from what was not', async () => {
+    const server = await startServer({ storage });
+    const laptop = await TestDevice.register(server.url);
+    await write(laptop, 'uploaded', ['red']);
+    await download(laptop, 'uploaded');
+    await write(laptop, 'waiting', ['green']);
+    const before = await hold(laptop, 'waiting');
+    await succeed('backup', file);
+    await write(laptop, 'uploaded', ['red', 'later']);
+    await server.kill('SIGKILL');
+    const restoredFrom = Date.now();
+    await succeed('restore', file);
+
+    await using again = await startServer({ storage });
+    moveTo(laptop, again.url);
+    for (const [video, backgrounds] of [
+      ['uploaded', ['red']],
+      ['waiting', ['green']],
+    ] as const) {
+      const state = await documentState(laptop, video);
+      expect(state).toMatchObject({ exists: true, server_version: 1, lock: null });
+      expect(state.epoch).toBeGreaterThanOrEqual(restoredFrom);
+      expect(await download(laptop, video)).toEqual(backgrounds);
+    }
+    expect((await hold(laptop, 'waiting')).fencingToken).toBeGreaterThan(before.fencingToken + 1);
+  }, 60_000);
 
   test('what a running server is backed up with comes back, as a new history of every account', async () => {
     const server = await startServer({ storage });
