@@ -4,12 +4,13 @@ import { FRESH_ID, freshIds } from './placeholder.js';
 
 // The load generator: a process of its own, so that neither the server nor the bench's own work slows it down.
 
-/** What one connection sends, again and again; FRESH_ID in a body becomes another id each time. */
+/** What one connection sends, again and again, and then `then`; FRESH_ID in a body becomes another id each time. */
 export interface Target {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   path: string;
   headers: Record<string, string>;
   body?: string;
+  then?: Target;
 }
 
 /** One burst of load. */
@@ -52,7 +53,8 @@ async function burst(job: LoadJob): Promise<LoadResult> {
     ...{ sampleInt: 50 },
     setupClient: (client) => {
       const target = job.targets[connection++ % job.targets.length]!;
-      client.setRequests([toRequest(target, nextId)]);
+      const requests = target.then ? [target, target.then] : [target];
+      client.setRequests(requests.map((request) => toRequest(request, nextId)));
     },
   };
   const fail = (reason: string): void => void failures.set(reason, (failures.get(reason) ?? 0) + 1);
@@ -78,11 +80,12 @@ async function burst(job: LoadJob): Promise<LoadResult> {
 }
 
 function toRequest(target: Target, nextId: () => string): autocannon.Request {
-  const { body } = target;
-  if (!body?.includes(FRESH_ID)) return { ...target };
+  const { then: _then, ...request } = target;
+  const { body } = request;
+  if (!body?.includes(FRESH_ID)) return request;
   return {
-    ...target,
-    setupRequest: (request) => ({ ...request, body: body.replaceAll(FRESH_ID, nextId()) }),
+    ...request,
+    setupRequest: (prepared) => ({ ...prepared, body: body.replaceAll(FRESH_ID, nextId()) }),
   };
 }
 

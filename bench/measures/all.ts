@@ -1,6 +1,10 @@
 import type { Measure } from '../results.js';
 import { announcements } from './announcements.js';
 import { connections } from './connections.js';
+import { documentDownload } from './document-download.js';
+import { documentLocks } from './document-locks.js';
+import { documentState } from './document-state.js';
+import { documentUploads, uploadTick } from './document-uploads.js';
 import { firstPull } from './first-pull.js';
 import { guard } from './guard.js';
 import { nothingNew } from './nothing-new.js';
@@ -22,4 +26,9 @@ export const measures: Measure[] = [
   announcements,
   connections,
   webApp,
+  documentState,
+  documentLocks,
+  documentDownload,
+  documentUploads,
+  uploadTick,
 ];

@@ -2,9 +2,11 @@ import { sqliteFile } from '../../src/database/open.js';
 import { answerCalls } from '../lab/remote.js';
 import { makeGames, type RowsByTable } from '../rows.js';
 import { RawPostgres } from './postgres.js';
+import { lockPairs, type LockJob } from './lock-pairs.js';
 import type { ReplayJob } from './replay.js';
 import { RawSqlite } from './sqlite.js';
 import { columnsByTable } from './statements.js';
+import { uploadByHand, type UploadJob } from './upload-by-hand.js';
 
 // The raw limits: the same data, SQL and durability with nothing around them. A process of its own.
 
@@ -54,6 +56,8 @@ const calls = {
     return (await timed(insert)).ms;
   },
   replay: (job: ReplayJob) => raw.replay(job),
+  lockPairs: (job: LockJob) => lockPairs(process.env, job),
+  uploadByHand: (job: UploadJob) => uploadByHand(DATA_DIR!, job),
 };
 /** What the raw process can be asked to do. */
 export type RawCalls = typeof calls;

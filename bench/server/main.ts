@@ -7,6 +7,7 @@ import type * as app from '../../src/app.js';
 import type * as appModule from '../../src/app.module.js';
 import type * as config from '../../src/config/config.js';
 import type * as eventBus from '../../src/events/event-bus.js';
+import type * as uploadSchedule from '../../src/uploads/upload-schedule.js';
 import type * as database from '../../src/database/database.js';
 import { answerCalls } from '../lab/remote.js';
 import { timedRequest, type Asked } from '../lab/http.js';
@@ -41,6 +42,14 @@ const probe = new Probe();
 /** When each push was committed, by its timestamp, on the machine's clock; noted from `noteCommits` on. */
 const commits = new Map<number, number>();
 
+const SEED_DOCUMENTS = `WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < $2)
+  INSERT INTO documents (account_id, video_id, kind, epoch, version, size_bytes, updated_at, upload_failures, stored_epoch,
+    stored_version, stored_key, stored_sha256, stored_size_bytes, uploaded_at, owner_token)
+  SELECT $1, 'seeded-' || n, 'layout', 1, 1, 24576, 1, 0, 1, 1, 'none', 'none', 1, 1, 1 FROM s`;
+
+const MAKE_DUE = `UPDATE documents SET stored_epoch = NULL, stored_version = NULL, pending_since = 1, upload_due_at = 1
+  WHERE account_id = $1 AND video_id NOT LIKE 'seeded-%'`;
+
 async function events(): Promise<eventBus.EventBus> {
   const { EventBus } = await built<typeof eventBus>('events/event-bus.js');
   return nest.get(EventBus);
@@ -67,6 +76,20 @@ const calls = {
     return paced(broadcasts, (accountId, timestamp) =>
       bus.publish('records.changed', { accountId, deviceId: 'bench', timestamp }),
     );
+  },
+  /** Fills an account with documents that are uploaded, called `seeded-1` and so on. */
+  seedDocuments: async ({ accountId, count }: { accountId: string; count: number }) => {
+    const { Database } = await built<typeof database>('database/database.js');
+    await nest.get(Database).write(SEED_DOCUMENTS, [accountId, count]);
+  },
+  /** Lets the scheduler upload an account's documents, but for the seeded ones, as if they had just become due. */
+  uploadAll: async (accountId: string) => {
+    const { Database } = await built<typeof database>('database/database.js');
+    const { UploadSchedule } = await built<typeof uploadSchedule>('uploads/upload-schedule.js');
+    await nest.get(Database).write(MAKE_DUE, [accountId]);
+    const begun = performance.now();
+    await nest.get(UploadSchedule).tick();
+    return performance.now() - begun;
   },
   /** Which statements one request sends; only of Tidemark, which has one place they all pass. */
   record: async ({ path, ...asked }: { path: string } & Asked) => {

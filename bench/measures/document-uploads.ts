@@ -1,0 +1,116 @@
+import { alternate, type Contender } from '../alternate.js';
+import { writeDocument } from '../lab/documents.js';
+import type { World } from '../lab/world.js';
+import { judge, type Claim, type Measure } from '../results.js';
+import { onEachDatabase } from './each-database.js';
+import { figuresOf } from './http-load.js';
+
+const MEGABYTES = 100;
+const BY_HAND_TARGET = 1.3;
+const DELAY_TARGET_MS = 20;
+const DUE = 100;
+const COUNTS = [1_000, 10_000] as const;
+const TICK_TARGET = 1.2;
+
+const UPLOAD_NOTES = [
+  `One document of ${MEGABYTES} MB of texts, from the moment the scheduler looks until the database says that it is uploaded, into a folder on the same disk. By hand: snapshot (VACUUM INTO), integrity_check, gzip at the same level, copy and fsync, one after another in one process.`,
+];
+const TICK_NOTES = [
+  `One tick of the scheduler with ${DUE} small documents due, every one of which it uploads, among ${COUNTS.map((count) => count.toLocaleString('en')).join(' and among ')}.`,
+];
+
+type UploadSample = { megabytesPerSecond: number; delayP99Ms: number };
+type TickSample = { tickMs: number };
+
+export const documentUploads: Measure = {
+  name: 'document-uploads',
+  title: 'Uploading a large document',
+  run: (lab) =>
+    onEachDatabase(lab, UPLOAD_NOTES, async (world) => {
+      const { device } = await world.newAccount();
+      await writeDocument(device, 'large', { textBytes: MEGABYTES * 1_000_000 });
+      const series = await alternate(lab, {
+        tidemark: scheduler(world, device.accountId),
+        byHand: byHand(world, device.accountId),
+      });
+      const rate = (name: keyof typeof series) => series[name].median('megabytesPerSecond');
+      const claims: Claim[] = [
+        {
+          compares: `${world.label}: time of an upload ÷ that of the same steps by hand`,
+          value: rate('byHand') / rate('tidemark'),
+          unit: '×',
+          bound: '≤',
+          target: BY_HAND_TARGET,
+        },
+        {
+          compares: `${world.label}: event-loop delay during an upload, p99`,
+          value: series.tidemark.median('delayP99Ms'),
+          unit: 'ms',
+          bound: '≤',
+          target: DELAY_TARGET_MS,
+        },
+      ];
+      return {
+        figures: figuresOf(series, [
+          ['megabytesPerSecond', 'upload', 'MB/s'],
+          ['delayP99Ms', 'event-loop delay, p99', 'ms'],
+        ]),
+        claims: await judge(claims),
+      };
+    }),
+};
+
+export const uploadTick: Measure = {
+  name: 'upload-tick',
+  title: 'A tick of the upload scheduler',
+  run: (lab) =>
+    onEachDatabase(lab, TICK_NOTES, async (world) => {
+      const [few, many] = COUNTS;
+      const { device } = await world.newAccount();
+      for (let n = 0; n < DUE; n += 1) await writeDocument(device, `due-${n}`);
+      const { accountId } = device;
+      const ticks = async (count: number, seeded: number) => {
+        await world.tidemark.remote.call('seedDocuments', {
+          accountId: `${accountId}-${count}`,
+          count: seeded,
+        });
+        const name = `${count.toLocaleString('en')} documents, ${world.label}`;
+        return (await alternate(lab, { tick: tick(name, world, accountId) })).tick;
+      };
+      const series = { few: await ticks(few, few - DUE), many: await ticks(many, many - few) };
+      const claim: Claim = {
+        compares: `${world.label}: a tick with ${DUE} of ${many.toLocaleString('en')} documents due ÷ one with ${DUE} of ${few.toLocaleString('en')}`,
+        value: series.many.median('tickMs') / series.few.median('tickMs'),
+        unit: '×',
+        bound: '≤',
+        target: TICK_TARGET,
+      };
+      return { figures: figuresOf(series, [['tickMs', 'a tick', 'ms']]), claims: await judge([claim]) };
+    }),
+};
+
+function scheduler({ tidemark, label }: World, accountId: string): Contender<UploadSample> {
+  return {
+    name: `Tidemark on ${label}`,
+    run: async () => {
+      await tidemark.remote.call('watch');
+      const ms = await tidemark.remote.call('uploadAll', accountId);
+      const { delayP99Ms } = await tidemark.remote.call('unwatch');
+      return { megabytesPerSecond: (MEGABYTES / ms) * 1_000, delayP99Ms };
+    },
+  };
+}
+
+function byHand(world: World, accountId: string): Contender<UploadSample> {
+  return {
+    name: 'the same steps by hand',
+    run: async () => {
+      const ms = await (await world.raw()).call('uploadByHand', { accountId, videoId: 'large', epoch: 1 });
+      return { megabytesPerSecond: (MEGABYTES / ms) * 1_000, delayP99Ms: NaN };
+    },
+  };
+}
+
+function tick(name: string, { tidemark }: World, accountId: string): Contender<TickSample> {
+  return { name, run: async () => ({ tickMs: await tidemark.remote.call('uploadAll', accountId) }) };
+}

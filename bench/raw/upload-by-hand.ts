@@ -1,0 +1,52 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import BetterSqlite from 'better-sqlite3';
+import { workingCopyPath } from '../../src/documents/working-copies.js';
+
+/** A document to be uploaded. */
+export interface UploadJob {
+  accountId: string;
+  videoId: string;
+  epoch: number;
+}
+
+/** The level at which Tidemark packs. */
+const GZIP_LEVEL = 3;
+
+/** Snapshot, check, pack and copy, one after another, as a script would. @returns how long that took, ms */
+export async function uploadByHand(
+  dataDir: string,
+  { accountId, videoId, epoch }: UploadJob,
+): Promise<number> {
+  const ref = { accountId, videoId, kind: 'layout' };
+  const source = workingCopyPath(join(dataDir, 'documents', '0'), ref, epoch);
+  const folder = await mkdtemp(join(dataDir, 'by-hand-'));
+  const [snapshot, packed, target] = ['snapshot.db', 'packed.gz', 'target.gz'].map((name) =>
+    join(folder, name),
+  );
+  const begun = performance.now();
+  try {
+    const database = new BetterSqlite(source, { readonly: true });
+    database.prepare('VACUUM INTO ?').run(snapshot);
+    database.close();
+    const copy = new BetterSqlite(snapshot, { readonly: true });
+    if (copy.pragma('integrity_check', { simple: true }) !== 'ok')
+      throw new Error('The snapshot is damaged.');
+    copy.close();
+    await pipeline(
+      createReadStream(snapshot!),
+      createGzip({ level: GZIP_LEVEL }),
+      createWriteStream(packed!),
+    );
+    await copyFile(packed!, target!);
+    const handle = await open(target!, 'r+');
+    await handle.sync();
+    await handle.close();
+    return performance.now() - begun;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
