@@ -23,6 +23,12 @@ export class SqliteWorkers implements OnModuleDestroy {
     resourceLimits: { maxOldGenerationSizeMb: 128 },
   });
 
+  constructor() {
+    // A thread that ends between tasks is replaced; one that ends within a task rejects it. Unheard, either would end
+    // the process.
+    this.pool.on('error', () => undefined);
+  }
+
   async onModuleDestroy(): Promise<void> {
     await this.pool.destroy();
   }
