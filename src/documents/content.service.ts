@@ -15,6 +15,7 @@ import type { DocumentRef } from '../locks/lock.js';
 import { LocksService } from '../locks/locks.service.js';
 import { DocumentsRepository, type Pair, type StoredDocument } from './documents.repository.js';
 import { NO_CONTENT } from './documents.service.js';
+import { asDiskFull } from './engine/disk-full.js';
 import { inflateTo } from './engine/inflate.js';
 import { SqliteWorkers } from './engine/sqlite-workers.js';
 import { JournalRepository } from './journal.repository.js';
@@ -197,10 +198,4 @@ export class ContentService {
 async function pack(file: string, packed: string): Promise<void> {
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
   await pipeline(createReadStream(file), gzip, createWriteStream(packed, { mode: 0o600 }));
-}
-
-function asDiskFull(error: unknown): unknown {
-  const { code } = error as { code?: unknown };
-  if (error instanceof AppError || (code !== 'ENOSPC' && code !== 'EDQUOT')) return error;
-  return new AppError('DISK_FULL', { retry_after: 60 }, { cause: error });
 }

@@ -58,8 +58,10 @@ export class DocumentsService {
     limit: number,
   ): Promise<DocumentState[]> {
     const { accountId } = actor;
-    const documents = await this.documents.list(accountId, after, limit);
-    const locks = await this.locks.list(accountId);
+    const [documents, locks] = await Promise.all([
+      this.documents.list(accountId, after, limit),
+      this.locks.list(accountId),
+    ]);
     return documents.map((document) => {
       const ref = { accountId, videoId: document.videoId, kind: document.kind };
       const lock = locks.get(`${ref.videoId}/${ref.kind}`) ?? null;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
@@ -8,6 +8,7 @@ import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
 import { AppError } from '../errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
+import { moveDurably } from '../storage/durable-move.js';
 import { DocumentsRepository } from './documents.repository.js';
 import { inflateTo, UNLIMITED } from './engine/inflate.js';
 import { JournalRepository } from './journal.repository.js';
@@ -98,18 +99,16 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
     const path = this.pathOf(ref, epoch);
     const { size } = await stat(file);
-    await makeFolders(this.root, dirname(path));
-    await rename(file, path);
-    await syncFolder(dirname(path));
+    await moveDurably(file, path, this.root);
     this.forget(path);
     this.note({ ref, epoch, path, sizeBytes: size, holds: 0, isObsolete: false });
   }
 
   /** Removes the copies of earlier epochs. */
   async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
-    const folder = dirname(this.pathOf(ref, epoch));
+    const folder = dirname(this.pathOf(ref, epoch)) + sep;
     const older = [...this.copies.values()].filter(
-      (copy) => dirname(copy.path) === folder && copy.epoch < epoch,
+      (copy) => copy.path.startsWith(folder) && copy.epoch < epoch,
     );
     for (const copy of older) {
       copy.isObsolete = true;
@@ -230,25 +229,3 @@ export function workingCopyPath(
 
 const toHex = (text: string) => Buffer.from(text).toString('hex');
 const fromHex = (hex: string) => Buffer.from(hex, 'hex').toString();
-
-/** Makes the folders down to `folder`, each of them durably. */
-async function makeFolders(root: string, folder: string): Promise<void> {
-  if (folder === root) return;
-  const parent = dirname(folder);
-  await makeFolders(root, parent);
-  try {
-    await mkdir(folder, { mode: 0o700 });
-    await syncFolder(parent);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}

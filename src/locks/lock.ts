@@ -54,3 +54,8 @@ export function toDocumentLock({ type, reason, holder, acquiredAt, expiresAt }: 
 export function toLockHolder({ userId, deviceId, name, sessionId }: Session): LockHolder {
   return { user_id: userId, device_id: deviceId, name, session_id: sessionId };
 }
+
+/** A document's name among all. */
+export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
+  return `${accountId}/${videoId}/${kind}`;
+}

@@ -6,9 +6,9 @@ import { Turns } from '../database/turns.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 import { decide, heldAt, NEVER_LOCKED, type Change, type Decision, type LockRequest } from './lock-rules.js';
-import { toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
+import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
 import { LocksRepository } from './locks.repository.js';
-import { keyOf, RecentLocks } from './recent-locks.js';
+import { RecentLocks } from './recent-locks.js';
 
 /** Only other processes come in between, and each of them can do so once for every lock it grants. */
 const MAX_TRIES = 100;

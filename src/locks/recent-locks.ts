@@ -1,4 +1,4 @@
-import type { DocumentRef, LockRow } from './lock.js';
+import { keyOf, type DocumentRef, type LockRow } from './lock.js';
 
 const MAX_KEPT = 10_000;
 
@@ -23,9 +23,4 @@ export class RecentLocks {
     const [oldest] = this.rows.keys();
     this.rows.delete(oldest!);
   }
-}
-
-/** A document's name among all. */
-export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
-  return `${accountId}/${videoId}/${kind}`;
 }

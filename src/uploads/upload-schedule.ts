@@ -4,11 +4,11 @@ import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { DocumentOwner } from '../documents/owner.js';
-import type { DocumentRef } from '../locks/lock.js';
+import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { Lifecycle, type Ending } from '../operations/lifecycle.js';
 import { settle } from './settle.js';
 import { UploadsRepository } from './uploads.repository.js';
-import { keyOf, UploadsService } from './uploads.service.js';
+import { UploadsService } from './uploads.service.js';
 import { VersionsSweep } from './versions-sweep.js';
 
 const MINUTE_MS = 60_000;

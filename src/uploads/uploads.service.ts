@@ -11,7 +11,7 @@ import { DocumentOwner } from '../documents/owner.js';
 import { WorkingCopies, type HeldCopy } from '../documents/working-copies.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
-import type { DocumentRef } from '../locks/lock.js';
+import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
 import { backoffMs } from './backoff.js';
 import { objectKey } from './object-key.js';
@@ -155,15 +155,9 @@ export class UploadsService implements OnModuleDestroy {
         .finally(() => copy.release());
       signal.throwIfAborted();
       const checked = this.workers.check(snapshot).catch(failUnreadable);
-      const written = await putPacked(this.storage, key, snapshot, checked, signal);
-      const seen = await this.storage.stat(key);
-      if (seen?.sizeBytes === written.sizeBytes) return written;
-      throw new AppError('STORAGE_UNAVAILABLE', {
-        detail: 'Object storage does not have what it was given.',
-        retry_after: 60,
-      });
+      return await putPacked(this.storage, key, snapshot, checked, signal);
     } finally {
-      await Promise.all(['', '-journal'].map((suffix) => rm(`${snapshot}${suffix}`, { force: true })));
+      await rm(snapshot, { force: true });
     }
   }
 
@@ -257,9 +251,4 @@ function failUnreadable(error: unknown): never {
 export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
   if (storedEpoch === null || storedVersion === null) return false;
   return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;
-}
-
-/** Names a document where names are compared. */
-export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
-  return `${accountId}/${videoId}/${kind}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { Random } from '../convergence/random.js';
@@ -8,10 +8,9 @@ import { forEachDatabase, startApp } from '../support/app.js';
 import { send, TestDevice } from '../support/device.js';
 import { documentState, download, hold, packedLayout, pathOf, putContent } from '../support/documents.js';
 import { moveTo, until } from '../support/exchange.js';
-import { makeScratchDir } from '../support/scratch.js';
 import { startServer } from '../support/server-process.js';
-import { createStorage, type Storage } from '../support/storage.js';
-import { filesIn, isSound, objectsIn, storeIn, type UploadsHealth } from './world.js';
+import type { Storage } from '../support/storage.js';
+import { filesIn, isSound, objectsIn, storeIn, useStore, type UploadsHealth } from './world.js';
 
 const SEED = Number(process.env.SEED ?? 4);
 const VIDEOS = ['v0', 'v1', 'v2'];
@@ -56,15 +55,11 @@ async function checkOffers(device: TestDevice, folder: string): Promise<void> {
 }
 
 forEachDatabase((database) => {
+  const place = useStore(database);
   let storage: Storage;
   let folder: string;
-  beforeEach(async () => {
-    storage = await createStorage(database);
-    folder = join(makeScratchDir('store'), 'objects');
-  });
-  afterEach(async () => {
-    rmSync(dirname(folder), { recursive: true, force: true });
-    await storage.dispose();
+  beforeEach(() => {
+    ({ storage, folder } = place());
   });
 
   test(`a server killed at any moment of an upload loses nothing and offers nothing broken (seed ${SEED})`, async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { forEachDatabase } from '../support/app.js';
 import { send, TestDevice } from '../support/device.js';
 import {
@@ -15,10 +15,9 @@ import {
   write,
 } from '../support/documents.js';
 import { moveTo, until } from '../support/exchange.js';
-import { makeScratchDir } from '../support/scratch.js';
 import { startServer } from '../support/server-process.js';
-import { createStorage, type Storage } from '../support/storage.js';
-import { isSound, objectsIn, storeIn, type UploadsHealth } from './world.js';
+import type { Storage } from '../support/storage.js';
+import { isSound, objectsIn, storeIn, useStore, type UploadsHealth } from './world.js';
 
 const videos = Array.from({ length: 20 }, (_, index) => `v${index}`);
 
@@ -40,15 +39,11 @@ async function startSilentStore(): Promise<AsyncDisposable & { env: Record<strin
 }
 
 forEachDatabase((database) => {
+  const place = useStore(database);
   let storage: Storage;
   let folder: string;
-  beforeEach(async () => {
-    storage = await createStorage(database);
-    folder = join(makeScratchDir('store'), 'objects');
-  });
-  afterEach(async () => {
-    rmSync(dirname(folder), { recursive: true, force: true });
-    await storage.dispose();
+  beforeEach(() => {
+    ({ storage, folder } = place());
   });
 
   test('SIGTERM uploads all that is pending before the end', async () => {

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
 import { Database } from '../../src/database/database.js';
@@ -149,4 +149,19 @@ export function filesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true, encoding: 'utf8' })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
+
+/** Gives each test of a block a database and the place of a store, for servers that run as processes of their own. */
+export function useStore(database: DatabaseName): () => { storage: Storage; folder: string } {
+  let storage: Storage;
+  let folder: string;
+  beforeEach(async () => {
+    storage = await createStorage(database);
+    folder = join(makeScratchDir('store'), 'objects');
+  });
+  afterEach(async () => {
+    rmSync(dirname(folder), { recursive: true, force: true });
+    await storage.dispose();
+  });
+  return () => ({ storage, folder });
 }

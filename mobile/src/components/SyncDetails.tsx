@@ -1,4 +1,3 @@
-import { useEffect, useState } from 'react';
 import { StyleSheet, View } from 'react-native';
 import { radius, space, useColors } from '../theme';
 import { AppText } from './AppText';
@@ -9,6 +8,7 @@ import { RecoveryChoices } from './RecoveryChoices';
 import { RefusedEntries } from './RefusedEntries';
 import { useSession, useSyncStatus } from './session-context';
 import { ago, count, describeProgress, describeState, duration } from './words';
+import { useNow } from './use-now';
 
 const TICK_MS = 1000;
 
@@ -34,7 +34,7 @@ function Details({ onJoin }: { onJoin: () => void }) {
   const colors = useColors();
   const { sync } = useSession();
   const status = useSyncStatus();
-  const now = useNow();
+  const now = useNow(TICK_MS);
   const waitSeconds = status.nextTryAt === null ? 0 : (status.nextTryAt - now) / 1000;
   return (
     <View style={styles.details} testID="sync-details">
@@ -81,15 +81,6 @@ function Fact({ label, value }: { label: string; value: string }) {
       </AppText>
     </View>
   );
-}
-
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }
 
 const styles = StyleSheet.create({

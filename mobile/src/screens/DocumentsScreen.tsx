@@ -10,6 +10,7 @@ import { Documents } from '../documents/documents';
 import { DocumentsList } from '../documents/DocumentsList';
 import { pageSessionId } from '../documents/page-session';
 import type { Navigation } from '../navigation/routes';
+import { useNow } from '../components/use-now';
 
 const TICK_MS = 10_000;
 
@@ -53,7 +54,7 @@ function Live({ onBack }: { onBack: () => void }) {
         />
       }
     >
-      <DocumentsList documents={documents} isOffline={state === 'disconnected'} now={useNow()} />
+      <DocumentsList documents={documents} isOffline={state === 'disconnected'} now={useNow(TICK_MS)} />
     </Screen>
   );
 }
@@ -68,13 +69,4 @@ function useUnloadWarning(documents: Documents): void {
     window.addEventListener('beforeunload', ask);
     return () => window.removeEventListener('beforeunload', ask);
   }, [isUploading]);
-}
-
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

@@ -4,6 +4,7 @@ import { Transform, type Readable, type TransformCallback, type Writable } from 
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { AppError } from '../../errors/app-error.js';
+import { asDiskFull } from './disk-full.js';
 
 const MEBIBYTE = 1_048_576;
 /** Small databases may be mostly empty pages, which pack very well. */
@@ -11,7 +12,6 @@ const RATIO_COUNTS_FROM = 16 * MEBIBYTE;
 /** What cannot be packed grows by a few bytes in each block. */
 const PACKING_OVERHEAD = 1.01;
 
-const DISK_IS_FULL = ['ENOSPC', 'EDQUOT'];
 const IS_BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE'];
 
 /** How much may come out of a packed body. */
@@ -69,14 +69,13 @@ function invalid(detail: string, cause?: unknown): AppError {
 function translated(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const { code = '' } = error as { code?: string };
-  if (DISK_IS_FULL.includes(code)) return new AppError('DISK_FULL', { retry_after: 60 }, { cause: error });
   if (IS_BROKEN_OFF.includes(code)) {
     return new AppError('BAD_REQUEST', { detail: 'The body broke off.' }, { cause: error });
   }
   if (code.startsWith('Z_')) return invalid('The body is no whole gzip.', error);
   // gunzip ends by itself where zeros follow, and leaves what is still coming unread.
   if (code === 'ABORT_ERR') return invalid(TRAILING, error);
-  return error;
+  return asDiskFull(error);
 }
 
 /** Counts what passes, and stops it when `check` throws. */

@@ -1,5 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import { normalized } from '../kinds.js';
+import { DISK_FULL_CODES } from './disk-full.js';
 import { importDatabase as importInto } from './import-database.js';
 import { InvalidDatabase } from './invalid-database.js';
 
@@ -8,7 +9,7 @@ import { InvalidDatabase } from './invalid-database.js';
 /** What came of a task; a fault is something that a client can mend, or wait out. */
 export type TaskResult = { fault: 'DOCUMENT_INVALID' | 'DISK_FULL'; detail?: string } | null;
 
-const DISK_IS_FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', 'ENOSPC', 'EDQUOT'];
+const DISK_IS_FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
 /** See `SqliteWorkers.importDatabase`. */
 export function importDatabase(task: Parameters<typeof importInto>[0]): TaskResult {

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { makeDataDir } from '../../config/data-dir.js';
 import { AppError } from '../../errors/app-error.js';
 import type { DownloadLinks } from '../download-links.js';
+import { moveDurably, syncFolder } from '../durable-move.js';
 import { checkKey } from '../storage-key.js';
 import { ObjectStorage, type DownloadRequest, type WrittenObject } from '../storage.js';
 import { CHUNK_BYTES, holdFailure, translated } from '../streams.js';
@@ -53,7 +54,7 @@ export class FileStorage extends ObjectStorage {
     const unfinished = join(this.folder, UNFINISHED, randomBytes(16).toString('hex'));
     try {
       const written = await fill(unfinished, body);
-      await attempt(() => this.moveInto(path, unfinished));
+      await attempt(() => moveDurably(unfinished, path, this.folder));
       return written;
     } catch (error) {
       body.destroy();
@@ -108,18 +109,6 @@ export class FileStorage extends ObjectStorage {
     checkKey(key);
     return join(this.folder, key);
   }
-
-  /** Gives a whole file its name; on return also the name outlives a power cut. */
-  private async moveInto(path: string, unfinished: string): Promise<void> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rename(unfinished, path);
-    // Every folder above may be new, made here or by another write that has not come to this yet.
-    let folder = path;
-    do {
-      folder = dirname(folder);
-      await syncFolder(folder);
-    } while (folder !== this.folder);
-  }
 }
 
 /** Writes all of a source to a new file, down to the disk. The source's own failure is thrown as it is. */
@@ -159,15 +148,6 @@ async function removeAbandoned(folder: string): Promise<void> {
     const path = join(folder, name);
     const found = await stat(path).catch(nullIfMissing);
     if (found && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS) await rm(path, { force: true });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
