@@ -153,8 +153,10 @@ export class ContentService {
         await this.copies.place(ref, next.epoch, files.content);
       }
     });
-    // Here the journal is the truth, and a file of a transaction that failed must never be in place.
-    if (this.journal.isKept) await this.copies.place(ref, next.epoch, files.content);
+    if (!this.journal.isKept) return;
+    // Here the journal is the truth, and a file of a transaction that failed must never be in place. A file that cannot
+    // be placed now is brought back from the journal: what is committed must not be answered as refused.
+    await this.copies.place(ref, next.epoch, files.content).catch(() => undefined);
   }
 
   /** @throws AppError LOCK_REQUIRED, VERSION_MISMATCH */
