@@ -1,4 +1,5 @@
 import { alternate } from '../alternate.js';
+import { CONNECTIONS } from '../lab/lab.js';
 import type { Account, World } from '../lab/world.js';
 import type { Target } from '../load/main.js';
 import { judge, type Claim, type Measure } from '../results.js';
@@ -11,7 +12,8 @@ const TARGETS = { sqlite: 0.7, postgres: 0.5 };
 const APART = 1.2;
 
 const NOTES = [
-  `\`GET …/state\` of one document of an account that has ${FEW}, and of one that has ${MANY.toLocaleString('en')}, beside a route that passes the same guard and answers a fixed text.`,
+  `\`GET …/state\` of documents of an account that has ${FEW}, and of one that has ${MANY.toLocaleString('en')}, each connection asking for one of its own as far as there are so many, beside a route that passes the same guard and answers a fixed text.`,
+  'Nothing is written meanwhile. On SQLite, where the process knows of every commit, states and the guard’s reads are kept until the next; on PostgreSQL they are read anew for every request, those that come in together by one statement.',
 ];
 
 export const documentState: Measure = {
@@ -23,10 +25,13 @@ export const documentState: Measure = {
       const few = await accountWith(world, FEW);
       const many = await accountWith(world, MANY);
       const series = await alternate(lab, {
-        few: underLoad(lab, `state, ${FEW} documents, ${label}`, tidemark, [stateTarget(few, FEW)]),
-        many: underLoad(lab, `state, ${MANY.toLocaleString('en')} documents, ${label}`, tidemark, [
-          stateTarget(many, MANY),
-        ]),
+        few: underLoad(lab, `state, ${FEW} documents, ${label}`, tidemark, stateTargets(few, FEW)),
+        many: underLoad(
+          lab,
+          `state, ${MANY.toLocaleString('en')} documents, ${label}`,
+          tidemark,
+          stateTargets(many, MANY),
+        ),
         guarded: underLoad(lab, `guarded constant route, ${label}`, tidemark, [
           pullTarget(few, '/api/v1/constant/guarded'),
         ]),
@@ -50,7 +55,7 @@ export const documentState: Measure = {
       ];
       return {
         figures: loadFigures(series),
-        claims: await judge(claims, profileOfLoad(lab, tidemark, [stateTarget(many, MANY)])),
+        claims: await judge(claims, profileOfLoad(lab, tidemark, stateTargets(many, MANY))),
       };
     }),
 };
@@ -61,6 +66,11 @@ async function accountWith(world: World, count: number): Promise<Account> {
   return account;
 }
 
-function stateTarget({ headers }: Account, count: number): Target {
-  return { method: 'GET', path: `/api/v1/videos/seeded-${count / 2}/database/layout/state`, headers };
+function stateTargets({ headers }: Account, count: number): Target[] {
+  const step = Math.ceil(count / CONNECTIONS);
+  return Array.from({ length: Math.ceil(count / step) }, (_, index) => ({
+    method: 'GET',
+    path: `/api/v1/videos/seeded-${1 + index * step}/database/layout/state`,
+    headers,
+  }));
 }

@@ -13,6 +13,8 @@ export interface Actor {
   /** The person: the device itself, as accounts are anonymous. */
   userId: string | null;
   deviceId: string | null;
+  /** What the device is called; null: a job has no name. */
+  name: string | null;
 }
 
 declare module 'fastify' {
@@ -32,8 +34,13 @@ export const AllowOperator = () => SetMetadata(ALLOWS_OPERATOR, true);
 /** Whoever the request acts for. */
 export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
   const { device, operatorAccountId } = context.switchToHttp().getRequest<FastifyRequest>();
-  if (device) return { accountId: device.accountId, userId: device.deviceId, deviceId: device.deviceId };
-  if (operatorAccountId !== undefined) return { accountId: operatorAccountId, userId: null, deviceId: null };
+  if (device) {
+    const { accountId, deviceId, account } = device;
+    return { accountId, userId: deviceId, deviceId, name: account.deviceName };
+  }
+  if (operatorAccountId !== undefined) {
+    return { accountId: operatorAccountId, userId: null, deviceId: null, name: null };
+  }
   throw new AppError('TOKEN_MISSING');
 });
 

@@ -10,15 +10,14 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
 import { AccessTokens } from './access-tokens.js';
 import { ALLOWS_OPERATOR, Operator } from './actor.js';
-import type { AccountState } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
-import { SessionsRepository } from './sessions.repository.js';
+import { SessionsRepository, type Session } from './sessions.repository.js';
 
 /** The device behind a request, with its account as it stood when the request came in. */
 export interface Device {
   accountId: string;
   deviceId: string;
-  account: AccountState;
+  account: Session;
 }
 
 declare module 'fastify' {

@@ -70,15 +70,6 @@ export class DevicesRepository {
     );
   }
 
-  /** What a device is called; null: the account has no such device. */
-  async findName(accountId: string, deviceId: string): Promise<string | null> {
-    const [row] = await this.database.query<{ name: string }>(
-      'SELECT name AS "name" FROM devices WHERE account_id = $1 AND id = $2',
-      [accountId, deviceId],
-    );
-    return row?.name ?? null;
-  }
-
   /** @returns null when the account has no such device */
   async rename(
     tx: Transaction,

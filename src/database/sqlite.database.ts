@@ -1,5 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
+import { Batches } from './batches.js';
 import type { DataLock } from './data-lock.js';
 import {
   Database,
@@ -16,6 +17,11 @@ type Handle = BetterSqlite.Database;
 /** Statements kept prepared on one connection; clients can vary a few texts, which must not grow without bound. */
 const MAX_PREPARED = 500;
 const SNAPSHOT_WAIT_MS = 1_000;
+
+interface Write {
+  sql: string;
+  params?: readonly SqlValue[];
+}
 
 interface Prepared {
   statement: BetterSqlite.Statement;
@@ -34,6 +40,7 @@ export class SqliteDatabase extends Database {
   private readonly reader: SqliteConnection;
   private readonly idle: SqliteConnection[] = [];
   private readonly snapshots: Permits;
+  private readonly writes = new Batches((writes: Write[]) => this.writeTogether(writes));
   private lastWrite: Promise<unknown> = Promise.resolve();
 
   /**
@@ -58,29 +65,14 @@ export class SqliteDatabase extends Database {
     return this.reader.query<R>(sql, params);
   }
 
-  write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
-    return this.inTurn(async () => {
-      // A statement outside a transaction is one by itself.
-      const rows = await this.writer.query<R>(sql, params);
-      this.commits++;
-      return rows;
-    });
+  async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    const outcome = await this.writes.ask({ sql, params });
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value as R[];
   }
 
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.inTurn(async () => {
-      await this.writer.query('BEGIN IMMEDIATE');
-      try {
-        const result = await work(this.writer);
-        await this.writer.query('COMMIT');
-        this.commits++;
-        return result;
-      } catch (error) {
-        // A full disk, say, makes SQLite roll back by itself.
-        if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
-        throw error;
-      }
-    });
+    return this.inTurn(() => this.commit(work));
   }
 
   async openSnapshot(): Promise<Snapshot> {
@@ -111,10 +103,40 @@ export class SqliteDatabase extends Database {
   }
 
   async close(): Promise<void> {
+    await this.writes.settle();
     await this.lastWrite;
     for (const connection of [this.reader, ...this.idle]) connection.close();
     await this.dataSource.destroy();
     this.lock.release();
+  }
+
+  /** All by one commit, for one wait for the disk. */
+  private writeTogether(writes: Write[]): Promise<PromiseSettledResult<object[]>[]> {
+    return this.inTurn(() =>
+      this.commit(async (tx) => {
+        // A statement that fails takes back itself alone …
+        const outcomes = await Promise.allSettled(writes.map(({ sql, params }) => tx.query(sql, params)));
+        const failed = outcomes.find(({ status }) => status === 'rejected') as
+          PromiseRejectedResult | undefined;
+        // … unless it is the disk that failed.
+        if (failed && !this.writer.inTransaction) throw failed.reason;
+        return outcomes;
+      }),
+    );
+  }
+
+  private async commit<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    await this.writer.query('BEGIN IMMEDIATE');
+    try {
+      const result = await work(this.writer);
+      await this.writer.query('COMMIT');
+      this.commits++;
+      return result;
+    } catch (error) {
+      // A full disk, say, makes SQLite roll back by itself.
+      if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
+      throw error;
+    }
   }
 
   private inTurn<T>(write: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LocksModule } from '../locks/locks.module.js';
 import { ContentService } from './content.service.js';
+import { DocumentStatesRepository } from './document-states.repository.js';
 import { DocumentsController } from './documents.controller.js';
 import { DocumentsRepository } from './documents.repository.js';
 import { DocumentsService } from './documents.service.js';
@@ -19,6 +20,7 @@ import { WorkingCopies } from './working-copies.js';
     ContentService,
     DocumentKinds,
     DocumentOwner,
+    DocumentStatesRepository,
     DocumentsRepository,
     DocumentsService,
     JournalRepository,

@@ -2,17 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '../auth/actor.js';
 import { NOW, type Now } from '../config/config.module.js';
 import { AppError } from '../errors/app-error.js';
-import type { DocumentRef, Lock } from '../locks/lock.js';
-import { toDocumentLock } from '../locks/lock.js';
+import { heldAt } from '../locks/lock-rules.js';
+import { toDocumentLock, type DocumentRef, type Lock } from '../locks/lock.js';
 import { LocksService } from '../locks/locks.service.js';
 import type { ContentVersion, DocumentState, LockType } from '../protocol/documents.js';
-import { DevicesRepository } from '../auth/devices.repository.js';
-import {
-  DocumentsRepository,
-  type Pair,
-  type StoredDocument,
-  type UploadedVersion,
-} from './documents.repository.js';
+import { DocumentStatesRepository, type ContentState } from './document-states.repository.js';
+import { DocumentsRepository, type Pair, type UploadedVersion } from './documents.repository.js';
 
 /** What a session asks for when it wants the lock. */
 export interface LockRequest {
@@ -40,15 +35,15 @@ export const NO_CONTENT: Pair = { epoch: 0, version: 0 };
 export class DocumentsService {
   constructor(
     private readonly documents: DocumentsRepository,
+    private readonly states: DocumentStatesRepository,
     private readonly locks: LocksService,
-    private readonly devices: DevicesRepository,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
   /** A document as the actor sees it; one that was never written has no content. */
   async state(actor: Actor, ref: DocumentRef): Promise<DocumentState> {
-    const [document, lock] = await Promise.all([this.documents.find(ref), this.locks.find(ref)]);
-    return toState(actor, ref, document, lock);
+    const { content, lock } = await this.states.find(ref);
+    return toState(actor, ref, content, lock && heldAt(this.now(), lock));
   }
 
   /** An account's documents that have content, by video and kind. @param after the last one seen */
@@ -83,28 +78,23 @@ export class DocumentsService {
     if (type === 'client' && isOperator) {
       throw new AppError('BAD_REQUEST', { detail: 'The operator’s jobs take locks of type server.' });
     }
-    const name = await this.nameOf(actor, sessionId);
-    const session = { sessionId, userId: actor.userId, deviceId: actor.deviceId, name };
+    const { userId, deviceId, name } = actor;
+    const session = { sessionId, userId, deviceId, name: name ?? sessionId };
     const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
     // Read after the lock is held: nobody else writes from here on.
-    const document = await this.documents.find(ref);
-    const current = document ?? NO_CONTENT;
+    const { content } = await this.states.find(ref);
+    const current = content ?? NO_CONTENT;
     const isKnown = known.epoch === current.epoch && known.version === current.version;
     return {
       lock,
       current: { epoch: current.epoch, version: current.version },
-      needsDownload: document !== null && !isKnown,
+      needsDownload: content !== null && !isKnown,
     };
   }
 
   /** Releases the lock if the session holds it. @throws AppError LOCK_OF_ANOTHER */
   unlock(actor: Actor, ref: DocumentRef, sessionId: string): Promise<void> {
     return this.locks.release(ref, sessionId, actor.userId);
-  }
-
-  private async nameOf({ accountId, deviceId }: Actor, sessionId: string): Promise<string> {
-    if (deviceId === null) return sessionId;
-    return (await this.devices.findName(accountId, deviceId)) ?? 'Unnamed device';
   }
 }
 
@@ -116,26 +106,26 @@ export function noSuchDocument(): AppError {
 function toState(
   actor: Actor,
   ref: DocumentRef,
-  document: StoredDocument | null,
+  content: ContentState | null,
   lock: Lock | null,
 ): DocumentState {
-  const { epoch, version } = document ?? NO_CONTENT;
+  const { epoch, version } = content ?? NO_CONTENT;
   return {
     video_id: ref.videoId,
     database: ref.kind,
-    exists: document !== null,
+    exists: content !== null,
     epoch,
     server_version: version,
-    stored_version: document && storedVersion(document),
+    stored_version: content && storedVersion(content),
     lock: lock && { ...toDocumentLock(lock), mine: lock.holder.userId === actor.userId },
-    size_bytes: document?.sizeBytes ?? 0,
-    updated_at: document?.updatedAt ?? null,
-    uploaded_at: document?.uploadedAt ?? null,
-    upload_failures: document?.uploadFailures ?? 0,
+    size_bytes: content?.sizeBytes ?? 0,
+    updated_at: content?.updatedAt ?? null,
+    uploaded_at: content?.uploadedAt ?? null,
+    upload_failures: content?.uploadFailures ?? 0,
   };
 }
 
-function storedVersion({ storedEpoch, storedVersion }: StoredDocument): ContentVersion | null {
+function storedVersion({ storedEpoch, storedVersion }: ContentState): ContentVersion | null {
   if (storedEpoch === null || storedVersion === null) return null;
   return { epoch: storedEpoch, server_version: storedVersion };
 }

@@ -39,11 +39,12 @@ export function readJsonBodies(
       const isLargeRoute = request.routeOptions.url === largeRoute;
       const refusal = isLargeRoute ? await refusalOf(tokens, request) : null;
       const limit = isLargeRoute && !refusal ? maxBytes : Math.min(SMALL_BYTES, maxBytes);
-      const tooLarge =
+      // Made only when it is needed: an error notes where it was made, which takes longer than most bodies do.
+      const tooLarge = () =>
         refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most here.` });
       const body = await collect(inflated(request, payload), limit, tooLarge);
       if (body.length > LARGE_BYTES) {
-        if (countContainers(body) > MAX_CONTAINERS) throw tooLarge;
+        if (countContainers(body) > MAX_CONTAINERS) throw tooLarge();
         await largeBodies.take();
         const response = responses.get(request)!;
         if (response.closed) largeBodies.giveBack();
@@ -122,13 +123,13 @@ function inflated(request: FastifyRequest, payload: Readable): Readable {
   return payload.pipe(gunzip);
 }
 
-async function collect(stream: Readable, limit: number, tooLarge: AppError): Promise<Buffer> {
+async function collect(stream: Readable, limit: number, tooLarge: () => AppError): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > limit) throw tooLarge;
+      if (size > limit) throw tooLarge();
       chunks.push(chunk);
     }
   } catch (error) {

@@ -18,6 +18,9 @@ export type Change =
 /** What comes of a request. */
 export type Decision = Change | { outcome: 'refuse'; held: Lock };
 
+/** What comes of a release: it becomes free, or the session does not hold it. */
+export type Release = { outcome: 'free'; lock: null } | { outcome: 'refuse'; held: Lock | null };
+
 /** The row of a document that was never locked. */
 export const NEVER_LOCKED: LockRow = { lock: null, fencingToken: 0 };
 
@@ -36,6 +39,13 @@ export function decide(row: LockRow, request: LockRequest, now: number, ttlMs: n
   if (isHolder(held, request)) return { outcome: 'renew', lock: renewed(held, request, expiresAt) };
   if (maySucceed(held, request)) return { outcome: 'transfer', lock: taken, from: held };
   return { outcome: 'refuse', held };
+}
+
+/** Decides about a release at `now` (epoch ms). @param userId null: a job on the server's side */
+export function decideRelease(row: LockRow, sessionId: string, userId: string | null, now: number): Release {
+  const holder = row.lock?.holder;
+  if (holder?.sessionId === sessionId && holder.userId === userId) return { outcome: 'free', lock: null };
+  return { outcome: 'refuse', held: heldAt(now, row) };
 }
 
 /** An id of a session says nothing without its user: clients choose them. */

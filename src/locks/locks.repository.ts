@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Batches } from '../database/batches.js';
 import { Database, type SqlValue, type Transaction } from '../database/database.js';
 import type { LockType } from '../protocol/documents.js';
 import type { DocumentRef, Lock, LockRow } from './lock.js';
@@ -9,10 +10,8 @@ export interface LockOfDocument {
   lock: Lock;
 }
 
-interface StoredRow {
-  accountId: string;
-  videoId: string;
-  kind: string;
+/** A lock as it is stored; all are null while it is free. */
+export interface StoredLock {
   lockType: LockType | null;
   reason: string | null;
   sessionId: string | null;
@@ -24,23 +23,46 @@ interface StoredRow {
   expiresAt: number | null;
 }
 
-const COLUMNS = `account_id AS "accountId", video_id AS "videoId", kind AS "kind", lock_type AS "lockType",
-  reason AS "reason", session_id AS "sessionId", user_id AS "userId", device_id AS "deviceId",
-  holder_name AS "holderName", fencing_token AS "fencingToken", acquired_at AS "acquiredAt", expires_at AS "expiresAt"`;
+interface StoredRow extends StoredLock {
+  accountId: string;
+  videoId: string;
+  kind: string;
+}
+
+/** The columns of a StoredLock, for other queries to select along. */
+export const STORED_LOCK = `l.lock_type AS "lockType", l.reason AS "reason", l.session_id AS "sessionId", l.user_id AS "userId",
+  l.device_id AS "deviceId", l.holder_name AS "holderName", l.fencing_token AS "fencingToken",
+  l.acquired_at AS "acquiredAt", l.expires_at AS "expiresAt"`;
+const COLUMNS = `l.account_id AS "accountId", l.video_id AS "videoId", l.kind AS "kind", ${STORED_LOCK}`;
 
 const THIS_LOCK = 'account_id = $1 AND video_id = $2 AND kind = $3';
-const FREE = `lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL, device_id = NULL, holder_name = NULL,
-  acquired_at = NULL, expires_at = NULL`;
+const REPLACE_MANY = `WITH asked AS (
+    SELECT * FROM json_to_recordset($1::json) AS a ("n" integer, "accountId" text, "videoId" text, "kind" text,
+      "seenToken" bigint, "seenExpiresAt" bigint, "type" text, "reason" text, "sessionId" text, "userId" text,
+      "deviceId" text, "name" text, "fencingToken" bigint, "acquiredAt" bigint, "expiresAt" bigint)),
+  found AS (
+    SELECT a.* FROM asked a CROSS JOIN LATERAL (
+      SELECT 1 FROM document_locks l
+      WHERE l.account_id = a."accountId" AND l.video_id = a."videoId" AND l.kind = a."kind"
+        AND l.fencing_token = a."seenToken" AND l.expires_at IS NOT DISTINCT FROM a."seenExpiresAt"
+      LIMIT 1 FOR UPDATE SKIP LOCKED) AS same)
+  UPDATE document_locks l SET lock_type = f."type", reason = f."reason", session_id = f."sessionId",
+    user_id = f."userId", device_id = f."deviceId", holder_name = f."name", fencing_token = f."fencingToken",
+    acquired_at = f."acquiredAt", expires_at = f."expiresAt"
+  FROM found f WHERE l.account_id = f."accountId" AND l.video_id = f."videoId" AND l.kind = f."kind"
+  RETURNING f."n" AS "n"`;
 
 /** The locks of documents. */
 @Injectable()
 export class LocksRepository {
+  private readonly batches = new Batches((swaps: Swap[]) => this.replaceMany(swaps));
+
   constructor(private readonly database: Database) {}
 
   /** Null: it was never locked. */
   async find({ accountId, videoId, kind }: DocumentRef): Promise<LockRow | null> {
     const [row] = await this.database.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks WHERE ${THIS_LOCK}`,
+      `SELECT ${COLUMNS} FROM document_locks l WHERE ${THIS_LOCK}`,
       [accountId, videoId, kind],
     );
     return row ? toLockRow(row) : null;
@@ -51,7 +73,7 @@ export class LocksRepository {
     // SQLite has one writer at a time anyway.
     const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
     const [row] = await tx.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks WHERE ${THIS_LOCK}${suffix}`,
+      `SELECT ${COLUMNS} FROM document_locks l WHERE ${THIS_LOCK}${suffix}`,
       [accountId, videoId, kind],
     );
     return row ? toLockRow(row) : null;
@@ -61,7 +83,7 @@ export class LocksRepository {
   async list(accountId: string, now: number): Promise<LockOfDocument[]> {
     // By the index of leases, which holds no free locks: an account's rows may be many, those that are held are few.
     const rows = await this.database.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks WHERE account_id || '' = $1 AND expires_at > $2`,
+      `SELECT ${COLUMNS} FROM document_locks l WHERE account_id || '' = $1 AND expires_at > $2`,
       [accountId, now],
     );
     return rows.map(toLockOfDocument);
@@ -70,7 +92,7 @@ export class LocksRepository {
   /** Locks whose lease has run out, the earliest first. */
   async listExpired(now: number, limit: number): Promise<LockOfDocument[]> {
     const rows = await this.database.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+      `SELECT ${COLUMNS} FROM document_locks l WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
       [now, limit],
     );
     return rows.map(toLockOfDocument);
@@ -83,51 +105,68 @@ export class LocksRepository {
          holder_name, fencing_token, acquired_at, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
        ON CONFLICT DO NOTHING RETURNING fencing_token`,
-      [accountId, videoId, kind, ...valuesOf(lock)],
+      [accountId, videoId, kind, ...valuesOf(lock, lock.fencingToken)],
     );
     return rows.length > 0;
   }
 
-  /** Puts `next` in place of what was read. @returns false when that has changed meanwhile */
-  async replace({ accountId, videoId, kind }: DocumentRef, seen: LockRow, next: Lock): Promise<boolean> {
+  /** Puts `next` in place of what was read; null: the lock becomes free. @returns false when that has changed meanwhile */
+  async replace(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
+    const swap = { ref, seen, next };
+    // What fails a batch may be of any one in it.
+    const isDone = this.database.dialect === 'postgres' && (await this.batches.ask(swap).catch(() => false));
+    return isDone || this.replaceOne(swap);
+  }
+
+  private async replaceOne({ ref: { accountId, videoId, kind }, seen, next }: Swap): Promise<boolean> {
     const rows = await this.database.write(
       `UPDATE document_locks SET lock_type = $4, reason = $5, session_id = $6, user_id = $7, device_id = $8,
          holder_name = $9, fencing_token = $10, acquired_at = $11, expires_at = $12
        WHERE ${THIS_LOCK} AND fencing_token = $13 AND expires_at IS NOT DISTINCT FROM $14 RETURNING fencing_token`,
-      [accountId, videoId, kind, ...valuesOf(next), seen.fencingToken, seen.lock?.expiresAt ?? null],
+      [
+        accountId,
+        videoId,
+        kind,
+        ...valuesOf(next, seen.fencingToken),
+        seen.fencingToken,
+        seen.lock?.expiresAt ?? null,
+      ],
     );
     return rows.length > 0;
   }
 
-  /** Lets go of the lock if this session of this user's holds it. @returns its fencing token; null: it does not */
-  async freeOf(
-    { accountId, videoId, kind }: DocumentRef,
-    sessionId: string,
-    userId: string | null,
-  ): Promise<number | null> {
-    const [freed] = await this.database.write<Pick<LockRow, 'fencingToken'>>(
-      `UPDATE document_locks SET ${FREE}
-       WHERE ${THIS_LOCK} AND session_id = $4 AND user_id IS NOT DISTINCT FROM $5
-       RETURNING fencing_token AS "fencingToken"`,
-      [accountId, videoId, kind, sessionId, userId],
-    );
-    return freed?.fencingToken ?? null;
-  }
-
-  /** Lets go of the lock that was read. @returns false when it has changed meanwhile */
-  async free({ accountId, videoId, kind }: DocumentRef, seen: Lock): Promise<boolean> {
-    const rows = await this.database.write(
-      `UPDATE document_locks SET ${FREE}
-       WHERE ${THIS_LOCK} AND fencing_token = $4 AND expires_at = $5 RETURNING fencing_token`,
-      [accountId, videoId, kind, seen.fencingToken, seen.expiresAt],
-    );
-    return rows.length > 0;
+  /**
+   * Replaces many by one statement and one commit. Rows that a write keeps for itself are left out: those who want the
+   * others would wait for it. @returns which were replaced
+   */
+  private async replaceMany(swaps: Swap[]): Promise<boolean[]> {
+    const asked = swaps.map(({ ref, seen, next }, n) => ({
+      n,
+      ...ref,
+      seenToken: seen.fencingToken,
+      seenExpiresAt: seen.lock?.expiresAt ?? null,
+      ...next,
+      ...next?.holder,
+      fencingToken: next?.fencingToken ?? seen.fencingToken,
+    }));
+    const rows = await this.database.write<{ n: number }>(REPLACE_MANY, [JSON.stringify(asked)]);
+    const replaced = new Set(rows.map(({ n }) => n));
+    return swaps.map((_, n) => replaced.has(n));
   }
 }
 
-function valuesOf({ type, reason, holder, fencingToken, acquiredAt, expiresAt }: Lock): SqlValue[] {
+/** What a row was read as, and what it is to be. */
+interface Swap {
+  ref: DocumentRef;
+  seen: LockRow;
+  next: Lock | null;
+}
+
+function valuesOf(lock: Lock | null, fencingToken: number): SqlValue[] {
+  if (!lock) return [null, null, null, null, null, null, fencingToken, null, null];
+  const { type, reason, holder, acquiredAt, expiresAt } = lock;
   const { sessionId, userId, deviceId, name } = holder;
-  return [type, reason, sessionId, userId, deviceId, name, fencingToken, acquiredAt, expiresAt];
+  return [type, reason, sessionId, userId, deviceId, name, lock.fencingToken, acquiredAt, expiresAt];
 }
 
 function toLockOfDocument(row: StoredRow): LockOfDocument {
@@ -135,7 +174,8 @@ function toLockOfDocument(row: StoredRow): LockOfDocument {
   return { ref: { accountId, videoId, kind }, lock: toLockRow(row).lock! };
 }
 
-function toLockRow(row: StoredRow): LockRow {
+/** What a stored row says. */
+export function toLockRow(row: StoredLock): LockRow {
   const { fencingToken } = row;
   if (row.sessionId === null) return { lock: null, fencingToken };
   const { sessionId, userId, deviceId } = row;

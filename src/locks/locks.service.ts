@@ -5,9 +5,17 @@ import type { Transaction } from '../database/database.js';
 import { Turns } from '../database/turns.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
-import { decide, heldAt, NEVER_LOCKED, type Change, type Decision, type LockRequest } from './lock-rules.js';
+import {
+  decide,
+  decideRelease,
+  heldAt,
+  NEVER_LOCKED,
+  type Decision,
+  type LockRequest,
+  type Release,
+} from './lock-rules.js';
 import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
-import { LocksRepository } from './locks.repository.js';
+import { LocksRepository, type LockOfDocument } from './locks.repository.js';
 import { RecentLocks } from './recent-locks.js';
 
 /** Only other processes come in between, and each of them can do so once for every lock it grants. */
@@ -42,42 +50,26 @@ export class LocksService {
   }
 
   /**
-   * Takes the lock, or prolongs one's own. The row is read, the rules decide, and the row is replaced if it is still as
-   * it was read: of many who ask at once, through any process, one gets it. What this process wrote itself it need not
-   * read; when that is out of date, it does.
+   * Takes the lock, or prolongs one's own. Of many who ask at once, through any process, one gets it.
    * @returns the lock, with a fencing token that grows with every change of holder
    * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; OVERLOADED
    */
-  acquire(ref: DocumentRef, request: LockRequest): Promise<Lock> {
-    return this.turns.take(keyOf(ref), async () => {
-      const known = this.recent.get(ref);
-      const guess = known && this.decide(known, request);
-      if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess.lock;
-      for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const row = await this.locks.find(ref);
-        const decision = this.decide(row ?? NEVER_LOCKED, request);
-        if (decision.outcome === 'refuse') throw heldBy(decision.held);
-        if (await this.carryOut(ref, row, decision)) return decision.lock;
-      }
-      throw new AppError('OVERLOADED', { detail: 'Too many sessions ask for this lock.', retry_after: 1 });
-    });
+  async acquire(ref: DocumentRef, request: LockRequest): Promise<Lock> {
+    const decision = await this.change(ref, (row) => decide(row, request, this.now(), this.ttlMs));
+    if (decision.outcome === 'refuse') throw heldBy(decision.held);
+    return decision.lock;
   }
 
   /**
    * Lets go of the lock if the session holds it; else nothing happens.
    * @param userId null: a job on the server's side
-   * @throws AppError LOCK_OF_ANOTHER when the session that holds it is another user's
+   * @throws AppError LOCK_OF_ANOTHER when the session that holds it is another user's; OVERLOADED
    */
-  release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
-    return this.turns.take(keyOf(ref), async () => {
-      const fencingToken = await this.locks.freeOf(ref, sessionId, userId);
-      if (fencingToken !== null) {
-        this.recent.note(ref, { lock: null, fencingToken });
-        return this.announce(ref, null);
-      }
-      const holder = (await this.find(ref))?.holder;
-      if (holder?.sessionId === sessionId && holder.userId !== userId) throw new AppError('LOCK_OF_ANOTHER');
-    });
+  async release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
+    const decision = await this.change(ref, (row) => decideRelease(row, sessionId, userId, this.now()));
+    if (decision.outcome === 'refuse' && decision.held?.holder.sessionId === sessionId) {
+      throw new AppError('LOCK_OF_ANOTHER');
+    }
   }
 
   /**
@@ -102,24 +94,46 @@ export class LocksService {
   /** Frees locks whose lease has run out, and tells. @returns how many were found, at most `limit` */
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
-    for (const { ref, lock } of expired) {
+    const free = async ({ ref, lock }: LockOfDocument): Promise<void> => {
       // Of several processes one succeeds, and announces it.
-      if (await this.locks.free(ref, lock)) this.announce(ref, null);
-    }
+      const row = { lock, fencingToken: lock.fencingToken };
+      if (await this.locks.replace(ref, row, null)) this.announce(ref, null);
+    };
+    await Promise.all(expired.map(free));
     return expired.length;
   }
 
-  private decide(row: LockRow, request: LockRequest): Decision {
-    return decide(row, request, this.now(), this.ttlMs);
+  /**
+   * The row is read, the rules decide, and the row is replaced if it is still as it was read. What this process wrote
+   * itself it need not read; when that is out of date, it does.
+   */
+  private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
+    return this.turns.take(keyOf(ref), async () => {
+      const known = this.recent.get(ref);
+      const guess = known && rule(known);
+      if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess;
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const row = await this.locks.find(ref);
+        const decision = rule(row ?? NEVER_LOCKED);
+        if (decision.outcome === 'refuse' || (await this.carryOut(ref, row, decision))) return decision;
+      }
+      throw new AppError('OVERLOADED', { detail: 'Too many sessions ask for this lock.', retry_after: 1 });
+    });
   }
 
   /** @returns false when the lock is no longer as the decision took it to be */
-  private async carryOut(ref: DocumentRef, row: LockRow | null, decision: Change): Promise<boolean> {
+  private async carryOut(
+    ref: DocumentRef,
+    row: LockRow | null,
+    decision: Exclude<Decision | Release, { outcome: 'refuse' }>,
+  ): Promise<boolean> {
     const { lock } = decision;
-    const isDone = row ? await this.locks.replace(ref, row, lock) : await this.locks.insert(ref, lock);
+    const isDone = row
+      ? await this.locks.replace(ref, row, lock)
+      : lock !== null && (await this.locks.insert(ref, lock));
     if (!isDone) return false;
-    this.recent.note(ref, { lock, fencingToken: lock.fencingToken });
-    if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, lock);
+    this.recent.note(ref, { lock, fencingToken: (lock ?? row!).fencingToken });
+    if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, decision.lock);
     this.announce(ref, lock);
     return true;
   }

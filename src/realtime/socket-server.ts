@@ -9,6 +9,7 @@ import type { Pool } from 'pg';
 import { Server, type Socket } from 'socket.io';
 import { CONFIG } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
+import { Batches } from '../database/batches.js';
 import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { Events } from '../events/event-bus.js';
@@ -22,7 +23,7 @@ const HEARTBEAT_ANSWER_MS = 5_000;
 const HANDSHAKE_MS = 5_000;
 const GOODBYE_MS = 500;
 /** Few enough to fit into one NOTIFY, which holds 8,000 bytes; longer ones go through a table. */
-const TOLD_AT_ONCE = 30;
+const TOLD_AT_ONCE = 15;
 const MAX_FRAME_BYTES = 16 * 1_024;
 
 /** Whom a socket belongs to: a device, or someone who was given the link to a game. */
@@ -71,8 +72,7 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Realtime');
   private readonly cluster: ClusterConnection | null;
   private readonly connections = new Set<Duplex>();
-  private readonly untold: Announcement[] = [];
-  private isTelling = false;
+  private readonly told = new Batches((announcements: Announcement[]) => this.tell(announcements));
   private isClosed = false;
 
   constructor(
@@ -112,18 +112,16 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
   /** Tells the other processes; one that is not reached learns it from the database at its clients' next ping. */
   tellOthers(announcement: Announcement): void {
     if (!this.cluster || this.isClosed) return;
-    this.untold.push(announcement);
-    if (!this.isTelling) void this.tell(this.cluster);
+    void this.told.ask(announcement);
   }
 
-  private async tell(cluster: ClusterConnection): Promise<void> {
-    this.isTelling = true;
-    while (this.untold.length > 0 && !this.isClosed) {
-      this.io.serverSideEmit('announce', this.untold.splice(0, TOLD_AT_ONCE));
-      // A NOTIFY takes a lock on all of PostgreSQL: what comes up meanwhile goes together.
-      await cluster.settle();
+  /** A NOTIFY takes a lock on all of PostgreSQL: what comes up meanwhile goes together. */
+  private async tell(announcements: Announcement[]): Promise<void[]> {
+    for (let at = 0; at < announcements.length && !this.isClosed; at += TOLD_AT_ONCE) {
+      this.io.serverSideEmit('announce', announcements.slice(at, at + TOLD_AT_ONCE));
+      await this.cluster!.settle();
     }
-    this.isTelling = false;
+    return [];
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { Lookup } from '../database/lookup.js';
+import type { DocumentRef, LockRow } from '../locks/lock.js';
+import { STORED_LOCK, toLockRow, type StoredLock } from '../locks/locks.repository.js';
+import type { StoredDocument } from './documents.repository.js';
+
+/** What the state of a document tells of its content. */
+export type ContentState = Pick<
+  StoredDocument,
+  | 'epoch'
+  | 'version'
+  | 'sizeBytes'
+  | 'updatedAt'
+  | 'uploadFailures'
+  | 'storedEpoch'
+  | 'storedVersion'
+  | 'uploadedAt'
+>;
+
+/** A document and its lock at one moment. */
+export interface DocumentAndLock {
+  /** Null: it has no content. */
+  content: ContentState | null;
+  /** Null: it was never locked. */
+  lock: LockRow | null;
+}
+
+/** Of what is not there all are null. */
+type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
+
+/** Reads documents together with their locks, as clients ask for them again and again. */
+@Injectable()
+export class DocumentStatesRepository {
+  private readonly states: Lookup<Row>;
+
+  constructor(database: Database) {
+    this.states = new Lookup(
+      database,
+      3,
+      (
+        account,
+        video,
+        kind,
+      ) => `SELECT d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "sizeBytes",
+        d.updated_at AS "updatedAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
+        d.stored_version AS "storedVersion", d.uploaded_at AS "uploadedAt", ${STORED_LOCK}
+        FROM (SELECT 1 AS "one") o
+        LEFT JOIN documents d ON d.account_id = ${account} AND d.video_id = ${video} AND d.kind = ${kind}
+        LEFT JOIN document_locks l ON l.account_id = ${account} AND l.video_id = ${video} AND l.kind = ${kind}`,
+    );
+  }
+
+  /** As committed when asked. */
+  async find({ accountId, videoId, kind }: DocumentRef): Promise<DocumentAndLock> {
+    const row = (await this.states.find(accountId, videoId, kind))!;
+    return {
+      content: row.epoch === null ? null : (row as ContentState),
+      lock: row.fencingToken === null ? null : toLockRow(row as StoredLock),
+    };
+  }
+}
