@@ -184,7 +184,7 @@ export const options = {
   },
   MAX_DOCUMENT_BYTES_PER_ACCOUNT: {
     kind: 'integer',
-    default: 10_737_418_240,
+    default: 2_147_483_648,
     min: 0,
     about: 'Bytes of all documents of an account together, inflated; 0: no limit.',
   },

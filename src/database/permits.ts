@@ -47,3 +47,32 @@ export class Permits {
     else this.taken--;
   }
 }
+
+/** So many permits for each of many keys, accounts say. */
+export class KeyedPermits {
+  private readonly permits = new Map<string, Permits>();
+
+  /** @param maxWaitMs how long `take` may wait before it gives up */
+  constructor(
+    private readonly size: number,
+    private readonly maxWaitMs: number,
+  ) {}
+
+  /**
+   * Takes one of the key's permits, waiting for it if need be.
+   * @returns what gives it back; a second time is harmless
+   * @throws AppError OVERLOADED
+   */
+  async take(key: string): Promise<() => void> {
+    const permits = this.permits.get(key) ?? new Permits(this.size, this.maxWaitMs);
+    this.permits.set(key, permits);
+    await permits.take();
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      permits.giveBack();
+      if (permits.isIdle) this.permits.delete(key);
+    };
+  }
+}

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.js';
 import { AccountsRepository } from '../auth/accounts.repository.js';
 import { Database, type Transaction } from '../database/database.js';
 import { Permits } from '../database/permits.js';
+import { Turns } from '../database/turns.js';
 import { AppError } from '../errors/app-error.js';
 import { EventBus } from '../events/event-bus.js';
 import type { DocumentRef } from '../locks/lock.js';
@@ -18,6 +19,7 @@ import { NO_CONTENT } from './documents.service.js';
 import { asDiskFull } from './engine/disk-full.js';
 import { inflateTo } from './engine/inflate.js';
 import { SqliteWorkers } from './engine/sqlite-workers.js';
+import { IncomingUploads } from './incoming-uploads.js';
 import { JournalRepository } from './journal.repository.js';
 import { DocumentKinds } from './kinds.js';
 import { DocumentOwner } from './owner.js';
@@ -32,6 +34,8 @@ const IMPORT_WAIT_MS = 30_000;
 /** The session that writes, and what it writes over. */
 export interface Writer {
   sessionId: string;
+  /** Null: a job on the server's side. */
+  userId: string | null;
   fencingToken: number;
   /** The version that the new content replaces; 0 and 0: there is none. */
   expected: Pair;
@@ -40,7 +44,10 @@ export interface Writer {
 /** Replaces the whole content of documents. */
 @Injectable()
 export class ContentService {
+  private readonly incoming: IncomingUploads;
   private readonly imports = new Permits(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
+  /** One account does not take all of the imports. */
+  private readonly accountImports = new Turns();
 
   constructor(
     private readonly database: Database,
@@ -55,12 +62,15 @@ export class ContentService {
     private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
-  ) {}
+  ) {
+    this.incoming = new IncomingUploads(config.maxWorkingCopyBytes / 4);
+  }
 
   /**
    * Makes an uploaded database the document's content, in a new epoch; durable when it resolves.
    * @param body a SQLite database, gzipped
    * @param announcedBytes how long the body says it is; null: it does not say
+   * @returns the version that it is now
    * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH, DOCUMENT_INVALID, BODY_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL,
    *   OVERLOADED; nothing has changed then
    */
@@ -69,28 +79,33 @@ export class ContentService {
     writer: Writer,
     body: Readable,
     announcedBytes: number | null,
-  ): Promise<void> {
+  ): Promise<Pair> {
     if (announcedBytes !== null) this.checkSize(announcedBytes);
     // What is bound to fail does so before anything is sent and unpacked.
     await this.database.transaction((tx) => this.check(tx, ref, writer));
+    const incoming = await this.incoming.begin(ref.accountId);
     const upload = this.copies.incoming();
     const content = `${upload}.db`;
     const packed = `${upload}.gz`;
     try {
-      const limits = { maxBytes: this.config.maxDocumentBytes, maxRatio: MAX_RATIO };
+      const limits = { maxBytes: this.config.maxDocumentBytes, maxRatio: MAX_RATIO, onGrowth: incoming.grow };
       const { sizeBytes: uploadedBytes } = await inflateTo(body, upload, limits);
-      const sizeBytes = await this.import(ref, upload, content, uploadedBytes);
+      const sizeBytes = await this.accountImports.take(ref.accountId, () =>
+        this.import(ref, upload, content, uploadedBytes),
+      );
       if (this.journal.isKept) await pack(content, packed);
       await this.commit(ref, writer, { content, packed, sizeBytes });
     } catch (error) {
       throw asDiskFull(error);
     } finally {
       await Promise.all([upload, content, packed].map((file) => rm(file, { force: true })));
+      incoming.end();
     }
     const epoch = writer.expected.epoch + 1;
     await this.copies.removeBefore(ref, epoch);
     const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: 1 };
     this.events.publish('document.changed', { accountId: ref.accountId, document });
+    return { epoch, version: 1 };
   }
 
   /** @throws AppError BODY_TOO_LARGE */
@@ -111,7 +126,12 @@ export class ContentService {
     await this.imports.take();
     try {
       await this.copies.makeRoom(uploadedBytes);
-      const { sizeBytes } = await this.workers.importDatabase(this.kinds.get(ref.kind), upload, content);
+      const { sizeBytes } = await this.workers.importDatabase(
+        this.kinds.get(ref.kind),
+        upload,
+        content,
+        this.config.maxDocumentBytes,
+      );
       this.checkSize(sizeBytes);
       return sizeBytes;
     } finally {
@@ -127,6 +147,11 @@ export class ContentService {
     const next = { epoch: writer.expected.epoch + 1, version: 1 };
     await this.database.transaction(async (tx) => {
       const document = await this.check(tx, ref, writer);
+      if (this.journal.isKept) {
+        await this.journal.drop(tx, ref, writer.expected);
+        await this.journal.append(tx, ref, next, files.packed);
+      }
+      // Last, as the account's pushes wait from here on.
       await this.checkQuota(tx, ref, document, files.sizeBytes);
       const now = this.now();
       const pendingSince = document?.pendingSince ?? now;
@@ -145,13 +170,8 @@ export class ContentService {
         },
         { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs, isForced: true },
       );
-      if (this.journal.isKept) {
-        await this.journal.drop(tx, ref, writer.expected);
-        await this.journal.append(tx, ref, next, files.packed);
-      } else {
-        // The file is the truth here: it must be in place before anyone is told so.
-        await this.copies.place(ref, next.epoch, files.content);
-      }
+      // Without a journal the file is the truth: it must be in place before anyone is told so.
+      if (!this.journal.isKept) await this.copies.place(ref, next.epoch, files.content);
     });
     if (!this.journal.isKept) return;
     // Here the journal is the truth, and a file of a transaction that failed must never be in place. A file that cannot
@@ -161,7 +181,7 @@ export class ContentService {
 
   /** @throws AppError LOCK_REQUIRED, VERSION_MISMATCH */
   private async check(tx: Transaction, ref: DocumentRef, writer: Writer): Promise<StoredDocument | null> {
-    await this.locks.assertHeld(tx, ref, writer.sessionId, writer.fencingToken);
+    await this.locks.assertHeld(tx, ref, writer);
     const document = await this.documents.lock(tx, ref);
     const { epoch, version } = document ?? NO_CONTENT;
     const { expected } = writer;

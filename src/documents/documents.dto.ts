@@ -1,17 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import {
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  Matches,
-  Max,
-  MaxLength,
-  Min,
-  MinLength,
-} from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { cleanText } from '../protocol/columns.js';
 import {
   LOCK_TYPES,
@@ -28,6 +17,8 @@ const SESSION_ID = {
   pattern: SESSION_ID_PATTERN.source,
   description: 'The client’s own, one for each tab or window.',
 };
+/** `<video>/<kind>` */
+const AFTER_PATTERN = /^[A-Za-z0-9_-]+\/[a-z0-9_]+$/;
 const isSessionId = {
   message: 'session_id must have 1 to 64 letters, digits, -, _ and .',
 };
@@ -169,7 +160,7 @@ export class UnlockQuery {
 /** Query of `PUT …/content`. */
 export class ContentQuery extends UnlockQuery {
   @ApiProperty({ ...COUNT, minimum: 0, description: 'As the lock’s answer said it.' })
-  @Type(() => Number)
+  @Transform(({ value }) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : NaN))
   @IsInt()
   @Min(0)
   fencing_token!: number;
@@ -188,7 +179,7 @@ export class ListQuery {
   @ApiPropertyOptional({ description: '`next` of the answer before.' })
   @IsOptional()
   @IsString()
-  @MinLength(1)
   @MaxLength(200)
+  @Matches(AFTER_PATTERN, { message: 'after must be the next of the answer before.' })
   after?: string;
 }

@@ -1,39 +1,43 @@
-import { closeSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, statfsSync, statSync, writeSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
-import { columnsOf, normalized, type DocumentKind } from '../kinds.js';
-import { InvalidDatabase } from './invalid-database.js';
+import { normalized, type DocumentKind } from '../kinds.js';
+import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 import { checkRawSchema } from './raw-schema.js';
+import { checkDefaults, checkSizes, checkValues } from './uploaded-rows.js';
 import { checkSchema } from './uploaded-schema.js';
 
 /** Where the header says how the file is written and read: 1 with a rollback journal, 2 with a WAL. */
 const JOURNAL_BYTES = 18;
 const WAL = 2;
 
-/** Bytes that the defaults of columns may add, for each byte of the file. */
-const MAX_GROWTH = 4;
+/** Keys come in no order: their index should stay in memory while it is made. */
+const CACHE_BYTES = 67_108_864;
 
 /** What SQLite says of a file that is damaged, or asks for what is not there. */
 const DAMAGE = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_ERROR', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH'];
 
 /**
  * Copies the rows of an uploaded database, which may hold anything, into a fresh one of its kind.
- * @param upload changed where its header asks for a WAL, which is not there
+ * @param upload changed where its header asks for a WAL, which is not there, and where it has statistics
  * @param target an empty file, or none; its bytes are on the disk when this returns
- * @throws InvalidDatabase; SqliteError
+ * @param maxBytes which the fresh one may have
+ * @throws InvalidDatabase; OversizedDatabase; SqliteError
  */
 export function importDatabase({
   kind,
   upload,
   target,
+  maxBytes,
 }: {
   kind: DocumentKind;
   upload: string;
   target: string;
+  maxBytes: number;
 }): void {
   checkRawSchema(upload);
   dropWal(upload);
   asInvalid(() => checkUpload(kind, upload));
-  asInvalid(() => copyInto(kind, upload, target));
+  asInvalid(() => copyInto(kind, upload, target, maxBytes));
   sync(target);
 }
 
@@ -46,22 +50,9 @@ function checkUpload(kind: DocumentKind, upload: string): void {
     checkSchema(source, kind);
     checkPages(source, 'quick_check');
     checkDefaults(source, kind, statSync(upload).size);
+    checkSizes(source, kind);
   } finally {
     source.close();
-  }
-}
-
-/** Rows from before a column was added do not hold it: each of them is read as if it held the default, however long. */
-function checkDefaults(source: BetterSqlite.Database, kind: DocumentKind, fileBytes: number): void {
-  let bytes = 0;
-  for (const { name } of kind.tables) {
-    const rows = source.prepare(`SELECT count(*) FROM "${name}" NOT INDEXED`).pluck().get() as number;
-    for (const column of columnsOf(source, 'main', name)) {
-      bytes += rows * Buffer.byteLength(column.default ?? '');
-    }
-  }
-  if (bytes > fileBytes * MAX_GROWTH) {
-    throw new InvalidDatabase('The defaults of its columns are far longer than what the database holds.');
   }
 }
 
@@ -89,15 +80,15 @@ function dropWal(file: string): void {
   }
 }
 
-function copyInto(kind: DocumentKind, upload: string, target: string): void {
+function copyInto(kind: DocumentKind, upload: string, target: string, maxBytes: number): void {
   const database = new BetterSqlite(target);
   try {
     harden(database);
     // A file that is not finished is thrown away, so a journal would protect nothing.
     database.pragma('journal_mode = OFF');
     database.pragma('synchronous = OFF');
-    // Keys come in no order: their index should stay in memory while it is made.
-    database.pragma('cache_size = -65536');
+    database.pragma(`cache_size = -${CACHE_BYTES / 1024}`);
+    limitSize(database, maxBytes);
     database.exec(kind.sql);
     database.prepare('ATTACH ? AS upload').run(upload);
     database.exec('BEGIN');
@@ -107,9 +98,31 @@ function copyInto(kind: DocumentKind, upload: string, target: string): void {
     database.exec('COMMIT');
     database.exec('DETACH upload');
     checkPages(database, 'main.quick_check');
+    checkValues(database, kind);
+  } catch (error) {
+    // Closing cuts the file off, which makes room again.
+    if (!isAtLimit(error, target, maxBytes)) throw error;
+    throw new OversizedDatabase(`A document may have ${maxBytes} bytes at most.`, { cause: error });
   } finally {
     database.close();
   }
+}
+
+/** Rows may be far larger in their own table than in the file that they came in. */
+function limitSize(database: BetterSqlite.Database, maxBytes: number): void {
+  const pageBytes = database.pragma('page_size', { simple: true }) as number;
+  database.pragma(`max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
+}
+
+/**
+ * SQLite says the same of its limit and of a full disk. At the limit, what the file lacks is still in the cache, and the
+ * disk could take it.
+ */
+function isAtLimit(error: unknown, target: string, maxBytes: number): boolean {
+  if ((error as { code?: string }).code !== 'SQLITE_FULL') return false;
+  const missingBytes = maxBytes - statSync(target).size;
+  const { bavail, bsize } = statfsSync(target);
+  return missingBytes <= CACHE_BYTES && missingBytes <= bavail * bsize;
 }
 
 /** Takes away indexes and triggers while rows are copied. @returns what brings them back */
@@ -150,7 +163,8 @@ function asInvalid(work: () => void): void {
 
 /** @param complaint SQLite's, which may quote names from the file */
 function damaged(complaint: string, cause?: unknown): InvalidDatabase {
-  const text = normalized(complaint.replace('*** in database main ***', ''));
+  // Blanks are replaced in a part only: a name may be long.
+  const text = normalized(complaint.slice(0, 1_000).replace('*** in database main ***', ''));
   return new InvalidDatabase(`The database is damaged: ${text.slice(0, 200)}.`, { cause });
 }
 

@@ -19,6 +19,8 @@ export interface InflateLimits {
   maxBytes: number;
   /** Unpacked bytes for each packed one. */
   maxRatio: number;
+  /** Is told how many bytes were unpacked so far; may throw. */
+  onGrowth?: (bytes: number) => void;
 }
 
 /** For what this server packed itself. */
@@ -41,7 +43,11 @@ export async function inflateTo(
   }
 }
 
-async function inflateInto(target: Writable, body: Readable, { maxBytes, maxRatio }: InflateLimits) {
+async function inflateInto(
+  target: Writable,
+  body: Readable,
+  { maxBytes, maxRatio, onGrowth }: InflateLimits,
+) {
   const tooLarge = () =>
     new AppError('BODY_TOO_LARGE', { detail: `A document may have ${maxBytes} bytes at most.` });
   const packed = new Meter((bytes) => {
@@ -50,6 +56,7 @@ async function inflateInto(target: Writable, body: Readable, { maxBytes, maxRati
   });
   const unpacked = new Meter((bytes) => {
     if (bytes > maxBytes) throw tooLarge();
+    onGrowth?.(bytes);
     if (bytes > RATIO_COUNTS_FROM && bytes > packed.bytes * maxRatio) {
       throw invalid('The body unpacks to far more than it should.');
     }

@@ -2,3 +2,8 @@
 export class InvalidDatabase extends Error {
   override readonly name = 'InvalidDatabase';
 }
+
+/** That a database is larger than it may be, in a sentence for the person who sent it. */
+export class OversizedDatabase extends Error {
+  override readonly name = 'OversizedDatabase';
+}

@@ -1,14 +1,15 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { InvalidDatabase } from './invalid-database.js';
 
-// SQLite reads the schema and the statistics of a file before it can be told to check anything. Where pages of those
-// lead back to one another it would read for ever, and a schema of millions of tables would fill the memory. So their
-// pages are looked at first. The format: https://www.sqlite.org/fileformat2.html
+// SQLite reads the schema of a file before it can be told to check anything. Where its pages lead back to one another it
+// would read for ever, and a schema of millions of tables would fill the memory. So its pages are looked at first.
+// SQLite also reads the statistics then: whatever rows they have, with generated columns worked out and memory for each
+// sample taken. So it never sees any: their tables get another name. The format: https://www.sqlite.org/fileformat2.html
 
 /** Ample: a kind has a few tables, and CR-SQLite adds some for each. */
 const MAX_PAGES = 1_000;
 const MAX_OBJECTS = 1_000;
-const MAX_SCHEMA_BYTES = 4_194_304;
+const MAX_SCHEMA_BYTES = 262_144;
 
 const MAGIC = 'SQLite format 3\0';
 const FILE_HEADER_BYTES = 100;
@@ -18,28 +19,46 @@ const LEAF = 13;
 const INTERIOR = 5;
 const TOO_LARGE = 'The schema of the database is far too large.';
 const STATISTICS = /^sqlite_stat/i;
+/** As long as what it replaces, and a name that CR-SQLite may have given. */
+const HIDDEN = 'crsql__stat';
 
 interface Cell {
+  page: number;
+  /** Where the payload is in the page. */
+  start: number;
   payloadBytes: number;
   /** What of the payload is within the page. */
   payload: Buffer;
 }
 
-/** Makes sure that SQLite can read a file's schema in bounded time and memory. @throws InvalidDatabase */
+/**
+ * Makes sure that SQLite can read a file's schema in bounded time and memory.
+ * @param file its statistics are hidden
+ * @throws InvalidDatabase
+ */
 export function checkRawSchema(file: string): void {
-  const pages = PageReader.open(file);
+  // Cells may overlap: what was written over one may have changed what another says.
+  if (hideStatistics(file) && hideStatistics(file)) throw damaged();
+}
+
+/** @returns whether there were any */
+function hideStatistics(file: string): boolean {
+  const pages = Pages.open(file);
   try {
-    const roots: number[] = [];
+    let isFound = false;
     let objects = 0;
     let bytes = 0;
-    walk(pages, 1, ({ payloadBytes, payload }) => {
+    walk(pages, ({ page, start, payloadBytes, payload }) => {
       objects += 1;
       bytes += payloadBytes;
       if (objects > MAX_OBJECTS || bytes > MAX_SCHEMA_BYTES) throw new InvalidDatabase(TOO_LARGE);
-      const { name, rootPage } = readObject(payload);
-      if (STATISTICS.test(name)) roots.push(rootPage);
+      if (!STATISTICS.test(readName(payload))) return;
+      isFound = true;
+      // The name, the table's name and the SQL must agree.
+      const hidden = payload.toString('latin1').replace(/sqlite_stat/gi, HIDDEN);
+      pages.write(page, start, Buffer.from(hidden, 'latin1'));
     });
-    for (const root of roots) walk(pages, root, () => undefined);
+    return isFound;
   } catch (error) {
     // A number in the file leads out of its page.
     throw error instanceof RangeError ? damaged() : error;
@@ -48,30 +67,35 @@ export function checkRawSchema(file: string): void {
   }
 }
 
-/** Visits every row of a table, whose pages must be a tree. */
-function walk(pages: PageReader, root: number, visit: (cell: Cell) => void): void {
+/** Visits every row of the schema, whose pages must be a tree. */
+function walk(pages: Pages, visit: (cell: Cell) => void): void {
   const seen = new Set<number>();
-  const left = [root];
-  for (let number = left.pop(); number !== undefined; number = left.pop()) {
+  const left: number[] = [];
+  // Marked before they are read: each page may lead to tens of thousands.
+  const add = (number: number) => {
     if (seen.has(number)) throw damaged();
     seen.add(number);
     if (seen.size > MAX_PAGES) throw new InvalidDatabase(TOO_LARGE);
+    left.push(number);
+  };
+  add(1);
+  for (let number = left.pop(); number !== undefined; number = left.pop()) {
     const page = pages.read(number);
     const start = number === 1 ? FILE_HEADER_BYTES : 0;
     const type = page.readUInt8(start);
     const count = page.readUInt16BE(start + 3);
     if (type !== LEAF && type !== INTERIOR) throw damaged();
-    if (type === INTERIOR) left.push(page.readUInt32BE(start + 8));
+    if (type === INTERIOR) add(page.readUInt32BE(start + 8));
     const pointers = start + (type === LEAF ? 8 : 12);
     for (let index = 0; index < count; index++) {
       const cell = page.readUInt16BE(pointers + 2 * index);
-      if (type === INTERIOR) left.push(page.readUInt32BE(cell));
-      else visit(readCell(page, cell));
+      if (type === INTERIOR) add(page.readUInt32BE(cell));
+      else visit({ page: number, ...readCell(page, cell) });
     }
   }
 }
 
-function readCell(page: Buffer, at: number): Cell {
+function readCell(page: Buffer, at: number): Omit<Cell, 'page'> {
   const [payloadBytes, afterSize] = readVarint(page, at);
   const [, start] = readVarint(page, afterSize);
   const most = page.length - 35;
@@ -79,13 +103,14 @@ function readCell(page: Buffer, at: number): Cell {
   const preferred = least + ((payloadBytes - least) % (page.length - 4));
   const spilled = preferred <= most ? preferred : least;
   return {
+    start,
     payloadBytes,
     payload: page.subarray(start, start + (payloadBytes <= most ? payloadBytes : spilled)),
   };
 }
 
-/** A row of the schema: type, name, table, root page and SQL. */
-function readObject(payload: Buffer): { name: string; rootPage: number } {
+/** The name in a row of the schema, which has type, name, table, root page and SQL. */
+function readName(payload: Buffer): string {
   const [headerBytes, start] = readVarint(payload, 0);
   const types: number[] = [];
   for (let at = start; at < headerBytes;) {
@@ -96,16 +121,11 @@ function readObject(payload: Buffer): { name: string; rootPage: number } {
   const [type, name, table, root] = types;
   if (type === undefined || name === undefined || table === undefined || root === undefined) throw damaged();
   const nameAt = headerBytes + sizeOf(type);
-  const rootAt = nameAt + sizeOf(name) + sizeOf(table);
-  const rootBytes = sizeOf(root);
   // Root pages are whole numbers of up to four bytes; 8 and 9 stand for 0 and 1.
   if (root > 4 && root !== 8 && root !== 9) throw damaged();
-  if (rootAt + rootBytes > payload.length)
+  if (nameAt + sizeOf(name) + sizeOf(table) + sizeOf(root) > payload.length)
     throw new InvalidDatabase('The schema of the database has too long a name.');
-  return {
-    name: payload.toString('latin1', nameAt, nameAt + sizeOf(name)),
-    rootPage: rootBytes === 0 ? Math.max(0, root - 8) : payload.readIntBE(rootAt, rootBytes),
-  };
+  return payload.toString('latin1', nameAt, nameAt + sizeOf(name));
 }
 
 /** How many bytes a value of a serial type takes. */
@@ -129,8 +149,8 @@ function damaged(): InvalidDatabase {
   return new InvalidDatabase('The schema of the database is damaged.');
 }
 
-/** Reads single pages, without what each reserves at its end. */
-class PageReader {
+/** Single pages, without what each reserves at its end. */
+class Pages {
   private constructor(
     private readonly handle: number,
     private readonly pageBytes: number,
@@ -138,8 +158,8 @@ class PageReader {
     private readonly count: number,
   ) {}
 
-  static open(file: string): PageReader {
-    const handle = openSync(file, 'r');
+  static open(file: string): Pages {
+    const handle = openSync(file, 'r+');
     try {
       const header = Buffer.alloc(FILE_HEADER_BYTES);
       const length = readSync(handle, header, 0, FILE_HEADER_BYTES, 0);
@@ -154,7 +174,7 @@ class PageReader {
       const usableBytes = pageBytes - header.readUInt8(20);
       const isPowerOfTwo = (pageBytes & (pageBytes - 1)) === 0;
       if (pageBytes < 512 || !isPowerOfTwo || usableBytes < MIN_USABLE_BYTES) throw damaged();
-      return new PageReader(handle, pageBytes, usableBytes, Math.floor(fstatSync(handle).size / pageBytes));
+      return new Pages(handle, pageBytes, usableBytes, Math.floor(fstatSync(handle).size / pageBytes));
     } catch (error) {
       closeSync(handle);
       throw error;
@@ -166,6 +186,10 @@ class PageReader {
     const page = Buffer.alloc(this.usableBytes);
     readSync(this.handle, page, 0, page.length, (number - 1) * this.pageBytes);
     return page;
+  }
+
+  write(number: number, at: number, bytes: Buffer): void {
+    writeSync(this.handle, bytes, 0, bytes.length, (number - 1) * this.pageBytes + at);
   }
 
   close(): void {

@@ -2,12 +2,15 @@ import BetterSqlite from 'better-sqlite3';
 import { normalized } from '../kinds.js';
 import { DISK_FULL_CODES } from './disk-full.js';
 import { importDatabase as importInto } from './import-database.js';
-import { InvalidDatabase } from './invalid-database.js';
+import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 
-// What the worker threads run. Errors of our own do not survive the way between threads: a fault travels as data.
+// What the workers run. Errors of our own do not survive the way from there: a fault travels as data.
 
 /** What came of a task; a fault is something that a client can mend, or wait out. */
-export type TaskResult = { fault: 'DOCUMENT_INVALID' | 'DISK_FULL'; detail?: string } | null;
+export type TaskResult = {
+  fault: 'DOCUMENT_INVALID' | 'BODY_TOO_LARGE' | 'DISK_FULL';
+  detail?: string;
+} | null;
 
 const DISK_IS_FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
@@ -53,6 +56,7 @@ function faultOf(work: () => void): TaskResult {
     return null;
   } catch (error) {
     if (error instanceof InvalidDatabase) return { fault: 'DOCUMENT_INVALID', detail: error.message };
+    if (error instanceof OversizedDatabase) return { fault: 'BODY_TOO_LARGE', detail: error.message };
     const { code = '', message } = error as { code?: string; message: string };
     if (DISK_IS_FULL.includes(code)) return { fault: 'DISK_FULL' };
     // SQLite's errors lose even their text on the way.

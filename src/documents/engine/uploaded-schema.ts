@@ -10,7 +10,7 @@ interface SchemaRow {
   sql: string | null;
 }
 
-const OF_SQLITE = /^sqlite_(sequence$|stat\d$|autoindex_)/;
+const OF_SQLITE = /^sqlite_(sequence$|autoindex_)/;
 
 /** Refuses a database that has more, or less, than the tables of its kind and what CR-SQLite adds. @throws InvalidDatabase */
 export function checkSchema(source: BetterSqlite.Database, kind: DocumentKind): void {

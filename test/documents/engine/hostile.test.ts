@@ -6,7 +6,7 @@ import {
   sqlOf,
   withEndlessTable,
 } from '../../support/databases.js';
-import { Importing, LAYOUT, reading } from './importing.js';
+import { Importing, LAYOUT, rootOf } from './importing.js';
 
 /** An expression that takes a tenth of a second for each row, of which there may be millions. */
 const slow = (column: string) => `(length(hex(zeroblob(100000000 + length(${column})))) > 0)`;
@@ -57,6 +57,11 @@ describe('a database made to do harm', () => {
         const bytes = smallPages(`INSERT INTO scenes (id) VALUES ('a')`, 'ANALYZE');
         return withEndlessTable(bytes, rootOf(bytes, 'sqlite_stat1'), recordOf(['scenes', null, '1']));
       },
+      /damaged/,
+    ],
+    [
+      'a schema whose pages lead to far more pages than there are',
+      () => withWideSchema(1_000),
       /schema of the database is damaged/,
     ],
     [
@@ -83,6 +88,13 @@ describe('a database made to do harm', () => {
       () =>
         forgedLayout(`INSERT INTO sqlite_schema VALUES ('trigger', 'crsql_t', 'scenes', 0,
           'CREATE TRIGGER crsql_t AFTER INSERT ON scenes BEGIN ' || replace(hex(zeroblob(5000000)), '0', 'SELECT 1;') || ' END')`),
+      /far too large/,
+    ],
+    [
+      'a trigger of hundreds of thousands of blanks',
+      () =>
+        forgedLayout(`INSERT INTO sqlite_schema VALUES ('trigger', 't', 'scenes', 0,
+          'CREATE TRIGGER t AFTER INSERT ON scenes BEGIN SELECT 1; END /*' || replace(hex(zeroblob(70000)), '0', ' -') || '*/')`),
       /far too large/,
     ],
     [
@@ -219,22 +231,30 @@ describe('a database made to do harm', () => {
     });
     expect(await importing.import(withoutKey)).toMatch(/NULL value in scenes\.id/);
   });
-
-  test('one row of many megabytes arrives', async () => {
-    const bytes = databaseBytes('layout', (database) => {
-      database.exec(`INSERT INTO elements (id, thumbnail) VALUES ('large', zeroblob(100000000))`);
-    });
-    expect(await importing.import(bytes)).toBeNull();
-    const length = reading(importing.target, (database) =>
-      database.prepare('SELECT length(thumbnail) FROM elements').pluck().get(),
-    );
-    expect(length).toBe(100_000_000);
-  });
 });
 
-function rootOf(bytes: Buffer, table: string): number {
-  const sql = 'SELECT rootpage FROM sqlite_schema WHERE name = ?';
-  return reading(bytes, (database) => database.prepare(sql).pluck().get(table) as number);
+/** A schema of so many large pages, of which each leads to the next, and tens of thousands of times to the first two. */
+function withWideSchema(count: number): Buffer {
+  const pageBytes = 65_536;
+  const [seconds, next] = [pageBytes - 8, pageBytes - 4];
+  const cells = 32_700;
+  const page = Buffer.alloc(pageBytes);
+  page.writeUInt8(5, 0);
+  page.writeUInt16BE(cells, 3);
+  page.writeUInt32BE(1, 8);
+  for (let index = 0; index < cells; index++) page.writeUInt16BE(seconds, 12 + 2 * index);
+  page.writeUInt16BE(next, 12 + 2 * (cells - 1));
+  page.writeUInt32BE(2, seconds);
+  const pages = Array.from({ length: count }, (_, index) => {
+    page.writeUInt32BE(index + 2, next);
+    return Buffer.from(page);
+  });
+  const header = databaseBytes(null, (database) =>
+    database.exec('PRAGMA page_size = 65536; CREATE TABLE t (a)'),
+  );
+  pages[0]!.copyWithin(100, 0, next - 100);
+  header.copy(pages[0]!, 0, 0, 100);
+  return Buffer.concat(pages);
 }
 
 /** Where the rows are, not in the index of their keys. */

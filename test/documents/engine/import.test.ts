@@ -6,6 +6,7 @@ import { SqliteWorkers } from '../../../src/documents/engine/sqlite-workers.js';
 import { DocumentKinds } from '../../../src/documents/kinds.js';
 import { databaseBytes, forgedLayout, sqlOf } from '../../support/databases.js';
 import { makeScratchDir } from '../../support/scratch.js';
+import { AMPLE } from './importing.js';
 
 const workers = new SqliteWorkers();
 const kinds = new DocumentKinds();
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 async function importBytes(bytes: Uint8Array, kind = 'layout'): Promise<BetterSqlite.Database> {
   writeFileSync(upload, bytes);
-  await workers.importDatabase(kinds.get(kind), upload, target);
+  await workers.importDatabase(kinds.get(kind), upload, target, AMPLE);
   return new BetterSqlite(target, { readonly: true });
 }
 

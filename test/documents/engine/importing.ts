@@ -7,6 +7,9 @@ import { makeScratchDir } from '../../support/scratch.js';
 
 export const LAYOUT = new DocumentKinds().get('layout');
 
+/** More bytes than the documents of these tests have. */
+export const AMPLE = 1_073_741_824;
+
 /** Imports layouts, one after another, and holds every refusal to the same promises. */
 export class Importing {
   private readonly workers = new SqliteWorkers();
@@ -20,7 +23,7 @@ export class Importing {
     writeFileSync(this.upload, bytes);
     rmSync(this.target, { force: true });
     try {
-      await this.workers.importDatabase(LAYOUT, this.upload, this.target);
+      await this.workers.importDatabase(LAYOUT, this.upload, this.target, AMPLE);
       return null;
     } catch (error) {
       expect(error).toMatchObject({ code: 'DOCUMENT_INVALID', details: { detail: expect.any(String) } });
@@ -44,4 +47,10 @@ export function reading<T>(source: string | Buffer, read: (database: BetterSqlit
   } finally {
     database.close();
   }
+}
+
+/** The page where a table's rows begin. */
+export function rootOf(bytes: Buffer, table: string): number {
+  const sql = 'SELECT rootpage FROM sqlite_schema WHERE name = ?';
+  return reading(bytes, (database) => database.prepare(sql).pluck().get(table) as number);
 }

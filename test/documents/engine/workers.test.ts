@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import BetterSqlite from 'better-sqlite3';
@@ -8,6 +8,7 @@ import { DocumentKinds } from '../../../src/documents/kinds.js';
 import { contentOf, databaseBytes, fillWithOddities, sqlOf, withCrSqlite } from '../../support/databases.js';
 import { makeScratchDir } from '../../support/scratch.js';
 import { describeWithSmallDisk, SmallDisk } from '../../support/small-disk.js';
+import { AMPLE } from './importing.js';
 
 const kinds = new DocumentKinds();
 const LAYOUT = kinds.get('layout');
@@ -54,7 +55,7 @@ describe('importing a database', () => {
     const upload = fileOf(databaseBytes(name, fillWithOddities(kind)));
     const content = contentOf(upload, kind);
     const target = newFile();
-    const { sizeBytes } = await workers.importDatabase(kind, upload, target);
+    const { sizeBytes } = await workers.importDatabase(kind, upload, target, AMPLE);
     expect(contentOf(target, kind)).toEqual(content);
     expect(Object.values(content).flat()).toHaveLength(24 * kind.tables.length);
     expect(statSync(target)).toMatchObject({ size: sizeBytes });
@@ -72,7 +73,7 @@ describe('importing a database', () => {
     });
     const upload = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(kind, upload, target);
+    await workers.importDatabase(kind, upload, target, AMPLE);
     expect(contentOf(target, kind)).toEqual(contentOf(upload, kind));
     expect(schemaOf(target)).toEqual(schemaOf(fileOf(databaseBytes(name, () => undefined))));
     expect(() => new BetterSqlite(target).exec(`UPDATE ${kind.tables[0]!.name} SET id = 'x'`)).toThrow(
@@ -88,7 +89,7 @@ describe('importing a database', () => {
     });
     const upload = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(LAYOUT, upload, target);
+    await workers.importDatabase(LAYOUT, upload, target, AMPLE);
     expect(contentOf(target, LAYOUT)).toEqual(contentOf(upload, LAYOUT));
   });
 
@@ -104,7 +105,7 @@ describe('importing a database', () => {
     });
     const upload = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(LAYOUT, upload, target);
+    await workers.importDatabase(LAYOUT, upload, target, AMPLE);
     expect(contentOf(target, LAYOUT)).toEqual(contentOf(upload, LAYOUT));
   });
 
@@ -119,7 +120,7 @@ describe('importing a database', () => {
       const content = contentOf(upload, LAYOUT);
       bytes[18] = bytes[19] = 2;
       const target = newFile();
-      await workers.importDatabase(LAYOUT, fileOf(bytes), target);
+      await workers.importDatabase(LAYOUT, fileOf(bytes), target, AMPLE);
       expect(contentOf(target, LAYOUT)).toEqual(content);
     }
   });
@@ -127,7 +128,9 @@ describe('importing a database', () => {
   test('leaves a file alone that is there already', async () => {
     const upload = fileOf(databaseBytes('layout', () => undefined));
     const target = fileOf(Buffer.from('mine'));
-    await expect(workers.importDatabase(LAYOUT, upload, target)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(workers.importDatabase(LAYOUT, upload, target, AMPLE)).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
     expect(statSync(target).size).toBe(4);
   });
 });
@@ -159,22 +162,18 @@ test('checking names the first things that are wrong', async () => {
   await workers.check(fileOf(databaseBytes('layout', fillWithOddities(LAYOUT))));
 });
 
-test('a worker that dies fails its own task only', async () => {
+test('a thread that dies fails its own task only', async () => {
   const own = new SqliteWorkers();
-  const source = largeLayout(60 * MEBIBYTE);
-  const uploads = [newFile(), newFile()];
-  for (const upload of uploads) copyFileSync(source, upload);
+  const source = largeLayout(150 * MEBIBYTE);
   const targets = [newFile(), newFile()];
-  const tasks = Promise.allSettled(
-    uploads.map((upload, index) => own.importDatabase(LAYOUT, upload, targets[index]!)),
-  );
+  const tasks = Promise.allSettled(targets.map((target) => own.snapshot(source, target)));
   const { pool } = own as unknown as { pool: Piscina };
   await until(() => targets.every((target) => sizeOf(target) > MEBIBYTE));
   await pool.threads[0]!.terminate();
   const outcomes = (await tasks).map(({ status }) => status);
   expect(outcomes.sort()).toEqual(['fulfilled', 'rejected']);
   expect(targets.filter((target) => existsSync(target))).toHaveLength(1);
-  await own.importDatabase(LAYOUT, uploads[0]!, newFile());
+  await own.snapshot(source, newFile());
   await own.onModuleDestroy();
 });
 
@@ -183,7 +182,7 @@ test('the main thread stays free while a large database is imported', async () =
   const delay = monitorEventLoopDelay({ resolution: 5 });
   await workers.check(fileOf(databaseBytes('layout', () => undefined)));
   delay.enable();
-  await workers.importDatabase(LAYOUT, source, newFile());
+  await workers.importDatabase(LAYOUT, source, newFile(), AMPLE);
   delay.disable();
   // What it measures includes its own resolution; the machine may be busy with other tests.
   expect(delay.percentile(99) / 1e6).toBeLessThan(50);
@@ -195,10 +194,10 @@ describeWithSmallDisk('a full disk', () => {
     const large = largeLayout(8 * MEBIBYTE);
     const target = join(disk.path, 'target');
     const full = { code: 'DISK_FULL', details: { retry_after: expect.any(Number) } };
-    await expect(workers.importDatabase(LAYOUT, large, target)).rejects.toMatchObject(full);
+    await expect(workers.importDatabase(LAYOUT, large, target, AMPLE)).rejects.toMatchObject(full);
     await expect(workers.snapshot(large, target)).rejects.toMatchObject(full);
     expect(readdirSync(disk.path)).toEqual([]);
-    await workers.importDatabase(LAYOUT, fileOf(databaseBytes('layout', () => undefined)), target);
+    await workers.importDatabase(LAYOUT, fileOf(databaseBytes('layout', () => undefined)), target, AMPLE);
   });
 });
 

@@ -1,0 +1,73 @@
+import { IncomingUploads } from '../../src/documents/incoming-uploads.js';
+import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
+import { forEachDatabase, startApp } from '../support/app.js';
+import { documentState, hold, lock, packedLayout, putContent, write } from '../support/documents.js';
+import { expectProblem } from '../support/exchange.js';
+import { shareApp } from '../support/shared-app.js';
+
+forEachDatabase((database) => {
+  const app = shareApp(database);
+
+  test('nobody writes under a lock of another user, though its session and token can be known or guessed', async () => {
+    const ada = await app().newDevice();
+    const bob = await ada.pair();
+    const holding = await hold(ada, 'v1');
+    const refused = await putContent({ ...holding, device: bob }, '0-0', packedLayout(['bob']));
+    expectProblem(refused, 423, 'LOCK_REQUIRED');
+    expect((await documentState(ada, 'v1')).exists).toBe(false);
+    expect((await putContent(holding, '0-0', packedLayout(['ada']))).status).toBe(200);
+  });
+
+  test.each(['%00', 'x', 'a/', '/layout', 'a/b/c', `${'a'.repeat(200)}/layout`, 'a/%00'])(
+    'a list that is to go on from %j is refused',
+    async (after) => {
+      const laptop = await app().newDevice();
+      const reply = await laptop.request('GET', `/documents?after=${after}`);
+      expectProblem(reply, 400, 'BAD_REQUEST');
+    },
+  );
+
+  test('an account may ever lock twice as many documents as it may have; those it has locked before it may again', async () => {
+    await using small = await startApp(database, { env: { MAX_DOCUMENTS_PER_ACCOUNT: '1' } });
+    const laptop = await small.newDevice();
+    for (const video of ['a', 'b', 'a']) expect((await lock(laptop, video)).status).toBe(200);
+    expectProblem(await lock(laptop, 'c'), 403, 'QUOTA_EXCEEDED');
+    expect((await lock(await small.newDevice(), 'c')).status).toBe(200);
+  });
+});
+
+test('an account that has filled the room for working copies has it uploaded at once when another one needs it', async () => {
+  await using small = await startApp('sqlite', { env: { MAX_WORKING_COPY_BYTES: '1200000' } });
+  const [ada, bob] = [await small.newDevice(), await small.newDevice()];
+  await putContent(await hold(ada, 'v1'), '0-0', packedLayout(['ada'], 1_100_000));
+  const holding = await hold(bob, 'v1');
+  const content = packedLayout(['bob'], 100_000);
+  expectProblem(await putContent(holding, '0-0', content), 507, 'DISK_FULL');
+  await small.nest.get(UploadSchedule).tick();
+  expect((await putContent(holding, '0-0', content)).status).toBe(200);
+  await write(ada, 'v2', ['ada']);
+});
+
+test('uploads take no more of the disk together than they may, though one alone may take more', async () => {
+  const uploads = new IncomingUploads(100);
+  const [first, second] = [await uploads.begin('a'), await uploads.begin('b')];
+  first.grow(150);
+  expect(() => second.grow(1)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
+  first.grow(99);
+  second.grow(1);
+  expect(() => second.grow(2)).toThrow();
+  first.end();
+  second.grow(90);
+  second.end();
+});
+
+test('a third upload of an account waits until one of two has ended', async () => {
+  const uploads = new IncomingUploads(100);
+  const [first] = [await uploads.begin('a'), await uploads.begin('a')];
+  const order: string[] = [];
+  const third = uploads.begin('a').then(() => order.push('third'));
+  await uploads.begin('b').then(() => order.push('other account'));
+  first.end();
+  await third;
+  expect(order).toEqual(['other account', 'third']);
+});
