@@ -28,24 +28,22 @@ export interface DocumentAndLock {
 
 /** Of what is not there all are null. */
 type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
+type ListedRow = Row & Pick<StoredDocument, 'videoId' | 'kind'>;
+
+const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt",
+  d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
+  d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
 
 /** Reads documents together with their locks, as clients ask for them again and again. */
 @Injectable()
 export class DocumentStatesRepository {
   private readonly states: Lookup<Row>;
 
-  constructor(database: Database) {
+  constructor(private readonly database: Database) {
     this.states = new Lookup(
       database,
       3,
-      (
-        account,
-        video,
-        kind,
-      ) => `SELECT d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "sizeBytes",
-        d.updated_at AS "updatedAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
-        d.stored_version AS "storedVersion", d.uploaded_at AS "uploadedAt", ${STORED_LOCK}
-        FROM (SELECT 1 AS "one") o
+      (account, video, kind) => `SELECT ${COLUMNS} FROM (SELECT 1 AS "one") o
         LEFT JOIN documents d ON d.account_id = ${account} AND d.video_id = ${video} AND d.kind = ${kind}
         LEFT JOIN document_locks l ON l.account_id = ${account} AND l.video_id = ${video} AND l.kind = ${kind}`,
     );
@@ -53,10 +51,32 @@ export class DocumentStatesRepository {
 
   /** As committed when asked. */
   async find({ accountId, videoId, kind }: DocumentRef): Promise<DocumentAndLock> {
-    const row = (await this.states.find(accountId, videoId, kind))!;
-    return {
-      content: row.epoch === null ? null : (row as ContentState),
-      lock: row.fencingToken === null ? null : toLockRow(row as StoredLock),
-    };
+    return toDocumentAndLock((await this.states.find(accountId, videoId, kind))!);
   }
+
+  /** An account's documents that have content, by video and kind, from behind `after` on. */
+  async list(
+    accountId: string,
+    after: { videoId: string; kind: string },
+    limit: number,
+  ): Promise<(DocumentAndLock & { ref: DocumentRef })[]> {
+    const rows = await this.database.query<ListedRow>(
+      `SELECT d.video_id AS "videoId", d.kind AS "kind", ${COLUMNS}
+       FROM documents d LEFT JOIN document_locks l
+         ON l.account_id = d.account_id AND l.video_id = d.video_id AND l.kind = d.kind
+       WHERE d.account_id = $1 AND (d.video_id, d.kind) > ($2, $3) ORDER BY d.video_id, d.kind LIMIT ${limit}`,
+      [accountId, after.videoId, after.kind],
+    );
+    return rows.map(({ videoId, kind, ...row }) => ({
+      ref: { accountId, videoId, kind },
+      ...toDocumentAndLock(row),
+    }));
+  }
+}
+
+function toDocumentAndLock(row: Row): DocumentAndLock {
+  return {
+    content: row.epoch === null ? null : (row as ContentState),
+    lock: row.fencingToken === null ? null : toLockRow(row as StoredLock),
+  };
 }

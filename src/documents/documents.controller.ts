@@ -51,6 +51,8 @@ import { DocumentKinds } from './kinds.js';
 const LISTED = 200;
 /** A body that brings nothing for so long has been given up. */
 const STALL_MS = 30_000;
+/** And one that trickles on for so long. */
+const BODY_MS = 15 * 60_000;
 const DOCUMENT = 'videos/:id/database/:db';
 
 /** Routes of documents: the databases that belong to videos. */
@@ -188,13 +190,16 @@ export class DocumentsController {
     const ref = this.refOf(actor, id, kind);
     const writer = {
       sessionId: query.session_id,
+      userId: actor.userId,
       fencingToken: query.fencing_token,
       expected: parseVersion(ifMatch),
     };
     const announced = request.headers['content-length'];
     const announcedBytes = announced === undefined ? null : Number(announced);
-    await this.content.replace(ref, writer, bodyOf(request), announcedBytes);
-    return this.documents.state(actor, ref);
+    const { epoch, version } = await this.content.replace(ref, writer, bodyOf(request), announcedBytes);
+    // Somebody else may have written by now: whoever gets this answer has what was written here, and must not take it
+    // for that.
+    return { ...(await this.documents.state(actor, ref)), epoch, server_version: version };
   }
 
   /** @throws AppError NOT_FOUND for a kind that does not exist */
@@ -206,8 +211,8 @@ export class DocumentsController {
 /** @throws AppError PRECONDITION_REQUIRED, BAD_REQUEST */
 function parseVersion(ifMatch: string | undefined): Pair {
   if (ifMatch === undefined) throw new AppError('PRECONDITION_REQUIRED');
-  const match = /^"?(\d{1,15})-(\d{1,15})"?$/.exec(ifMatch.trim());
-  if (match) return { epoch: Number(match[1]), version: Number(match[2]) };
+  const match = /^("?)(\d{1,15})-(\d{1,15})\1$/.exec(ifMatch.trim());
+  if (match) return { epoch: Number(match[2]), version: Number(match[3]) };
   throw new AppError('BAD_REQUEST', { detail: 'If-Match must be "<epoch>-<server_version>".' });
 }
 
@@ -219,5 +224,9 @@ function bodyOf({ body, raw }: FastifyRequest): Readable {
     });
   }
   raw.setTimeout(STALL_MS, () => raw.destroy());
+  // From here on the client waits for the server, not the other way round.
+  raw.once('end', () => raw.setTimeout(0));
+  const deadline = setTimeout(() => raw.destroy(), BODY_MS).unref();
+  raw.once('close', () => clearTimeout(deadline));
   return body;
 }

@@ -66,6 +66,8 @@ export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epo
   d.owner_token AS "ownerToken", d.owner_expires_at AS "ownerExpiresAt"`;
 
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+/** An upload under way in another process is not broken off by a write: it would never end while people write. */
+const IS_FREE = '(d.owner_id IS NULL OR d.owner_id = excluded.owner_id OR d.owner_expires_at <= $12)';
 
 /** The documents of all accounts, without their content. */
 @Injectable()
@@ -83,16 +85,11 @@ export class DocumentsRepository {
     return this.read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
-  /** An account's documents by video and kind, from behind `after` on. */
-  list(
-    accountId: string,
-    after: { videoId: string; kind: string },
-    limit: number,
-  ): Promise<StoredDocument[]> {
-    return this.database.query<StoredDocument>(
-      `SELECT ${STORED_DOCUMENT} FROM documents d
-       WHERE d.account_id = $1 AND (d.video_id, d.kind) > ($2, $3) ORDER BY d.video_id, d.kind LIMIT ${limit}`,
-      [accountId, after.videoId, after.kind],
+  /** Makes everything due at once that waits to be uploaded, but for what failed. @param now epoch ms */
+  async hasten(now: number): Promise<void> {
+    await this.database.write(
+      'UPDATE documents SET upload_due_at = $1 WHERE upload_due_at > $1 AND upload_failures = 0',
+      [now],
     );
   }
 
@@ -124,9 +121,10 @@ export class DocumentsRepository {
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 1, $11)
        ON CONFLICT (account_id, video_id, kind) DO UPDATE SET epoch = excluded.epoch, version = excluded.version,
          size_bytes = excluded.size_bytes, updated_at = excluded.updated_at, pending_since = excluded.pending_since,
-         upload_due_at = excluded.upload_due_at, owner_id = excluded.owner_id,
-         owner_token = d.owner_token + CASE WHEN d.owner_id IS NOT DISTINCT FROM excluded.owner_id THEN 0 ELSE 1 END,
-         owner_expires_at = excluded.owner_expires_at`,
+         upload_due_at = excluded.upload_due_at,
+         owner_id = CASE WHEN ${IS_FREE} THEN excluded.owner_id ELSE d.owner_id END,
+         owner_token = d.owner_token + CASE WHEN ${IS_FREE} AND d.owner_id IS DISTINCT FROM excluded.owner_id THEN 1 ELSE 0 END,
+         owner_expires_at = CASE WHEN ${IS_FREE} THEN excluded.owner_expires_at ELSE d.owner_expires_at END`,
       [
         ref.accountId,
         ref.videoId,
@@ -139,6 +137,7 @@ export class DocumentsRepository {
         content.uploadDueAt,
         claim.ownerId,
         claim.expiresAt,
+        claim.now,
       ],
     );
   }

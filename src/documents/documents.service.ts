@@ -52,16 +52,10 @@ export class DocumentsService {
     after: { videoId: string; kind: string },
     limit: number,
   ): Promise<DocumentState[]> {
-    const { accountId } = actor;
-    const [documents, locks] = await Promise.all([
-      this.documents.list(accountId, after, limit),
-      this.locks.list(accountId),
-    ]);
-    return documents.map((document) => {
-      const ref = { accountId, videoId: document.videoId, kind: document.kind };
-      const lock = locks.get(`${ref.videoId}/${ref.kind}`) ?? null;
-      return toState(actor, ref, document, lock);
-    });
+    const listed = await this.states.list(actor.accountId, after, limit);
+    return listed.map(({ ref, content, lock }) =>
+      toState(actor, ref, content, lock && heldAt(this.now(), lock)),
+    );
   }
 
   /** The document's versions in object storage, the newest first. @throws AppError NOT_FOUND */

@@ -1,7 +1,8 @@
 import { existsSync, linkSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import type { ClientBase } from 'pg';
+import { syncFolder } from '../config/data-dir.js';
 import { workingCopyPath } from './working-copies.js';
 
 // A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
@@ -21,7 +22,11 @@ const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_v
   upload_due_at = NULL, ${FREE}`;
 
 /** What is not uploaded yet is due. */
-const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = $1, upload_due_at = $1, ${FREE}`;
+const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE}`;
+
+/** Above all that is known: an earlier restore may have gone by a clock that was ahead. */
+const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
+  FROM documents`;
 
 const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
 
@@ -35,50 +40,54 @@ interface DocumentRow {
 /**
  * Begins a new epoch for every document of a restored database.
  * @param dataDir where working copies may still be
- * @param now epoch ms
+ * @param at the time, epoch ms; the new epoch, unless one that is known is greater
  * @returns a sentence about documents whose newest content could not be kept; empty: there are none
  */
-export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, now: number): string {
+export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, at: number): string {
+  const next = Math.max(at, handle.prepare(LEAST_EPOCH).pluck().get() as number);
   // better-sqlite3 knows parameters by name, or each by its one place.
   const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
   const onlyInCopy = prepare(
     `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
   ).all() as DocumentRow[];
-  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, now));
+  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, next));
   const goOn = prepare(
     `UPDATE documents SET ${GO_ON_FROM_COPY} WHERE account_id = $2 AND video_id = $3 AND kind = $4`,
   );
   for (const { account_id, video_id, kind } of kept) {
-    goOn.run({ p1: now, p2: account_id, p3: video_id, p4: kind });
+    goOn.run({ p1: next, p2: account_id, p3: video_id, p4: kind });
   }
   const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
-  prepare(stored).run({ p1: now });
-  const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: now }).changes;
+  prepare(stored).run({ p1: next });
+  const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: next }).changes;
   handle.exec(RELEASE_LOCKS);
   const older = onlyInCopy.length - kept.length - gone;
   return sentence(older, gone);
 }
 
 /** As `renewSqliteDocuments`; what is not uploaded lies in the journal, which is in the backup. */
-export async function renewPostgresDocuments(client: ClientBase, now: number): Promise<void> {
+export async function renewPostgresDocuments(client: ClientBase, at: number): Promise<void> {
+  const { rows } = await client.query<{ epoch: string }>(LEAST_EPOCH);
+  const next = Math.max(at, Number(rows[0]!.epoch));
   await client.query(
     `DELETE FROM document_journal j WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.account_id = j.account_id
        AND d.video_id = j.video_id AND d.kind = j.kind AND d.epoch = j.epoch AND d.version = j.version)`,
   );
-  await client.query('UPDATE document_journal SET epoch = $1, version = 1', [now]);
-  await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [now]);
-  await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [now]);
+  await client.query('UPDATE document_journal SET epoch = $1, version = 1', [next]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [next]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [next]);
   await client.query(RELEASE_LOCKS);
 }
 
 /** Gives a working copy the name of the new epoch as well. @returns false when it is not on this disk */
-function keepCopy(dataDir: string, row: DocumentRow, now: number): boolean {
+function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
   const folder = join(dataDir, 'documents');
   const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };
   for (const number of existsSync(folder) ? readdirSync(folder) : []) {
     const copy = workingCopyPath(join(folder, number), ref, row.epoch);
     if (!existsSync(copy)) continue;
-    linkSync(copy, workingCopyPath(join(folder, number), ref, now));
+    linkSync(copy, workingCopyPath(join(folder, number), ref, next));
+    syncFolder(dirname(copy));
     return true;
   }
   return false;

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { CONFIG } from '../config/config.module.js';
+import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
 import { AppError } from '../errors/app-error.js';
+import { AppStartError } from '../errors/app-start-error.js';
 import type { DocumentRef } from '../locks/lock.js';
-import { moveDurably } from '../storage/durable-move.js';
-import { DocumentsRepository } from './documents.repository.js';
+import { moveDurably, syncFile } from '../storage/durable-move.js';
+import { DocumentsRepository, type StoredDocument } from './documents.repository.js';
 import { inflateTo, UNLIMITED } from './engine/inflate.js';
 import { JournalRepository } from './journal.repository.js';
 
@@ -42,6 +43,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** By path, the least recently used first. */
   private readonly copies = new Map<string, Copy>();
   private readonly fetching = new Map<string, Promise<void>>();
+  /** What takes the place of a file waits until that is gone. */
+  private readonly removing = new Map<string, Promise<void>>();
   private totalBytes = 0;
   private root = '';
   private lock?: DataLock;
@@ -50,6 +53,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     private readonly documents: DocumentsRepository,
     private readonly journal: JournalRepository,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -72,11 +76,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   /**
    * The working copy of one epoch; brought back from the journal when it is not here.
+   * @param sizeBytes what it must have: a power cut may have left less
    * @throws Error when it is nowhere
    */
-  async hold(ref: DocumentRef, epoch: number): Promise<HeldCopy> {
+  async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
     const path = this.pathOf(ref, epoch);
-    if (!this.copies.has(path)) await this.fetch(ref, epoch, path);
+    while (this.copies.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, epoch, path);
     const copy = this.copies.get(path)!;
     this.touch(copy);
     copy.holds += 1;
@@ -99,9 +104,17 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
     const path = this.pathOf(ref, epoch);
     const { size } = await stat(file);
-    await moveDurably(file, path, this.root);
+    // What a write that failed has left there must not be removed when its place is taken already.
     this.forget(path);
+    await this.removing.get(path);
+    await moveDurably(file, path, this.root);
     this.note({ ref, epoch, path, sizeBytes: size, holds: 0, isObsolete: false });
+  }
+
+  /** Forgets a copy that cannot be read, where the journal has it. */
+  async discard(ref: DocumentRef, epoch: number): Promise<void> {
+    const copy = this.copies.get(this.pathOf(ref, epoch));
+    if (copy && this.journal.isKept) await this.remove(copy);
   }
 
   /** Removes the copies of earlier epochs. */
@@ -126,16 +139,21 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       if (copy.holds === 0 && (await this.isDispensable(copy)) && copy.holds === 0) await this.remove(copy);
     }
     if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
+    // Where one account has filled it, the others need not wait for that one to pause.
+    await this.documents.hasten(this.now());
     throw new AppError('DISK_FULL', {
       detail: 'The room for working copies is taken by documents that are not uploaded yet.',
       retry_after: 60,
     });
   }
 
+  /** What the journal has not, the store must have. */
   private async isDispensable({ ref, epoch }: Copy): Promise<boolean> {
+    if (this.journal.isKept) return true;
     const document = await this.documents.find(ref);
-    if (!document || document.epoch !== epoch) return true;
-    return document.storedEpoch === epoch && document.storedVersion === document.version;
+    // A write may be about to commit one that is newer.
+    if (!document || epoch > document.epoch) return false;
+    return epoch < document.epoch || isUploaded(document);
   }
 
   private async fetch(ref: DocumentRef, epoch: number, path: string): Promise<void> {
@@ -151,18 +169,25 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     if (!this.journal.isKept || document?.epoch !== epoch) {
       throw new Error(`The working copy of ${ref.videoId}/${ref.kind} at epoch ${epoch} is gone.`);
     }
+    await this.makeRoom(document.sizeBytes);
     const file = this.incoming();
-    await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
+    const { sizeBytes } = await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
+    if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
+    await syncFile(file);
     await this.place(ref, epoch, file);
   }
 
-  /** A folder that no other process works in: with PostgreSQL several may share a data directory. */
+  /**
+   * A folder that no other process works in: with PostgreSQL several may share a data directory.
+   * @throws AppStartError on SQLite, where what is in the folder is the truth, when another process works in it
+   */
   private takeFolder(): { folder: string; lock: DataLock } {
     for (let number = 0; ; number += 1) {
       const folder = join(this.config.dataDir, 'documents', String(number));
       makeDataDir(folder);
       const lock = DataLock.tryTake(folder);
       if (lock) return { folder, lock };
+      if (!this.journal.isKept) throw new AppStartError(`Another process works in ${folder}; stop it first.`);
     }
   }
 
@@ -181,10 +206,20 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       });
     }
     found.sort((a, b) => a.usedAt - b.usedAt);
-    for (const { copy } of found) this.note(copy);
+    for (const { copy } of found) {
+      if (!(await this.isUncommitted(copy))) this.note(copy);
+    }
+  }
+
+  /** Whether a write that came to nothing put it there: nobody reads it, and the next write takes its place. */
+  private async isUncommitted({ ref, epoch }: Copy): Promise<boolean> {
+    if (this.journal.isKept) return false;
+    const document = await this.documents.find(ref);
+    return !document || epoch > document.epoch;
   }
 
   private note(copy: Copy): void {
+    this.forget(copy.path);
     this.copies.set(copy.path, copy);
     this.totalBytes += copy.sizeBytes;
   }
@@ -205,8 +240,15 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   private async remove(copy: Copy): Promise<void> {
+    // Another may have taken its place.
+    if (this.copies.get(copy.path) !== copy) return;
     this.forget(copy.path);
-    await rm(copy.path, { force: true });
+    // One that cannot be removed is found again at the next start.
+    const removed = rm(copy.path, { force: true })
+      .catch(() => undefined)
+      .finally(() => this.removing.delete(copy.path));
+    this.removing.set(copy.path, removed);
+    await removed;
   }
 
   private pathOf(ref: DocumentRef, epoch: number): string {
@@ -225,6 +267,10 @@ export function workingCopyPath(
   epoch: number,
 ): string {
   return join(root, toHex(accountId), toHex(videoId), kind, `${epoch}.db`);
+}
+
+function isUploaded({ epoch, version, storedEpoch, storedVersion }: StoredDocument): boolean {
+  return storedEpoch === epoch && storedVersion === version;
 }
 
 const toHex = (text: string) => Buffer.from(text).toString('hex');

@@ -15,7 +15,7 @@ const LARGE_BYTES = 1_048_576;
 const LARGE_AT_ONCE = 2;
 const LARGE_WAIT_MS = 30_000;
 /** Of a body that was refused; beyond this the connection is cut. */
-const MAX_DRAINED_BYTES = 268_435_456;
+const MAX_DRAINED_BYTES = 536_870_912;
 /** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
 const MAX_CONTAINERS = 1_000_000;
 
@@ -64,6 +64,10 @@ export function passBinaryBodies(server: FastifyInstance, route: string): void {
     if (request.routeOptions.url === route) return guarded(payload);
     throw new AppError('UNSUPPORTED_MEDIA_TYPE');
   });
+  // What was refused before it was read: a browser takes no answer while its body is stuck.
+  server.addHook('onSend', async ({ body }) => {
+    if (body instanceof PassThrough) body.destroy();
+  });
 }
 
 /** A stream that may be given up: giving up the request itself would cut the connection, and the refusal off with it. */
@@ -75,7 +79,11 @@ function guarded(payload: Readable): Readable {
   });
   // Whoever reads it hears of errors; until then there may be nobody.
   body.on('error', () => undefined);
-  body.once('close', () => drain(payload));
+  body.once('close', () => {
+    // Its own, later unpiping would pause the payload again.
+    payload.unpipe(body);
+    drain(payload);
+  });
   return payload.pipe(body);
 }
 

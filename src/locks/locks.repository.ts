@@ -79,14 +79,13 @@ export class LocksRepository {
     return row ? toLockRow(row) : null;
   }
 
-  /** The account's locks whose lease has not run out. */
-  async list(accountId: string, now: number): Promise<LockOfDocument[]> {
-    // By the index of leases, which holds no free locks: an account's rows may be many, those that are held are few.
-    const rows = await this.database.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks l WHERE account_id || '' = $1 AND expires_at > $2`,
-      [accountId, now],
+  /** How many documents of the account were ever locked. */
+  async count(accountId: string): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>(
+      'SELECT count(*) AS "count" FROM document_locks WHERE account_id = $1',
+      [accountId],
     );
-    return rows.map(toLockOfDocument);
+    return row!.count;
   }
 
   /** Locks whose lease has run out, the earliest first. */
@@ -113,9 +112,15 @@ export class LocksRepository {
   /** Puts `next` in place of what was read; null: the lock becomes free. @returns false when that has changed meanwhile */
   async replace(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
     const swap = { ref, seen, next };
-    // What fails a batch may be of any one in it.
-    const isDone = this.database.dialect === 'postgres' && (await this.batches.ask(swap).catch(() => false));
-    return isDone || this.replaceOne(swap);
+    if (this.database.dialect === 'sqlite') return this.replaceOne(swap);
+    // What a batch leaves out may be kept by a write, and what fails it may be of any one in it.
+    return (await this.batches.ask(swap).catch(() => false)) || this.replaceOne(swap);
+  }
+
+  /** As `replace`, but leaves out what a write keeps, instead of waiting for it. */
+  replaceNow(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
+    const swap = { ref, seen, next };
+    return this.database.dialect === 'sqlite' ? this.replaceOne(swap) : this.batches.ask(swap);
   }
 
   private async replaceOne({ ref: { accountId, videoId, kind }, seen, next }: Swap): Promise<boolean> {

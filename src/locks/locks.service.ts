@@ -20,6 +20,8 @@ import { RecentLocks } from './recent-locks.js';
 
 /** Only other processes come in between, and each of them can do so once for every lock it grants. */
 const MAX_TRIES = 100;
+/** Documents may be locked before they are written, and never be written. */
+const LOCKED_PER_DOCUMENT = 2;
 
 /** Who may write a document: one session at a time, for as long as it renews its lease. */
 @Injectable()
@@ -32,7 +34,7 @@ export class LocksService {
   constructor(
     private readonly locks: LocksRepository,
     private readonly events: EventBus,
-    @Inject(CONFIG) config: Config,
+    @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {
     this.ttlMs = config.lockTtlSeconds * 1_000;
@@ -43,16 +45,10 @@ export class LocksService {
     return this.held(await this.locks.find(ref));
   }
 
-  /** The locks that are held in an account, by `<video>/<kind>`. */
-  async list(accountId: string): Promise<Map<string, Lock>> {
-    const held = await this.locks.list(accountId, this.now());
-    return new Map(held.map(({ ref, lock }) => [`${ref.videoId}/${ref.kind}`, lock]));
-  }
-
   /**
    * Takes the lock, or prolongs one's own. Of many who ask at once, through any process, one gets it.
    * @returns the lock, with a fencing token that grows with every change of holder
-   * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; OVERLOADED
+   * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; QUOTA_EXCEEDED, OVERLOADED
    */
   async acquire(ref: DocumentRef, request: LockRequest): Promise<Lock> {
     const decision = await this.change(ref, (row) => decide(row, request, this.now(), this.ttlMs));
@@ -73,20 +69,20 @@ export class LocksService {
   }
 
   /**
-   * Makes sure, for a write, that the session holds the lock, and keeps it from changing hands until the transaction
-   * ends.
+   * Makes sure, for a write, that this session of this user's holds the lock, and keeps it from changing hands until the
+   * transaction ends.
    * @throws AppError LOCK_REQUIRED with { lock }, as it is now; null: nobody holds it
    */
   async assertHeld(
     tx: Transaction,
     ref: DocumentRef,
-    sessionId: string,
-    fencingToken: number,
+    { sessionId, userId, fencingToken }: { sessionId: string; userId: string | null; fencingToken: number },
   ): Promise<void> {
     const held = this.held(await this.locks.findLocked(tx, ref));
-    if (held?.holder.sessionId === sessionId && held.fencingToken === fencingToken) return;
+    const isHolder = held?.holder.sessionId === sessionId && held.holder.userId === userId;
+    if (isHolder && held.fencingToken === fencingToken) return;
     throw new AppError('LOCK_REQUIRED', {
-      detail: describeLoss(held, sessionId),
+      detail: describeLoss(held, isHolder),
       lock: held && toDocumentLock(held),
     });
   }
@@ -95,9 +91,9 @@ export class LocksService {
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
     const free = async ({ ref, lock }: LockOfDocument): Promise<void> => {
-      // Of several processes one succeeds, and announces it.
+      // Of several processes one succeeds, and announces it. One that a write keeps is found again in a second.
       const row = { lock, fencingToken: lock.fencingToken };
-      if (await this.locks.replace(ref, row, null)) this.announce(ref, null);
+      if (await this.locks.replaceNow(ref, row, null)) this.announce(ref, null);
     };
     await Promise.all(expired.map(free));
     return expired.length;
@@ -128,14 +124,21 @@ export class LocksService {
     decision: Exclude<Decision | Release, { outcome: 'refuse' }>,
   ): Promise<boolean> {
     const { lock } = decision;
-    const isDone = row
-      ? await this.locks.replace(ref, row, lock)
-      : lock !== null && (await this.locks.insert(ref, lock));
+    const isDone = row ? await this.locks.replace(ref, row, lock) : lock && (await this.insert(ref, lock));
     if (!isDone) return false;
     this.recent.note(ref, { lock, fencingToken: (lock ?? row!).fencingToken });
     if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, decision.lock);
     this.announce(ref, lock);
     return true;
+  }
+
+  /** The row stays for ever, so there is a limit. @throws AppError QUOTA_EXCEEDED */
+  private async insert(ref: DocumentRef, lock: Lock): Promise<boolean> {
+    const limit = LOCKED_PER_DOCUMENT * this.config.maxDocumentsPerAccount;
+    if (limit > 0 && (await this.locks.count(ref.accountId)) >= limit) {
+      throw new AppError('QUOTA_EXCEEDED', { detail: `An account may ever lock ${limit} documents.` });
+    }
+    return this.locks.insert(ref, lock);
   }
 
   private held(row: LockRow | null): Lock | null {
@@ -175,8 +178,8 @@ function heldBy(lock: Lock): AppError {
   });
 }
 
-function describeLoss(held: Lock | null, sessionId: string): string {
+function describeLoss(held: Lock | null, isHolder: boolean): string {
   if (!held) return 'Nobody holds the lock: it was released, or its lease ran out.';
-  if (held.holder.sessionId !== sessionId) return `${held.holder.name} holds the lock by now.`;
+  if (!isHolder) return `${held.holder.name} holds the lock by now.`;
   return 'The fencing token is of an earlier lock.';
 }

@@ -17,11 +17,14 @@ import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
 import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../database/migrations.js';
-import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
+import type { Database } from '../database/database.js';
+import { MIGRATION_LOCK, openDatabase, sqliteFile } from '../database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from '../documents/restored-documents.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
+import { openStorage } from '../storage/open.js';
+import { findLostObjects } from '../uploads/lost-objects.js';
 
 /**
  * Writes a consistent copy of the data, while the server may be running.
@@ -52,7 +55,23 @@ export async function backup(config: Config, file: string): Promise<string> {
  */
 export async function restore(config: Config, file: string): Promise<string> {
   if (!existsSync(file)) throw new AppStartError(`There is no file ${file}.`);
-  return config.databaseUrl ? restorePostgres(config.databaseUrl, file) : restoreSqlite(config.dataDir, file);
+  const said = config.databaseUrl
+    ? await restorePostgres(config.databaseUrl, file)
+    : restoreSqlite(config.dataDir, file);
+  return `${said}${await lookForObjects(config)}`;
+}
+
+async function lookForObjects(config: Config): Promise<string> {
+  let database: Database | undefined;
+  try {
+    database = await openDatabase(config, schema);
+    return await findLostObjects(database, await openStorage(config, Date.now));
+  } catch (error) {
+    const reason = (error as Error).message;
+    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
+  } finally {
+    await database?.close();
+  }
 }
 
 function copySqlite(database: string, file: string): void {
@@ -187,20 +206,29 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       '--no-privileges',
       file,
     ]);
+    // Broken off, the connection's end rolls it back: restoring again is all that is needed.
+    await client.query('BEGIN');
     await dropLaterTables(client);
-    const renewed = await client.query(
-      `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
-         origin = greatest($1::bigint, clock + 1)`,
-      [Date.now()],
-    );
-    await client.query('DELETE FROM pairing_codes');
-    if (await hasPostgresTable(client, 'shares')) await client.query('DELETE FROM shares');
-    if (await hasPostgresTable(client, 'documents')) await renewPostgresDocuments(client, Date.now());
-    await client.query(TAKE_ANY_REFRESH_TOKEN);
-    return `Restored ${renewed.rowCount} accounts, with new histories.`;
+    const accounts = await renewPostgresHistories(client);
+    await client.query('COMMIT');
+    return `Restored ${accounts} accounts, with new histories.`;
   } finally {
     await client.end();
   }
+}
+
+/** As `renewSqliteHistories`. */
+async function renewPostgresHistories(client: pg.Client): Promise<number> {
+  const renewed = await client.query(
+    `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
+       origin = greatest($1::bigint, clock + 1)`,
+    [Date.now()],
+  );
+  await client.query('DELETE FROM pairing_codes');
+  if (await hasPostgresTable(client, 'shares')) await client.query('DELETE FROM shares');
+  if (await hasPostgresTable(client, 'documents')) await renewPostgresDocuments(client, Date.now());
+  await client.query(TAKE_ANY_REFRESH_TOKEN);
+  return renewed.rowCount ?? 0;
 }
 
 async function hasPostgresTable(client: pg.Client, name: string): Promise<boolean> {

@@ -14,23 +14,23 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
   private readonly endings: (() => void)[] = [];
   private readonly deliveries: Deliveries = {
     'records.changed': ({ accountId, deviceId, timestamp }) => {
-      this.toOthers(accountId, deviceId).emit('changes', { timestamp, device_id: deviceId });
+      this.toOthers(accountId, deviceId)?.emit('changes', { timestamp, device_id: deviceId });
       void this.games.refreshAccount(accountId);
     },
     'device.joined': ({ accountId, deviceId, name }) =>
-      void this.toOthers(accountId, deviceId).emit('device_joined', { device_id: deviceId, name }),
+      void this.toOthers(accountId, deviceId)?.emit('device_joined', { device_id: deviceId, name }),
     'device.revoked': ({ accountId, deviceId }) => {
-      this.toOthers(accountId, deviceId).emit('device_revoked', { device_id: deviceId });
+      this.toOthers(accountId, deviceId)?.emit('device_revoked', { device_id: deviceId });
       for (const socket of this.sockets.socketsIn(deviceRoom(accountId, deviceId))) {
         hangUp(socket, new AppError('DEVICE_REVOKED'));
       }
     },
     'share.withdrawn': ({ shareId }) => this.games.withdraw(shareId),
-    'lock.changed': ({ accountId, lock }) => void this.toAll(accountId).emit('lock_changed', lock),
+    'lock.changed': ({ accountId, lock }) => void this.toAll(accountId)?.emit('lock_changed', lock),
     'document.changed': ({ accountId, document }) =>
-      void this.toAll(accountId).emit('document_changed', document),
+      void this.toAll(accountId)?.emit('document_changed', document),
     'session.transferred': ({ accountId, transfer }) =>
-      void this.toAll(accountId).emit('session_transferred', transfer),
+      void this.toAll(accountId)?.emit('session_transferred', transfer),
   };
 
   constructor(
@@ -64,11 +64,14 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
     (this.deliveries[name] as (event: Events[N]) => void)(event);
   }
 
+  /** Null: nobody is connected here, and for nobody an event need not be encoded. */
   private toAll(accountId: string) {
-    return this.sockets.io.local.to(accountRoom(accountId));
+    const { local, sockets } = this.sockets.io;
+    const room = accountRoom(accountId);
+    return sockets.adapter.rooms.has(room) ? local.to(room) : null;
   }
 
   private toOthers(accountId: string, deviceId: string) {
-    return this.toAll(accountId).except(deviceRoom(accountId, deviceId));
+    return this.toAll(accountId)?.except(deviceRoom(accountId, deviceId));
   }
 }

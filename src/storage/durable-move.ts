@@ -17,6 +17,16 @@ export async function moveDurably(file: string, path: string, root: string): Pro
   } while (folder !== root);
 }
 
+/** Brings a file's bytes to the disk. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDWR);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Brings what a folder lists to the disk. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);

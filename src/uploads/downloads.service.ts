@@ -57,23 +57,20 @@ export class DownloadsService {
   }
 
   /**
-   * Takes the document over from another process once for each version: two that took it from each other again and
-   * again would never finish.
+   * Takes the document over from another process that does not upload it just now.
    */
   private async upToDate(ref: DocumentRef): Promise<StoredDocument> {
     const wanted = await this.get(ref);
     const deadline = Date.now() + WAIT_MS;
     let document = wanted;
-    for (let forced: Pair | null = null; !isStored(document, wanted); document = await this.get(ref)) {
+    for (; !isStored(document, wanted); document = await this.get(ref)) {
       if (Date.now() > deadline) {
         throw new AppError('OVERLOADED', {
           detail: 'The document is being uploaded by another server process.',
           retry_after: 5,
         });
       }
-      const isForced = forced?.epoch !== document.epoch || forced.version !== document.version;
-      forced = document;
-      const outcome = await this.uploads.upload(ref, { isForced });
+      const outcome = await this.uploads.upload(ref, { isForced: true });
       if (outcome === 'superseded') await delay(POLL_MS);
     }
     return document;

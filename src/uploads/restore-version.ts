@@ -51,7 +51,8 @@ export async function restoreVersion(
   try {
     const file = join(folder, 'content.db');
     await fetchChecked(storage, wanted, file);
-    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 1, version: 1 };
+    // Not the next one: a write that was never committed may have left a file of that.
+    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1 };
     const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
     if (isDryRun)
       return `${about}, is whole and sound. It would become ${next.epoch}-1; nothing was changed.`;
@@ -102,9 +103,11 @@ async function putBack(
   await database.transaction((tx) => uploads.begin(tx, upload, Date.now()));
   const written = await storage.write(upload.key, await storage.read(wanted.key));
   if (written.sha256 !== wanted.sha256) throw new AppStartError('The object changed while it was copied.');
-  const isDone = await database.transaction(async (tx) => {
+  await database.transaction(async (tx) => {
+    const restored = { ...upload, ...written, uploadedAt: Date.now() };
+    if (!(await uploads.restore(tx, document, restored, sizeBytes))) {
+      throw new AppStartError('The document was changed meanwhile; look at it and try again.');
+    }
     await new JournalRepository(database).drop(tx, ref, { epoch, version: 0 });
-    return uploads.restore(tx, document, { ...upload, ...written, uploadedAt: Date.now() }, sizeBytes);
   });
-  if (!isDone) throw new AppStartError('The document was changed meanwhile; look at it and try again.');
 }

@@ -37,6 +37,8 @@ export interface Leftover {
 }
 
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+/** May still become a version: one that was given up, or retired, has a checksum. */
+const IS_OPEN = 'uploaded_at IS NULL AND sha256 IS NULL';
 const KEPT_VERSIONS = 10;
 const RELEASE = `UPDATE documents SET owner_id = NULL, owner_expires_at = NULL
   WHERE upload_due_at IS NOT NULL AND owner_id IS NOT NULL`;
@@ -83,7 +85,7 @@ export class UploadsRepository {
   async renew(tx: Transaction, { ref, key }: BegunUpload, now: number): Promise<void> {
     await tx.query(
       `UPDATE document_versions SET started_at = $5
-       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL`,
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND ${IS_OPEN}`,
       [...valuesOf(ref), key, now],
     );
   }
@@ -99,11 +101,7 @@ export class UploadsRepository {
     dueAfter: { idleMs: number; checkpointMs: number },
   ): Promise<boolean> {
     const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
-    const known = await tx.query(
-      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
-       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL RETURNING epoch`,
-      [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
-    );
+    // The document's row first, as everywhere: or a renewal would wait for this, and this for the renewal.
     const current = await tx.query(
       `UPDATE documents SET stored_epoch = $4, stored_version = $5, stored_key = $6, stored_sha256 = $7,
          stored_size_bytes = $8, uploaded_at = $9, upload_failures = 0,
@@ -126,7 +124,8 @@ export class UploadsRepository {
         ownerToken,
       ],
     );
-    return known.length === 1 && current.length === 1;
+    const isKnown = await this.list(tx, upload);
+    return isKnown && current.length === 1;
   }
 
   /**
@@ -137,22 +136,10 @@ export class UploadsRepository {
   async restore(
     tx: Transaction,
     seen: Pair & { ownerToken: number },
-    {
-      ref,
-      key,
-      epoch,
-      version,
-      sizeBytes,
-      sha256,
-      uploadedAt,
-    }: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
+    upload: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
     contentBytes: number,
   ): Promise<boolean> {
-    await tx.query(
-      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
-       WHERE ${THIS_DOCUMENT} AND object_key = $4`,
-      [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
-    );
+    const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt } = upload;
     const rows = await tx.query(
       `UPDATE documents SET epoch = $4, version = $5, size_bytes = $6, updated_at = $7, pending_since = NULL,
          upload_due_at = NULL, upload_failures = 0, stored_epoch = $4, stored_version = $5, stored_key = $8,
@@ -171,6 +158,20 @@ export class UploadsRepository {
         seen.epoch,
         seen.version,
       ],
+    );
+    const isKnown = await this.list(tx, upload);
+    return isKnown && rows.length === 1;
+  }
+
+  /** Puts an object into the list of versions. @returns false when it was given up meanwhile */
+  private async list(
+    tx: Transaction,
+    { ref, key, sizeBytes, sha256, uploadedAt }: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
+  ): Promise<boolean> {
+    const rows = await tx.query(
+      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND ${IS_OPEN} RETURNING epoch`,
+      [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
     );
     return rows.length === 1;
   }
@@ -216,6 +217,29 @@ export class UploadsRepository {
       [before],
     );
     return rows.map(({ key, ...ref }) => ({ ref, key }));
+  }
+
+  /**
+   * Sees to it that an object never becomes a version any more. From `startedAt` on, epoch ms, it counts as left over.
+   * @param before whoever renewed it later than this, epoch ms, goes on with it
+   * @returns false when it is gone on with, or is a version
+   */
+  async giveUp({ ref, key }: Leftover, before: number, startedAt: number): Promise<boolean> {
+    const rows = await this.database.write(
+      `UPDATE document_versions SET sha256 = coalesce(sha256, ''), started_at = $6
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL AND started_at <= $5 RETURNING epoch`,
+      [...valuesOf(ref), key, before, startedAt],
+    );
+    return rows.length === 1;
+  }
+
+  /** Whether an upload of the document, by any process, was renewed since, epoch ms. */
+  async isUnderWay(tx: Transaction, ref: DocumentRef, since: number): Promise<boolean> {
+    const rows = await tx.query(
+      `SELECT 1 AS "one" FROM document_versions WHERE ${THIS_DOCUMENT} AND ${IS_OPEN} AND started_at > $4 LIMIT 1`,
+      [...valuesOf(ref), since],
+    );
+    return rows.length > 0;
   }
 
   /** Forgets an object that has been removed. */

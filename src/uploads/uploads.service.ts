@@ -33,6 +33,8 @@ interface RunningUpload extends BegunUpload {
   readAt: number;
   /** How often the upload had failed before. */
   failures: number;
+  /** Of the content. */
+  contentBytes: number;
   signal: AbortSignal;
 }
 
@@ -110,9 +112,12 @@ export class UploadsService implements OnModuleDestroy {
     return this.database.transaction(async (tx) => {
       const now = this.now();
       const expiresAt = now + this.owner.leaseMs;
-      const claim = { ownerId: this.owner.id, now, expiresAt, isForced };
+      const before = await this.documents.lock(tx, ref);
+      // An upload that lives is waited for: two processes that took it from each other would never finish.
+      const isNeeded = isForced && !(await this.uploads.isUnderWay(tx, ref, now - this.owner.silentMs));
+      const claim = { ownerId: this.owner.id, now, expiresAt, isForced: isNeeded };
       const ownerToken = await this.documents.claim(tx, ref, claim);
-      const document = ownerToken === null ? null : await this.documents.lock(tx, ref);
+      const document = ownerToken === null ? null : before;
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
         await this.uploads.settle(tx, ref);
@@ -122,7 +127,7 @@ export class UploadsService implements OnModuleDestroy {
       const key = objectKey(ref, document);
       const begun = { ref, epoch, version, key, ownerToken, readAt: now, failures };
       await this.uploads.begin(tx, begun, now);
-      return begun;
+      return { ...begun, contentBytes: document.sizeBytes };
     });
   }
 
@@ -136,6 +141,7 @@ export class UploadsService implements OnModuleDestroy {
       await this.finish(upload, written);
       return 'uploaded';
     } catch (error) {
+      await this.giveUp(upload, error);
       if (upload.signal.aborted) throw upload.signal.reason;
       if (lease.lost.aborted || error instanceof Superseded) return 'superseded';
       await this.fail(upload, error);
@@ -145,10 +151,10 @@ export class UploadsService implements OnModuleDestroy {
     }
   }
 
-  private async put({ ref, epoch, key, signal }: RunningUpload): Promise<WrittenObject> {
+  private async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
     const snapshot = this.copies.incoming();
     try {
-      const copy = await this.hold(ref, epoch);
+      const copy = await this.hold(ref, epoch, contentBytes);
       await this.workers
         .snapshot(copy.path, snapshot)
         .catch(failUnreadable)
@@ -161,9 +167,9 @@ export class UploadsService implements OnModuleDestroy {
     }
   }
 
-  private async hold(ref: DocumentRef, epoch: number): Promise<HeldCopy> {
+  private async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
     try {
-      return await this.copies.hold(ref, epoch);
+      return await this.copies.hold(ref, epoch, sizeBytes);
     } catch (error) {
       const document = await this.documents.find(ref);
       // Replaced since, and with it the copy: what took its place is due by itself.
@@ -191,8 +197,19 @@ export class UploadsService implements OnModuleDestroy {
 
   private async fail(upload: RunningUpload, error: unknown): Promise<void> {
     this.telemetry.noteFailure(error);
+    // The copy may be what is damaged.
+    if (isUnreadable(error)) await this.copies.discard(upload.ref, upload.epoch);
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
     await this.database.transaction((tx) => this.uploads.fail(tx, upload, retryAt));
+  }
+
+  /** Leaves to the sweep what may be there of the object, so that nobody waits for the upload any more. */
+  private async giveUp({ ref, key }: BegunUpload, reason: unknown): Promise<void> {
+    const now = this.now();
+    // Where this fails others wait for a moment, as after a process that was killed.
+    await this.uploads.giveUp({ ref, key }, now, now).catch(() => undefined);
+    // The sweep may have been there before the object was.
+    if (reason instanceof Superseded) await this.storage.remove(key).catch(() => undefined);
   }
 
   private get dueAfter(): { idleMs: number; checkpointMs: number } {
@@ -217,7 +234,7 @@ export class UploadsService implements OnModuleDestroy {
     const timer = setInterval(() => {
       // Any other failure may pass before the lease runs out; if not, the commit at the end is refused.
       renew().catch((error: unknown) => error instanceof Superseded && lost.abort(error));
-    }, this.owner.leaseMs / 3);
+    }, this.owner.renewEveryMs);
     return { lost: lost.signal, end: () => clearInterval(timer) };
   }
 }
@@ -239,6 +256,10 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener('abort', breakOff!);
   }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'INTERNAL';
 }
 
 function failUnreadable(error: unknown): never {

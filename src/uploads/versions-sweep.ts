@@ -6,6 +6,8 @@ import { UploadsRepository } from './uploads.repository.js';
 
 /** An upload under way renews its row every few seconds: after so long it has been given up. */
 export const LEFTOVER_AGE_MS = 3_600_000;
+/** An object that cannot be removed is tried again after so long, and does not hold up the others. */
+const RETRY_MS = 600_000;
 const BATCH = 100;
 
 /** Removes objects that no document needs: old versions, and what broken uploads left. */
@@ -25,10 +27,13 @@ export class VersionsSweep {
    */
   async run(signal: AbortSignal): Promise<number> {
     for (let removed = 0; ;) {
-      const leftovers = await this.uploads.listLeftovers(this.now() - LEFTOVER_AGE_MS, BATCH);
+      const before = this.now() - LEFTOVER_AGE_MS;
+      const leftovers = await this.uploads.listLeftovers(before, BATCH);
       if (leftovers.length === 0) return removed;
       for (const leftover of leftovers) {
         if (signal.aborted) return removed;
+        // Its process may have slept, or have another clock, and end the upload while others are being removed.
+        if (!(await this.uploads.giveUp(leftover, before, before + RETRY_MS))) continue;
         await this.storage.remove(leftover.key);
         await this.database.transaction((tx) => this.uploads.forget(tx, leftover));
         removed += 1;

@@ -52,15 +52,15 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
 
   /** Writes under the lock, while it holds. @returns how often it could */
   async function writeWhileHeld(app: TestApp, { holder, fencingToken }: Lock, times: number, document = ref) {
-    const { sessionId } = holder;
+    const { sessionId, userId } = holder;
     for (let written = 0; written < times; written++) {
       try {
         await databaseOf(app).transaction(async (tx) => {
-          await locksOf(app).assertHeld(tx, document, sessionId, fencingToken);
+          await locksOf(app).assertHeld(tx, document, { sessionId, userId, fencingToken });
           await tx.query('INSERT INTO lock_log (document, token, session) VALUES ($1, $2, $3)', [
             document.videoId,
             fencingToken,
-            `${holder.userId} ${sessionId}`,
+            `${userId} ${sessionId}`,
           ]);
         });
       } catch (error) {

@@ -43,19 +43,19 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
 
     const dry = await run('restore', document, '1-1', '--dry-run');
     expect(dry).toMatchObject({ code: 0, stderr: '' });
-    expect(dry.stdout).toMatch(/would become 4-1; nothing was changed/);
+    expect(dry.stdout).toMatch(/would become 5-1; nothing was changed/);
     expect((await run()).stdout).toMatch(/at 3-1/);
 
     const done = await run('restore', document, '1-1');
     expect(done).toMatchObject({ code: 0, stderr: '' });
-    expect(done.stdout).toMatch(/is the content again, as 4-1/);
+    expect(done.stdout).toMatch(/is the content again, as 5-1/);
 
     await using again = await startServer({ storage });
     moveTo(laptop, again.url);
     expect(await documentState(laptop, 'intro')).toMatchObject({
-      epoch: 4,
+      epoch: 5,
       server_version: 1,
-      stored_version: { epoch: 4, server_version: 1 },
+      stored_version: { epoch: 5, server_version: 1 },
     });
     expect(await download(laptop, 'intro')).toEqual(['red']);
     await write(laptop, 'intro', ['yellow']);

@@ -1,0 +1,77 @@
+import type { Database } from '../database/database.js';
+import type { DocumentRef } from '../locks/lock.js';
+import type { ObjectStorage } from '../storage/storage.js';
+
+const AT_ONCE = 16;
+
+interface Stored extends DocumentRef {
+  epoch: number;
+  version: number;
+  key: string;
+  isPending: boolean;
+}
+
+interface Outcome {
+  isFound: boolean;
+  /** What the document goes on from; null: nothing is left, or nothing is needed. */
+  older: string | null;
+  name: string;
+}
+
+/**
+ * Looks whether the store still has what a restored database points at: versions are swept after the backup. A document
+ * goes on from the newest version that is there.
+ * @returns a sentence about documents that are not as they were; empty: all are
+ * @throws AppError STORAGE_UNAVAILABLE
+ */
+export async function findLostObjects(database: Database, storage: ObjectStorage): Promise<string> {
+  const queue = await database.query<Stored>(
+    `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", epoch AS "epoch", version AS "version",
+       stored_key AS "key", upload_due_at IS NOT NULL AS "isPending" FROM documents WHERE stored_key IS NOT NULL`,
+  );
+  const outcomes: Outcome[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift())
+      outcomes.push(await look(storage, database, next));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const lost = outcomes.filter((outcome) => !outcome.isFound);
+  if (lost.length === 0) return '';
+  if (lost.length === outcomes.length && lost.every(({ older }) => older === null)) {
+    return ' The store has none of the documents; is STORAGE_URL what it was?';
+  }
+  const [older, gone] = [lost.filter((one) => one.older !== null), lost.filter((one) => one.older === null)];
+  const list = (ones: Outcome[]) => ones.map(({ name }) => name).join(', ');
+  return [
+    older.length > 0 &&
+      ` Their newest version is no longer in the store, so these go on from an older one: ${list(older)}.`,
+    gone.length > 0 && ` Nothing is left in the store of: ${list(gone)}.`,
+  ]
+    .filter(Boolean)
+    .join('');
+}
+
+async function look(storage: ObjectStorage, database: Database, document: Stored): Promise<Outcome> {
+  const { accountId, videoId, kind, epoch, version, key, isPending } = document;
+  const name = `${accountId}/${videoId}/${kind}`;
+  // What is pending is in the journal, or on the disk, and uploaded anew.
+  if (isPending || (await storage.stat(key))) return { isFound: true, older: null, name };
+  const versions = await database.query<{ key: string }>(
+    `SELECT object_key AS "key" FROM document_versions
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL AND object_key <> $4
+     ORDER BY epoch DESC, version DESC`,
+    [accountId, videoId, kind, key],
+  );
+  for (const older of versions) {
+    if (!(await storage.stat(older.key))) continue;
+    await database.write(
+      `UPDATE documents SET (stored_key, stored_sha256, stored_size_bytes, uploaded_at) = (
+         SELECT object_key, sha256, size_bytes, uploaded_at FROM document_versions
+         WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND object_key = $4)
+       WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND epoch = $5 AND version = $6 AND stored_key = $7`,
+      [accountId, videoId, kind, older.key, epoch, version, key],
+    );
+    return { isFound: false, older: older.key, name };
+  }
+  return { isFound: false, older: null, name };
+}
