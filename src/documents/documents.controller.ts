@@ -223,8 +223,9 @@ function bodyOf({ body, raw }: FastifyRequest): Readable {
       hint: 'Send the database gzipped, with Content-Type: application/gzip.',
     });
   }
+  // A small one is in before it is asked for; from then on the client waits for the server, not the other way round.
+  if (raw.readableEnded) return body;
   raw.setTimeout(STALL_MS, () => raw.destroy());
-  // From here on the client waits for the server, not the other way round.
   raw.once('end', () => raw.setTimeout(0));
   const deadline = setTimeout(() => raw.destroy(), BODY_MS).unref();
   raw.once('close', () => clearTimeout(deadline));
