@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig } from './config/config.js';
 import { describeOptions } from './config/options.js';
-import { listDocuments, restoreDocument } from './documents-command.js';
+import { listDocuments, lookForObjects, restoreDocument } from './documents-command.js';
 import { AppStartError } from './errors/app-start-error.js';
 import { backup, restore } from './operations/backup.js';
 import { serve } from './serve.js';
@@ -28,7 +28,8 @@ const commands: Record<string, Command> = {
     usage: 'tidemark restore <file> [options]',
     about:
       'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
-    run: (args) => withFile(args, restore),
+    run: (args) =>
+      withFile(args, async (config, file) => (await restore(config, file)) + (await lookForObjects(config))),
   },
   documents: {
     usage: 'tidemark documents [options]',

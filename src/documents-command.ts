@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { loadConfig } from './config/config.js';
+import { loadConfig, type Config } from './config/config.js';
+import type { Database } from './database/database.js';
 import { openDatabase, sqliteFile } from './database/open.js';
 import { AppError } from './errors/app-error.js';
 import { AppStartError } from './errors/app-start-error.js';
 import { schema } from './protocol/tables.js';
 import { openStorage } from './storage/open.js';
+import { findLostObjects } from './uploads/lost-objects.js';
 import { restoreVersion, type RestoreRequest } from './uploads/restore-version.js';
 
 interface ListedVersion {
@@ -37,6 +39,23 @@ const LIST = `SELECT d.account_id || '/' || d.video_id || '/' || d.kind AS "docu
 export async function listDocuments(args: string[], env: NodeJS.ProcessEnv): Promise<string> {
   const config = loadConfig({ argv: args, env });
   return describe(config.databaseUrl ? await listPostgres(config.databaseUrl) : listSqlite(config.dataDir));
+}
+
+/**
+ * Looks, after a backup was restored, whether the store still has what the documents go on from.
+ * @returns a sentence about what is not as it was; empty: all is
+ */
+export async function lookForObjects(config: Config): Promise<string> {
+  let database: Database | undefined;
+  try {
+    database = await openDatabase(config, schema);
+    return await findLostObjects(database, await openStorage(config, Date.now));
+  } catch (error) {
+    const reason = (error as Error).message;
+    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
+  } finally {
+    await database?.close();
+  }
 }
 
 /**

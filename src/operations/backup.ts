@@ -17,14 +17,11 @@ import type { Config } from '../config/config.js';
 import { makeDataDir } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
 import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../database/migrations.js';
-import type { Database } from '../database/database.js';
-import { MIGRATION_LOCK, openDatabase, sqliteFile } from '../database/open.js';
+import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from '../documents/restored-documents.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
-import { openStorage } from '../storage/open.js';
-import { findLostObjects } from '../uploads/lost-objects.js';
 
 /**
  * Writes a consistent copy of the data, while the server may be running.
@@ -55,23 +52,7 @@ export async function backup(config: Config, file: string): Promise<string> {
  */
 export async function restore(config: Config, file: string): Promise<string> {
   if (!existsSync(file)) throw new AppStartError(`There is no file ${file}.`);
-  const said = config.databaseUrl
-    ? await restorePostgres(config.databaseUrl, file)
-    : restoreSqlite(config.dataDir, file);
-  return `${said}${await lookForObjects(config)}`;
-}
-
-async function lookForObjects(config: Config): Promise<string> {
-  let database: Database | undefined;
-  try {
-    database = await openDatabase(config, schema);
-    return await findLostObjects(database, await openStorage(config, Date.now));
-  } catch (error) {
-    const reason = (error as Error).message;
-    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
-  } finally {
-    await database?.close();
-  }
+  return config.databaseUrl ? restorePostgres(config.databaseUrl, file) : restoreSqlite(config.dataDir, file);
 }
 
 function copySqlite(database: string, file: string): void {

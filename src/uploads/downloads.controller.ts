@@ -25,7 +25,7 @@ export class DownloadsController {
   @Get('videos/:id/database/:db/download-url')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: DownloadAnswer })
-  @ApiProblems(400, 401, 404)
+  @ApiProblems(400, 401, 404, 507)
   async find(
     @CurrentActor() { accountId }: Actor,
     @Param('id', videoId) id: string,

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Permits } from '../database/permits.js';
 import { DocumentsRepository, type Pair, type StoredDocument } from '../documents/documents.repository.js';
+import { asDiskFull } from '../documents/engine/disk-full.js';
 import { SqliteWorkers } from '../documents/engine/sqlite-workers.js';
 import { JournalRepository } from '../documents/journal.repository.js';
 import { DocumentOwner } from '../documents/owner.js';
@@ -97,7 +98,12 @@ export class UploadsService implements OnModuleDestroy {
     try {
       const { signal } = this.stopping;
       signal.throwIfAborted();
-      const begun = await this.begin(ref, isForced);
+      const begun = await this.begin(ref, isForced).catch((error: unknown) => {
+        const reason = asDiskFull(error);
+        // The database cannot count it: it is what failed.
+        this.telemetry.noteFailure(reason);
+        throw reason;
+      });
       if (typeof begun === 'string') return begun;
       return await this.complete({ ...begun, signal });
     } finally {

@@ -1,10 +1,19 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startApp } from '../support/app.js';
-import { documentState, download, hold, packedLayout, putContent, release } from '../support/documents.js';
+import { forEachDatabase, startApp } from '../support/app.js';
+import {
+  documentState,
+  download,
+  hold,
+  packedLayout,
+  pathOf,
+  putContent,
+  release,
+} from '../support/documents.js';
 import { expectProblem } from '../support/exchange.js';
 import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
 import { createStorage } from '../support/storage.js';
+import { World } from '../uploads/world.js';
 
 const MEGABYTE = 1_000_000;
 
@@ -31,6 +40,35 @@ describeWithSmallDisk('on a small disk', () => {
     await app.stop();
     await storage.dispose();
   }, 60_000);
+
+  forEachDatabase((database) => {
+    test('that has filled up, what was acknowledged is uploaded as soon as there is room', async () => {
+      using disk = SmallDisk.mount(16);
+      const filler = join(disk.path, 'filler');
+      await using world = await World.make(database, { DATA_DIR: disk.path });
+      const laptop = await world.newDevice();
+      const holding = await hold(laptop, 'v1');
+      expect((await putContent(holding, '0-0', packedLayout(['red'], MEGABYTE))).status).toBe(200);
+      const before = await documentState(laptop, 'v1');
+      expect(() => writeFileSync(filler, Buffer.alloc(17 * MEGABYTE))).toThrow('ENOSPC');
+      expectProblem(await putContent(holding, '1-1', packedLayout(['green'], MEGABYTE)), 507, 'DISK_FULL');
+      await world.pass(5);
+      expect(world.objects()).toEqual([]);
+      const { uploads } = await world.health();
+      expect(uploads.pending).toBe(1);
+      expect(uploads.last_failure?.reason).toMatch(/disk is full/);
+      expectProblem(await laptop.request('GET', `${pathOf('v1')}/download-url`), 507, 'DISK_FULL');
+      rmSync(filler);
+      // On SQLite the database is on the full disk, too, and cannot count.
+      const failures = database === 'postgres' ? 2 : 0;
+      expect(await documentState(laptop, 'v1')).toEqual({ ...before, lock: null, upload_failures: failures });
+      await world.pass(2);
+      expect(await world.health()).toMatchObject({ status: 'ok', uploads: { pending: 0, failing: 0 } });
+      expect(await download(laptop, 'v1')).toEqual(['red']);
+      expect(world.objects()).toHaveLength(1);
+      expect(readdirSync(join(disk.path, 'documents', '0', 'incoming'))).toEqual([]);
+    });
+  });
 });
 
 test('working copies that are not uploaded are kept; those that are make room', async () => {

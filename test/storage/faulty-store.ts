@@ -1,37 +1,64 @@
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** What can happen to a request on its way to the store. */
 export type Fault =
   /** The connection breaks before anything is answered. */
   | 'broken'
+  /** Half of the request's body reaches the store; then the connection breaks, on both sides. */
+  | 'cut'
   /** Nothing is ever answered. */
   | 'stalled'
+  /** The store does what it is asked, and nothing is ever answered. */
+  | 'unanswered'
+  /** It is read, and passed on, when `patience` has come to an end; and the answer comes in little pieces. */
+  | 'slow'
   /** The store answers 500. */
   | 'failing'
-  /** The connection breaks in the middle of the answer's body. */
+  /** The store has no room left, and answers 507. */
+  | 'full'
+  /** The account has no room left in the store, which answers 403. */
+  | 'over its quota'
+  /** The store answers 503 to have less asked of it. */
+  | 'overrun'
+  /** The connection breaks in the middle of the answer's body; the answer to HEAD tells half of the length. */
   | 'half'
   /** The answer's body stops in the middle, and the connection stays. */
   | 'half, then stalled'
   /** One bit of the request's body arrives as another. */
   | 'flipped';
 
-/** What a test knows of a request when it decides: `PUT`, and whether it carries a part. */
+/** What a test knows of a request when it decides: `PUT`, of which object, and whether it carries a part. */
 export interface Passing {
   method: string;
+  /** With the bucket: `/bucket/prefix/key`. */
+  path: string;
   query: URLSearchParams;
 }
 
-const FAILURE =
-  '<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>';
+/** As S3 stores say it. */
+const REFUSALS: Partial<Record<Fault, { status: number; code: string }>> = {
+  failing: { status: 500, code: 'InternalError' },
+  full: { status: 507, code: 'XMinioStorageFull' },
+  'over its quota': { status: 403, code: 'QuotaExceeded' },
+  overrun: { status: 503, code: 'SlowDown' },
+};
+const LITTLE_PIECES = 10;
+const BETWEEN_PIECES_MS = 5;
 
 /** A way to an S3 store on which a test decides what goes wrong. */
 export class FaultyStore implements AsyncDisposable {
   /** How many requests came by. */
   requests = 0;
+  /** How many requests were begun and have no answer, nor will have by themselves. */
+  waiting = 0;
   /** What happens to a request; undefined: it passes. */
   fault: (passing: Passing) => Fault | undefined = () => undefined;
+  /** What slow requests wait for. */
+  patience: Promise<void> = Promise.resolve();
+  private port = 0;
   private readonly server = createServer(
     (request, response) => void this.pass(request, response).catch(() => response.destroy()),
   );
@@ -39,10 +66,18 @@ export class FaultyStore implements AsyncDisposable {
   /** @param store where the real one is, such as `http://127.0.0.1:8080` */
   constructor(private readonly store: string) {}
 
-  /** Starts to listen. @returns the endpoint that leads through here */
+  /** Starts to listen, where it did before. @returns the endpoint that leads through here */
   async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
+    this.port = (this.server.address() as AddressInfo).port;
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Nobody listens any more, until `listen`. */
+  async goDown(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
   }
 
   /** The next requests meet these faults, one each; those after them pass. */
@@ -50,43 +85,95 @@ export class FaultyStore implements AsyncDisposable {
     this.fault = () => faults.shift();
   }
 
+  /** From now on all is well; what is under way stays as it is. */
+  recover(): void {
+    this.fault = () => undefined;
+    this.waiting = 0;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    if (this.server.listening) await this.goDown();
   }
 
   private async pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.requests += 1;
-    const { searchParams: query } = new URL(request.url!, this.store);
-    const fault = this.fault({ method: request.method!, query });
+    const { pathname: path, searchParams: query } = new URL(request.url!, this.store);
+    const fault = this.fault({ method: request.method!, path, query });
     if (fault === 'broken') return void response.destroy();
-    const body = await buffer(request);
-    if (fault === 'stalled') return;
-    if (fault === 'failing') {
-      response.writeHead(500, { 'content-type': 'application/xml', 'content-length': FAILURE.length });
-      return void response.end(request.method === 'HEAD' ? '' : FAILURE);
+    if (fault === 'slow') {
+      this.waiting += 1;
+      await this.patience;
+      this.waiting -= 1;
     }
+    const body = await buffer(request);
+    if (fault === 'stalled') return void (this.waiting += 1);
+    if (fault && REFUSALS[fault]) return refuse(request, response, REFUSALS[fault]);
     if (fault === 'flipped' && body.length > 0) body[body.length >> 1]! ^= 1;
-    await this.forward(request, body, response, fault);
+    if (fault === 'cut') return this.cut(request, body, response);
+    const answer = await this.forward(request, body);
+    const answered = await buffer(answer);
+    if (fault === 'unanswered') return void (this.waiting += 1);
+    await reply(request, response, answer, answered, fault);
   }
 
-  private async forward(
-    { method, url, headers }: IncomingMessage,
-    body: Buffer,
-    response: ServerResponse,
-    fault: Fault | undefined,
-  ): Promise<void> {
+  private async forward({ method, url, headers }: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
     // With the headers as they are: the signature names the host that the client knows.
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    return new Promise<IncomingMessage>((resolve, reject) => {
       send(new URL(url!, this.store), { method, headers, agent: false }, resolve)
         .once('error', reject)
         .end(body);
     });
-    const answered = await buffer(answer);
-    response.writeHead(answer.statusCode!, answer.headers);
-    if (fault !== 'half' && fault !== 'half, then stalled') return void response.end(answered);
-    response.write(answered.subarray(0, answered.length >> 1), () => {
+  }
+
+  private async cut(
+    { method, url, headers }: IncomingMessage,
+    body: Buffer,
+    response: ServerResponse,
+  ): Promise<void> {
+    const sent = send(new URL(url!, this.store), { method, headers, agent: false });
+    sent.on('error', () => undefined);
+    await new Promise((resolve) => sent.write(body.subarray(0, body.length >> 1), resolve));
+    sent.destroy();
+    response.destroy();
+  }
+}
+
+function refuse(
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  { status, code }: { status: number; code: string },
+): void {
+  const said = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>It cannot be done now.</Message></Error>`;
+  response.writeHead(status, { 'content-type': 'application/xml', 'content-length': said.length });
+  response.end(method === 'HEAD' ? '' : said);
+}
+
+async function reply(
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  { statusCode, headers }: IncomingMessage,
+  body: Buffer,
+  fault: Fault | undefined,
+): Promise<void> {
+  const isHalf = fault === 'half' || fault === 'half, then stalled';
+  if (isHalf && method === 'HEAD') {
+    const length = Number(headers['content-length']) >> 1;
+    return void response.writeHead(statusCode!, { ...headers, 'content-length': length }).end();
+  }
+  // What has no body breaks off before its head.
+  if (isHalf && body.length === 0) return void (fault === 'half' && response.destroy());
+  response.writeHead(statusCode!, headers);
+  if (isHalf) {
+    response.write(body.subarray(0, body.length >> 1), () => {
       if (fault === 'half') response.destroy();
     });
+    return;
   }
+  const pieces = fault === 'slow' ? LITTLE_PIECES : 1;
+  for (let piece = 0; piece < pieces - 1; piece += 1) {
+    const [from, to] = [piece, piece + 1].map((at) => Math.floor((body.length * at) / pieces));
+    if (to! > from!) response.write(body.subarray(from, to));
+    await delay(BETWEEN_PIECES_MS);
+  }
+  response.end(body.subarray(Math.floor((body.length * (pieces - 1)) / pieces)));
 }

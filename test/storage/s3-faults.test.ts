@@ -199,6 +199,25 @@ describeWithObjectStore('an S3 store', (start) => {
     await expectOld();
   });
 
+  test.each([
+    ['full', 'XMinioStorageFull (507)'],
+    ['over its quota', 'QuotaExceeded (403)'],
+    ['overrun', 'SlowDown (503)'],
+  ] as [Fault, string][])('that is %s keeps what it has, and its reason is told', async (fault, reason) => {
+    await keepOld();
+    way.fault = ({ method }) => (method === 'PUT' ? fault : undefined);
+    for (const bytes of [SMALL, LARGE]) {
+      const told = { ...UNAVAILABLE, message: `The store refuses: ${reason}.` };
+      await expect(storage.write(KEY, sourceOf(bytes))).rejects.toMatchObject(told);
+    }
+    await expectOld();
+  });
+
+  test('that keeps half of an object does not pass for one that has it', async () => {
+    way.fault = ({ method }) => (method === 'HEAD' ? 'half' : undefined);
+    await expect(storage.write(KEY, sourceOf(SMALL))).rejects.toMatchObject(UNAVAILABLE);
+  });
+
   test('that does not finish the parts keeps what it has', async () => {
     await keepOld();
     way.fault = ({ method, query }) => (method === 'POST' && query.has('uploadId') ? 'failing' : undefined);

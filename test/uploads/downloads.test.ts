@@ -1,26 +1,13 @@
 import { createHash } from 'node:crypto';
-import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { forEachDatabase, startApp } from '../support/app.js';
-import { TestDevice } from '../support/device.js';
+import { forEachDatabase } from '../support/app.js';
+import { type TestDevice } from '../support/device.js';
 import { backgroundsIn, documentState, download, pathOf, write } from '../support/documents.js';
 import { expectProblem, moveTo } from '../support/exchange.js';
-import { objectsIn, World, storeIn } from './world.js';
+import { request } from '../storage/requests.js';
+import { World } from './world.js';
 
 const url = `${pathOf('v1')}/download-url`;
-
-/** The bytes as they travel, not inflated. */
-function getRaw(address: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    request(address, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('end', () => resolve(Buffer.concat(chunks)));
-    })
-      .once('error', reject)
-      .end();
-  });
-}
 
 forEachDatabase((database) => {
   test('a download is what was written a moment ago, whatever was uploaded last', async () => {
@@ -43,7 +30,7 @@ forEachDatabase((database) => {
     await write(laptop, 'v1', ['red']);
     const reply = await laptop.request('GET', url);
     expect(reply.status).toBe(200);
-    const bytes = await getRaw(reply.body.url as string);
+    const bytes = (await request(new URL(reply.body.url as string))).body;
     expect(reply.body).toEqual({
       url: expect.stringMatching(/^http/) as string,
       expires_at: world.clock.ms + 300_000,
@@ -120,39 +107,12 @@ forEachDatabase((database) => {
     expect(await download(laptop, 'v1')).toEqual(['red']);
   });
 
-  test('a server with an empty disk gives out what another one uploaded', async () => {
-    if (database === 'sqlite') return; // one data folder holds the database and the copies
+  test('on PostgreSQL any process uploads what another one was given', async () => {
+    if (database === 'sqlite') return;
     await using world = await World.make(database);
     const laptop = await world.newDevice();
     await write(laptop, 'v1', ['red']);
-    await download(laptop, 'v1');
-    await using other = await startApp(database, {
-      storage: {
-        env: { ...world.data.env, DATA_DIR: `${world.data.env.DATA_DIR}-other` },
-        dispose: async () => {},
-      },
-      now: world.clock.now,
-      env: { ...storeIn(world.folder), JWT_SECRET: 'x'.repeat(32) },
-    });
-    const fresh = await TestDevice.register(other.url, { pairing_code: await pairingCode(laptop) });
-    expect(await download(fresh, 'v1')).toEqual(['red']);
-    expect(objectsIn(world.folder)).toHaveLength(1);
-  });
-
-  test('on PostgreSQL any process uploads what another one was given', async () => {
-    if (database === 'sqlite') return;
-    const secret = { JWT_SECRET: 'shared-secret-'.repeat(3) };
-    await using world = await World.make(database, secret);
-    const laptop = await world.newDevice();
-    await write(laptop, 'v1', ['red']);
-    await using other = await startApp(database, {
-      storage: {
-        env: { ...world.data.env, DATA_DIR: `${world.data.env.DATA_DIR}-other` },
-        dispose: async () => {},
-      },
-      now: world.clock.now,
-      env: { ...storeIn(world.folder), ...secret },
-    });
+    const other = await world.startElsewhere();
     moveTo(laptop, other.url);
     expect(await download(laptop, 'v1')).toEqual(['red']);
     moveTo(laptop, world.app.url);
@@ -162,9 +122,7 @@ forEachDatabase((database) => {
         const device = Object.assign(
           Object.create(Object.getPrototypeOf(laptop) as object) as TestDevice,
           laptop,
-          {
-            url: index % 2 ? other.url : world.app.url,
-          },
+          { url: index % 2 ? other.url : world.app.url },
         );
         return download(device, 'v1');
       }),
@@ -173,8 +131,3 @@ forEachDatabase((database) => {
     expect((await world.health()).uploads).toMatchObject({ pending: 0, failing: 0 });
   });
 });
-
-async function pairingCode(device: TestDevice): Promise<string> {
-  const reply = await device.request('POST', '/auth/pairing-codes');
-  return (reply.body as { code: string }).code;
-}

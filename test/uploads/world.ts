@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
@@ -26,6 +26,7 @@ export interface UploadsHealth {
 /** A server with a clock in the test's hand and a store of its own, which can be taken away. */
 export class World implements AsyncDisposable {
   app!: TestApp;
+  private readonly elsewhere: { app: TestApp; dataDir: string }[] = [];
 
   private constructor(
     readonly database: DatabaseName,
@@ -43,13 +44,30 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** Starts the server, again after `app.stop()`. */
-  async start(): Promise<void> {
+  /** Starts the server, again after `app.stop()`. @param env options that are other than before */
+  async start(env: Record<string, string> = {}): Promise<void> {
     this.app = await startApp(this.database, {
       storage: this.data,
       now: this.clock.now,
+      env: { ...storeIn(this.folder), ...this.env, ...env },
+    });
+  }
+
+  /**
+   * Starts another server on the same database and store, with a disk that holds no document. On SQLite the database is
+   * a file on that disk and comes along; the first server must have stopped then.
+   */
+  async startElsewhere(): Promise<TestApp> {
+    const from = this.data.env.DATA_DIR!;
+    const dataDir = makeScratchDir('elsewhere');
+    cpSync(from, dataDir, { recursive: true, filter: (path) => path !== join(from, 'documents') });
+    const app = await startApp(this.database, {
+      storage: { env: { ...this.data.env, DATA_DIR: dataDir }, dispose: async () => {} },
+      now: this.clock.now,
       env: { ...storeIn(this.folder), ...this.env },
     });
+    this.elsewhere.push({ app, dataDir });
+    return app;
   }
 
   /** Lets time pass, and the schedule run once as it does every minute. */
@@ -115,17 +133,22 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      for (const { app } of this.elsewhere) await app.stop();
       await this.app.close();
     } finally {
       await this.data.dispose();
+      for (const { dataDir } of this.elsewhere) rmSync(dataDir, { recursive: true, force: true });
       rmSync(join(this.folder, '..'), { recursive: true, force: true });
     }
   }
 }
 
-/** The options of a server whose store is a folder, and whose tokens outlive what the test does to the clock. */
+/** For servers whose tokens outlive what the test does to the clock. */
+export const TOKENS_THAT_LAST = { ACCESS_TOKEN_TTL_SECONDS: '31536000' };
+
+/** The options of a server whose store is a folder. */
 export function storeIn(folder: string): Record<string, string> {
-  return { STORAGE_URL: `file:${folder}`, ACCESS_TOKEN_TTL_SECONDS: '31536000' };
+  return { STORAGE_URL: `file:${folder}`, ...TOKENS_THAT_LAST };
 }
 
 /** The keys of all objects below a store's folder. */

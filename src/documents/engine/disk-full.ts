@@ -1,7 +1,7 @@
 import { AppError } from '../../errors/app-error.js';
 
-/** What the operating system says when nothing more can be written. */
-export const DISK_FULL_CODES = ['ENOSPC', 'EDQUOT'];
+/** What the operating system says when nothing more can be written, and SQLite. */
+export const DISK_FULL_CODES = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 
 /** A failure to write for want of room as the error that clients know; any other as it is. */
 export function asDiskFull(error: unknown): unknown {

@@ -12,7 +12,7 @@ export type TaskResult = {
   detail?: string;
 } | null;
 
-const DISK_IS_FULL = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
+const DISK_IS_FULL = ['SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
 /** See `SqliteWorkers.importDatabase`. */
 export function importDatabase(task: Parameters<typeof importInto>[0]): TaskResult {
