@@ -85,7 +85,11 @@ export class ClusterConnection {
   private toListeningClient(client: pg.Client): ListeningClient {
     const events = new EventEmitter();
     let isListening = false;
-    client.on('notification', (message) => events.emit('notification', message));
+    client.on('notification', (message) => {
+      // What this process says comes back to it, too. The adapter would read all of it to find that out.
+      if (message.processId !== (client as { processID?: number }).processID)
+        events.emit('notification', message);
+    });
     client.on('end', () => {
       if (this.newest !== client) return;
       this.drop(client);
