@@ -1,22 +1,12 @@
 import { IncomingUploads } from '../../src/documents/incoming-uploads.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { forEachDatabase, startApp } from '../support/app.js';
-import { documentState, hold, lock, packedLayout, putContent, write } from '../support/documents.js';
+import { hold, lock, packedLayout, putContent, write } from '../support/documents.js';
 import { expectProblem } from '../support/exchange.js';
 import { shareApp } from '../support/shared-app.js';
 
 forEachDatabase((database) => {
   const app = shareApp(database);
-
-  test('nobody writes under a lock of another user, though its session and token can be known or guessed', async () => {
-    const ada = await app().newDevice();
-    const bob = await ada.pair();
-    const holding = await hold(ada, 'v1');
-    const refused = await putContent({ ...holding, device: bob }, '0-0', packedLayout(['bob']));
-    expectProblem(refused, 423, 'LOCK_REQUIRED');
-    expect((await documentState(ada, 'v1')).exists).toBe(false);
-    expect((await putContent(holding, '0-0', packedLayout(['ada']))).status).toBe(200);
-  });
 
   test.each(['%00', 'x', 'a/', '/layout', 'a/b/c', `${'a'.repeat(200)}/layout`, 'a/%00'])(
     'a list that is to go on from %j is refused',
