@@ -42,9 +42,9 @@ const sweep = (app: TestApp) => app.nest.get(VersionsSweep).run(new AbortControl
 const uploadBy = (app: TestApp, ref: DocumentRef, isForced = false) =>
   app.nest.get(UploadsService).upload(ref, { isForced });
 
-/** Another server on the same database and store, whose clock is ahead. */
-function startAhead(world: World, ms: number): Promise<TestApp> {
-  const now = () => world.clock.now() + ms;
+/** Another server on the same database and store, whose clock is ahead by so much. */
+function startAnother(world: World, ahead: { ms: number }): Promise<TestApp> {
+  const now = () => world.clock.now() + ahead.ms;
   return startApp('postgres', { storage: world.data, now, env: storeIn(world.folder) });
 }
 
@@ -93,9 +93,11 @@ describe.each(['has slept for two hours', 'has a clock that is two hours behind'
 
     test('ends an upload that another one has listed as left over: it keeps its object', async () => {
       await using world = await World.make('postgres');
-      await using other = await startAhead(world, isAsleep ? 0 : 2 * HOUR_MS);
+      const ahead = { ms: 0 };
+      await using other = await startAnother(world, ahead);
       const laptop = await world.newDevice();
       await write(laptop, 'v1', ['acknowledged']);
+      if (!isAsleep) ahead.ms = 2 * HOUR_MS;
       const endUpload = await beginUpload(world, laptop);
       const listed = holdNext(other.nest.get(UploadsRepository), 'listLeftovers', 'after');
       const sweeping = sweep(other);
@@ -108,9 +110,11 @@ describe.each(['has slept for two hours', 'has a clock that is two hours behind'
 
     test('cannot end an upload whose object another one is removing: the content stays pending', async () => {
       await using world = await World.make('postgres');
-      await using other = await startAhead(world, isAsleep ? 0 : 2 * HOUR_MS);
+      const ahead = { ms: 0 };
+      await using other = await startAnother(world, ahead);
       const laptop = await world.newDevice();
       await write(laptop, 'v1', ['acknowledged']);
+      if (!isAsleep) ahead.ms = 2 * HOUR_MS;
       const endUpload = await beginUpload(world, laptop);
       const removal = holdNext(other.nest.get(ObjectStorage), 'remove', 'before');
       const sweeping = sweep(other);
@@ -127,9 +131,11 @@ describe.each(['has slept for two hours', 'has a clock that is two hours behind'
 
 test('an object that is written only after its upload was swept does not stay in the store', async () => {
   await using world = await World.make('postgres');
-  await using other = await startAhead(world, 2 * HOUR_MS);
+  const ahead = { ms: 0 };
+  await using other = await startAnother(world, ahead);
   const laptop = await world.newDevice();
   await write(laptop, 'v1', ['acknowledged']);
+  ahead.ms = 2 * HOUR_MS;
   const writing = holdNext(world.app.nest.get(ObjectStorage), 'write', 'before');
   const upload = uploadBy(world.app, layoutOf(laptop));
   await writing.reached;
