@@ -11,6 +11,7 @@ import { openDatabase } from './database/open.js';
 import { passBinaryBodies, readJsonBodies } from './http/body.js';
 import { serveOpenApi } from './http/openapi.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { closeQueuedAnswers } from './http/queued-answers.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import type { Schema } from './protocol/schema.js';
@@ -56,6 +57,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
+  closeQueuedAnswers(server.server);
   app.get(Lifecycle).watch(server);
   logRequests(server, logger);
   readJsonBodies(server, app.get(AccessTokens), {

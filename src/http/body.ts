@@ -47,7 +47,7 @@ export function readJsonBodies(
         if (countContainers(body) > MAX_CONTAINERS) throw tooLarge();
         await largeBodies.take();
         const response = responses.get(request)!;
-        if (response.closed) largeBodies.giveBack();
+        if (response.destroyed) largeBodies.giveBack();
         else response.once('close', () => largeBodies.giveBack());
         await breathe();
       }

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Lifecycle } from '../../src/operations/lifecycle.js';
+import { DOWNLOAD_ROUTE } from '../../src/storage/download-links.js';
+import type { FileStorage } from '../../src/storage/drivers/file.storage.js';
+import { ObjectStorage } from '../../src/storage/storage.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { clockOf, liveRows, until } from '../support/exchange.js';
+import { creating, game } from '../support/records.js';
+import { sourceOf } from '../storage/objects.js';
+import { holdNext, type HeldCall } from '../uploads/hold-back.js';
+
+/** Above which only two bodies are worked on at a time. */
+const LARGE = ' '.repeat(1_100_000);
+
+const push = (id: string): string => JSON.stringify(creating({ games: [game(id)] })) + LARGE;
+
+/** A request that is not answered before the test says so. */
+async function beginSlowRequest(app: TestApp): Promise<{ socket: Socket; held: HeldCall }> {
+  const storage = app.nest.get(ObjectStorage) as FileStorage;
+  await storage.write('key', sourceOf(Buffer.from('any')));
+  const link = await storage.downloadUrl('key', { ttlMs: 60_000, fileName: 'name', origin: app.url });
+  const { host, hostname, port, search } = new URL(link.url);
+  const held = holdNext(storage, 'openObject', 'before');
+  const socket = connect(Number(port), hostname);
+  socket.write(`GET /api/v1/${DOWNLOAD_ROUTE}${search} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await held.reached;
+  return { socket, held };
+}
+
+/** Requests sent over one connection without waiting for answers, which come in the same order all the same. */
+describe('requests behind one that takes its time, on a connection that breaks', () => {
+  test('hold nothing up: large bodies of others have their turn, and the server can end', async () => {
+    await using app = await startApp('sqlite');
+    const device = await app.newDevice();
+    const clock = await clockOf(device);
+    const { socket, held } = await beginSlowRequest(app);
+    for (const id of ['g1', 'g2']) {
+      const body = push(id);
+      socket.write(
+        `POST /api/v1/sync/push?last_pulled_at=${clock} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +
+          `Authorization: Bearer ${device.accessToken}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    }
+    await until(
+      () => liveRows(device),
+      ({ games = [] }) => games.length === 2,
+    );
+    socket.destroy();
+    await once(socket, 'close');
+
+    const query = { last_pulled_at: clock };
+    expect((await device.request('POST', '/sync/push', { query, body: push('g3') })).status).toBe(200);
+    held.goOn();
+    expect(await app.nest.get(Lifecycle).drain(5_000)).toBe(true);
+  }, 20_000);
+});
