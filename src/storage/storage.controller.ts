@@ -1,4 +1,5 @@
-import { Controller, Get, Head, Inject, Query, Req, Res } from '@nestjs/common';
+import type { OutgoingHttpHeaders } from 'node:http';
+import { Controller, Get, Head, Inject, Logger, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
@@ -9,15 +10,17 @@ import { parseByteRange, type ByteRange } from './byte-range.js';
 import { contentDisposition } from './content-disposition.js';
 import { DOWNLOAD_ROUTE, type DownloadLink } from './download-links.js';
 import { FileStorage, type OpenObject } from './drivers/file.storage.js';
+import { sendFile } from './send-file.js';
 import { ApiDownload } from './storage.api.js';
 import { ObjectStorage } from './storage.js';
-import { CHUNK_BYTES } from './streams.js';
 
 /** Downloads by signed links, when objects are files of this server; other stores serve their own. */
 @ApiTags('Downloads')
 @Public()
 @Controller(DOWNLOAD_ROUTE)
 export class StorageController {
+  private readonly log = new Logger('Downloads');
+
   constructor(
     private readonly storage: ObjectStorage,
     @Inject(CONFIG) private readonly config: Config,
@@ -46,7 +49,17 @@ export class StorageController {
   ): Promise<void> {
     const { object, range } = await this.prepare(query, request, reply);
     reply.raw.setTimeout(this.config.pullStallSeconds * 1_000, () => reply.raw.destroy());
-    void reply.send(object.handle.createReadStream({ ...range, highWaterMark: CHUNK_BYTES }));
+    reply.hijack();
+    reply.raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
+    try {
+      await sendFile(object.handle, range ?? { start: 0, end: object.sizeBytes - 1 }, reply.raw);
+    } catch (error) {
+      this.log.error(error);
+      // Its head is gone: breaking off is the one way left to say so.
+      reply.raw.destroy();
+    } finally {
+      await object.handle.close();
+    }
   }
 
   /** Checks the link and writes the head of the answer. */

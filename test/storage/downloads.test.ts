@@ -1,6 +1,11 @@
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { truncateSync } from 'node:fs';
+import { get, type IncomingMessage, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
@@ -10,6 +15,7 @@ import { openStorage } from '../../src/storage/open.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { until } from '../support/exchange.js';
+import { openFiles, tellsOpenFiles, testOpenFiles } from '../support/open-files.js';
 import { shareApp, TestClock } from '../support/shared-app.js';
 import { createStorage } from '../support/storage.js';
 import { sourceOf } from './objects.js';
@@ -18,6 +24,31 @@ import { request, type RawAnswer } from './requests.js';
 const KEY = 'account/videos/video/layout/1-1-random.db.gz';
 const BYTES = gzipSync('SQLite format 3\0'.repeat(1_000));
 const SECRETS = ['a'.repeat(40), 'b'.repeat(40)] as const;
+
+/** More than the system takes off a server's hands at once. */
+const LARGE = gzipSync(randomBytes(64_000_000), { level: 0 });
+
+async function linkToLarge(app: TestApp): Promise<URL> {
+  const storage = app.nest.get(ObjectStorage);
+  await storage.write(KEY, sourceOf(LARGE));
+  return new URL((await storage.downloadUrl(KEY, { ttlMs: 60_000, fileName: 'x', origin: app.url })).url);
+}
+
+/** Asks for all of them at once, over one connection. */
+function ask(links: URL[]): Socket {
+  const [{ port, hostname }] = links as [URL];
+  const socket = connect(Number(port), hostname);
+  for (const { pathname, search, host } of links)
+    socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  return socket;
+}
+
+const storeOf = (app: TestApp): string => join(app.storage.env.DATA_DIR!, 'storage');
+
+function connectionsOf(app: TestApp): () => Promise<number> {
+  const server = app.nest.getHttpServer() as Server;
+  return promisify(server.getConnections.bind(server));
+}
 
 /** The server's own downloads, of objects that are files. */
 describe('a download from the server', () => {
@@ -192,23 +223,60 @@ describe('a download from the server', () => {
 
   test('that nobody takes is cut off, and the file is closed', async () => {
     await using impatient = await startApp('sqlite', { env: { PULL_STALL_SECONDS: '1' } });
-    const storage = impatient.nest.get(ObjectStorage);
-    await storage.write(KEY, sourceOf(Buffer.alloc(64_000_000)));
-    const link = new URL(
-      (await storage.downloadUrl(KEY, { ttlMs: 60_000, fileName: 'x', origin: impatient.url })).url,
-    );
-    const server = impatient.nest.getHttpServer() as Server;
-    const connections = promisify(server.getConnections.bind(server));
+    const link = await linkToLarge(impatient);
+    const connections = connectionsOf(impatient);
     const before = await connections();
-    const socket = connect(Number(link.port), link.hostname);
-    socket.write(`GET ${link.pathname}${link.search} HTTP/1.1\r\nHost: ${link.host}\r\n\r\n`);
+    const socket = ask([link]);
     socket.pause();
     try {
       await until(connections, (count) => count > before);
       await until(connections, (count) => count === before);
+      if (tellsOpenFiles) await until(openFiles(storeOf(impatient)), (count) => count === 0);
     } finally {
       socket.destroy();
     }
+  });
+
+  testOpenFiles('that people break off closes the file; so do those asked for behind it', async () => {
+    await using app = await startApp('sqlite');
+    const link = await linkToLarge(app);
+    const socket = ask([link, link, link]);
+    await once(socket, 'data');
+    await until(openFiles(storeOf(app)), (count) => count === 3);
+    socket.destroy();
+    await until(openFiles(storeOf(app)), (count) => count === 0);
+  });
+
+  test('of a file that is cut off meanwhile breaks off: nobody takes a part for the whole', async () => {
+    await using app = await startApp('sqlite');
+    const link = await linkToLarge(app);
+    const answer = await new Promise<IncomingMessage>((resolve) => get(link, { agent: false }, resolve));
+    truncateSync(join(storeOf(app), KEY), 100);
+    let bytes = 0;
+    await expect(async () => {
+      for await (const chunk of answer) bytes += (chunk as Buffer).length;
+    }).rejects.toThrow('aborted');
+    expect(bytes).toBeLessThan(LARGE.length);
+  });
+
+  test('comes whole, however many are taken at a time, and however slowly', async () => {
+    const key = 'account/random';
+    const bytes = gzipSync(randomBytes(3_000_001));
+    await app().nest.get(ObjectStorage).write(key, sourceOf(bytes));
+    const { url } = await app()
+      .nest.get(ObjectStorage)
+      .downloadUrl(key, { ttlMs: 60_000, fileName: 'x', origin: app().url });
+    const take = async (pauseMs: number): Promise<Buffer> => {
+      const answer = await new Promise<IncomingMessage>((resolve) => get(url, { agent: false }, resolve));
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer) {
+        chunks.push(chunk as Buffer);
+        if (pauseMs > 0) await delay(pauseMs);
+      }
+      return Buffer.concat(chunks);
+    };
+    const taken = await Promise.all([0, 1, 2, 3, 0, 1, 2, 3].map(take));
+    expect(taken.every((one) => one.equals(bytes))).toBe(true);
   });
 
   test('is no business of a server whose objects lie elsewhere', async () => {

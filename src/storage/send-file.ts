@@ -1,0 +1,36 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import type { ByteRange } from './byte-range.js';
+import { CHUNK_BYTES } from './streams.js';
+
+/**
+ * Sends a part of a file as the body of an answer, and ends it. Two buffers take turns, one being filled while the other
+ * is sent: a stream makes a new one for every chunk, and collecting them takes as long as the sending
+ * (bench/results-documents.md).
+ * @throws Error when the file cannot be read, or is shorter than the part; not when the client breaks off
+ */
+export async function sendFile(
+  handle: FileHandle,
+  { start, end }: ByteRange,
+  answer: ServerResponse,
+): Promise<void> {
+  let [buffer, other] = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+  let sent = Promise.resolve();
+  let giveUp = (): void => {};
+  // What is queued behind another answer is never called back when the connection breaks.
+  answer.once('close', () => giveUp());
+  for (let position = start; position <= end; [buffer, other] = [other, buffer]) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(CHUNK_BYTES, end - position + 1), position);
+    if (bytesRead === 0) throw new Error('The file ended before its part did');
+    position += bytesRead;
+    await sent;
+    if (answer.destroyed) return;
+    const chunk = buffer.subarray(0, bytesRead);
+    sent = new Promise((resolve) => {
+      giveUp = resolve;
+      answer.write(chunk, () => resolve());
+    });
+  }
+  await sent;
+  answer.end();
+}
