@@ -1,4 +1,13 @@
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { AppStartError } from '../errors/app-start-error.js';
 
@@ -24,15 +33,16 @@ function makeFolder(path: string): void {
   makeFolder(dirname(path));
   try {
     mkdirSync(path, { mode: 0o700 });
-    syncFolder(dirname(path));
+    syncPath(dirname(path));
   } catch (error) {
     // Another process starting at the same moment made it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
-/** Brings what a folder lists to the disk. */
-export function syncFolder(path: string): void {
+/** Brings a file's bytes, or what a folder lists, to the disk. Windows can do so for no folder. */
+export function syncPath(path: string): void {
+  if (process.platform === 'win32' && statSync(path).isDirectory()) return;
   const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);

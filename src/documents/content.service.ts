@@ -168,7 +168,7 @@ export class ContentService {
             pendingSince + this.config.uploadCheckpointMinutes * MINUTE_MS,
           ),
         },
-        { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs, isForced: true },
+        { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs },
       );
       // Without a journal the file is the truth: it must be in place before anyone is told so.
       if (!this.journal.isKept) await this.copies.place(ref, next.epoch, files.content);

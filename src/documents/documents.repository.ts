@@ -114,7 +114,12 @@ export class DocumentsRepository {
   }
 
   /** Gives the document new content, and makes it if it is not there; its row must be locked if it is. */
-  async replaceContent(tx: Transaction, ref: DocumentRef, content: NewContent, claim: Claim): Promise<void> {
+  async replaceContent(
+    tx: Transaction,
+    ref: DocumentRef,
+    content: NewContent,
+    claim: Omit<Claim, 'isForced'>,
+  ): Promise<void> {
     await tx.query(
       `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, size_bytes, updated_at, pending_since,
          upload_due_at, upload_failures, owner_id, owner_token, owner_expires_at)
@@ -167,4 +172,10 @@ export class DocumentsRepository {
     );
     return row ?? null;
   }
+}
+
+/** Whether object storage has a version, or a newer one. */
+export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
+  if (storedEpoch === null || storedVersion === null) return false;
+  return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;
 }

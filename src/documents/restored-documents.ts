@@ -2,7 +2,7 @@ import { existsSync, linkSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import type { ClientBase } from 'pg';
-import { syncFolder } from '../config/data-dir.js';
+import { syncPath } from '../config/data-dir.js';
 import { workingCopyPath } from './working-copies.js';
 
 // A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
@@ -87,7 +87,7 @@ function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
     const copy = workingCopyPath(join(folder, number), ref, row.epoch);
     if (!existsSync(copy)) continue;
     linkSync(copy, workingCopyPath(join(folder, number), ref, next));
-    syncFolder(dirname(copy));
+    syncPath(dirname(copy));
     return true;
   }
   return false;

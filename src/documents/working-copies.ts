@@ -10,7 +10,7 @@ import { AppError } from '../errors/app-error.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { moveDurably, syncFile } from '../storage/durable-move.js';
-import { DocumentsRepository, type StoredDocument } from './documents.repository.js';
+import { DocumentsRepository, isStored, type StoredDocument } from './documents.repository.js';
 import { inflateTo, UNLIMITED } from './engine/inflate.js';
 import { JournalRepository } from './journal.repository.js';
 
@@ -152,8 +152,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     if (this.journal.isKept) return true;
     const document = await this.documents.find(ref);
     // A write may be about to commit one that is newer.
-    if (!document || epoch > document.epoch) return false;
-    return epoch < document.epoch || isUploaded(document);
+    if (isAhead(epoch, document)) return false;
+    return epoch < document.epoch || isStored(document, document);
   }
 
   private async fetch(ref: DocumentRef, epoch: number, path: string): Promise<void> {
@@ -214,8 +214,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Whether a write that came to nothing put it there: nobody reads it, and the next write takes its place. */
   private async isUncommitted({ ref, epoch }: Copy): Promise<boolean> {
     if (this.journal.isKept) return false;
-    const document = await this.documents.find(ref);
-    return !document || epoch > document.epoch;
+    return isAhead(epoch, await this.documents.find(ref));
   }
 
   private note(copy: Copy): void {
@@ -269,8 +268,9 @@ export function workingCopyPath(
   return join(root, toHex(accountId), toHex(videoId), kind, `${epoch}.db`);
 }
 
-function isUploaded({ epoch, version, storedEpoch, storedVersion }: StoredDocument): boolean {
-  return storedEpoch === epoch && storedVersion === version;
+/** Whether nothing has been committed that is so new. */
+function isAhead(epoch: number, document: StoredDocument | null): document is null {
+  return !document || epoch > document.epoch;
 }
 
 const toHex = (text: string) => Buffer.from(text).toString('hex');

@@ -6,6 +6,6 @@ import { LocksService } from './locks.service.js';
 /** Leases by which one session at a time may write a document. */
 @Module({
   providers: [LockExpiry, LocksRepository, LocksService],
-  exports: [LocksRepository, LocksService],
+  exports: [LocksService],
 })
 export class LocksModule {}

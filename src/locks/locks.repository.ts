@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Batches } from '../database/batches.js';
-import { Database, type SqlValue, type Transaction } from '../database/database.js';
+import { Database, type Connection, type SqlValue, type Transaction } from '../database/database.js';
 import type { LockType } from '../protocol/documents.js';
 import type { DocumentRef, Lock, LockRow } from './lock.js';
 
@@ -60,23 +60,14 @@ export class LocksRepository {
   constructor(private readonly database: Database) {}
 
   /** Null: it was never locked. */
-  async find({ accountId, videoId, kind }: DocumentRef): Promise<LockRow | null> {
-    const [row] = await this.database.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks l WHERE ${THIS_LOCK}`,
-      [accountId, videoId, kind],
-    );
-    return row ? toLockRow(row) : null;
+  find(ref: DocumentRef): Promise<LockRow | null> {
+    return read(this.database, ref, '');
   }
 
   /** As `find`, and keeps it from changing hands until the transaction ends. */
-  async findLocked(tx: Transaction, { accountId, videoId, kind }: DocumentRef): Promise<LockRow | null> {
+  findLocked(tx: Transaction, ref: DocumentRef): Promise<LockRow | null> {
     // SQLite has one writer at a time anyway.
-    const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
-    const [row] = await tx.query<StoredRow>(
-      `SELECT ${COLUMNS} FROM document_locks l WHERE ${THIS_LOCK}${suffix}`,
-      [accountId, videoId, kind],
-    );
-    return row ? toLockRow(row) : null;
+    return read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
   /** How many documents of the account were ever locked. */
@@ -165,6 +156,18 @@ interface Swap {
   ref: DocumentRef;
   seen: LockRow;
   next: Lock | null;
+}
+
+async function read(
+  connection: Connection,
+  { accountId, videoId, kind }: DocumentRef,
+  suffix: string,
+): Promise<LockRow | null> {
+  const [row] = await connection.query<StoredLock>(
+    `SELECT ${STORED_LOCK} FROM document_locks l WHERE ${THIS_LOCK}${suffix}`,
+    [accountId, videoId, kind],
+  );
+  return row ? toLockRow(row) : null;
 }
 
 function valuesOf(lock: Lock | null, fencingToken: number): SqlValue[] {

@@ -1,20 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import type { Config } from '../config/config.js';
-import { makeDataDir } from '../config/data-dir.js';
+import { makeDataDir, syncPath } from '../config/data-dir.js';
 import { DataLock } from '../database/data-lock.js';
 import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../database/open.js';
@@ -158,15 +149,9 @@ function foldWal(database: string): void {
 
 /** Makes a finished file appear under its name, durably. */
 function publish(temporary: string, file: string): void {
-  for (const path of [temporary, null, dirname(file)]) {
-    if (path === null) {
-      renameSync(temporary, file);
-      continue;
-    }
-    const descriptor = openSync(path, 'r');
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-  }
+  syncPath(temporary);
+  renameSync(temporary, file);
+  syncPath(dirname(file));
 }
 
 async function restorePostgres(url: string, file: string): Promise<string> {

@@ -2,11 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
-import { DocumentsRepository, type Pair, type StoredDocument } from '../documents/documents.repository.js';
+import {
+  DocumentsRepository,
+  isStored,
+  type Pair,
+  type StoredDocument,
+} from '../documents/documents.repository.js';
 import { AppError } from '../errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ObjectStorage } from '../storage/storage.js';
-import { isStored, UploadsService } from './uploads.service.js';
+import { UploadsService } from './uploads.service.js';
 
 const POLL_MS = 200;
 const WAIT_MS = 30_000;
@@ -56,14 +61,12 @@ export class DownloadsService {
     };
   }
 
-  /**
-   * Takes the document over from another process that does not upload it just now.
-   */
+  /** Takes the document over from another process that does not upload it just now. */
   private async upToDate(ref: DocumentRef): Promise<StoredDocument> {
     const wanted = await this.get(ref);
     const deadline = Date.now() + WAIT_MS;
     let document = wanted;
-    for (; !isStored(document, wanted); document = await this.get(ref)) {
+    while (!isStored(document, wanted)) {
       if (Date.now() > deadline) {
         throw new AppError('OVERLOADED', {
           detail: 'The document is being uploaded by another server process.',
@@ -72,6 +75,7 @@ export class DownloadsService {
       }
       const outcome = await this.uploads.upload(ref, { isForced: true });
       if (outcome === 'superseded') await delay(POLL_MS);
+      document = await this.get(ref);
     }
     return document;
   }

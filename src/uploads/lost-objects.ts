@@ -12,10 +12,9 @@ interface Stored extends DocumentRef {
 }
 
 interface Outcome {
-  isFound: boolean;
-  /** What the document goes on from; null: nothing is left, or nothing is needed. */
-  older: string | null;
   name: string;
+  /** What is left of the document. */
+  left: 'all' | 'older' | 'nothing';
 }
 
 /**
@@ -35,17 +34,16 @@ export async function findLostObjects(database: Database, storage: ObjectStorage
       outcomes.push(await look(storage, database, next));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const lost = outcomes.filter((outcome) => !outcome.isFound);
-  if (lost.length === 0) return '';
-  if (lost.length === outcomes.length && lost.every(({ older }) => older === null)) {
+  const named = (left: Outcome['left']) =>
+    outcomes.filter((one) => one.left === left).map(({ name }) => name);
+  const [older, gone] = [named('older'), named('nothing')];
+  if (gone.length > 0 && gone.length === outcomes.length) {
     return ' The store has none of the documents; is STORAGE_URL what it was?';
   }
-  const [older, gone] = [lost.filter((one) => one.older !== null), lost.filter((one) => one.older === null)];
-  const list = (ones: Outcome[]) => ones.map(({ name }) => name).join(', ');
   return [
     older.length > 0 &&
-      ` Their newest version is no longer in the store, so these go on from an older one: ${list(older)}.`,
-    gone.length > 0 && ` Nothing is left in the store of: ${list(gone)}.`,
+      ` Their newest version is no longer in the store, so these go on from an older one: ${older.join(', ')}.`,
+    gone.length > 0 && ` Nothing is left in the store of: ${gone.join(', ')}.`,
   ]
     .filter(Boolean)
     .join('');
@@ -55,7 +53,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
   const { accountId, videoId, kind, epoch, version, key, isPending } = document;
   const name = `${accountId}/${videoId}/${kind}`;
   // What is pending is in the journal, or on the disk, and uploaded anew.
-  if (isPending || (await storage.stat(key))) return { isFound: true, older: null, name };
+  if (isPending || (await storage.stat(key))) return { name, left: 'all' };
   const versions = await database.query<{ key: string }>(
     `SELECT object_key AS "key" FROM document_versions
      WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL AND object_key <> $4
@@ -71,7 +69,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
        WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND epoch = $5 AND version = $6 AND stored_key = $7`,
       [accountId, videoId, kind, older.key, epoch, version, key],
     );
-    return { isFound: false, older: older.key, name };
+    return { name, left: 'older' };
   }
-  return { isFound: false, older: null, name };
+  return { name, left: 'nothing' };
 }

@@ -4,7 +4,7 @@ import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Permits } from '../database/permits.js';
-import { DocumentsRepository, type Pair, type StoredDocument } from '../documents/documents.repository.js';
+import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
 import { asDiskFull } from '../documents/engine/disk-full.js';
 import { SqliteWorkers } from '../documents/engine/sqlite-workers.js';
 import { JournalRepository } from '../documents/journal.repository.js';
@@ -81,7 +81,7 @@ export class UploadsService implements OnModuleDestroy {
   /**
    * Uploads a document if it has anything to upload; calls for the same document at the same time share one upload. A
    * failure is counted and will be retried by the schedule.
-   * @param isForced also when another process owns the document
+   * @param isForced also when another process owns the document, unless that is uploading it just now
    * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   upload(ref: DocumentRef, { isForced }: { isForced: boolean }): Promise<UploadOutcome> {
@@ -272,10 +272,4 @@ function failUnreadable(error: unknown): never {
   if (error instanceof AppError) throw error;
   const detail = 'The content of a document cannot be read; its file may be damaged.';
   throw new AppError('INTERNAL', { detail }, { cause: error });
-}
-
-/** Whether object storage has a version, or a newer one. */
-export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
-  if (storedEpoch === null || storedVersion === null) return false;
-  return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;
 }

@@ -23,12 +23,7 @@ describe.each(databases)('on %s', (database) => {
   const clock = new TestClock();
 
   beforeAll(async () => {
-    if (database !== 'postgres') return;
-    const before = process.env.POSTGRES_BIN_DIR;
-    process.env.POSTGRES_BIN_DIR = toolsFolder;
-    postgres = await startPostgres();
-    if (before === undefined) delete process.env.POSTGRES_BIN_DIR;
-    else process.env.POSTGRES_BIN_DIR = before;
+    if (database === 'postgres') postgres = await startPostgres({ binDir: toolsFolder });
   }, 60_000);
   afterAll(() => postgres?.stop());
   beforeEach(async () => {

@@ -16,6 +16,8 @@ export interface PostgresOptions {
   durable?: boolean;
   /** Further settings of postgresql.conf. */
   settings?: Readonly<Record<string, string>>;
+  /** The folder of its programs. Default: the one named by `POSTGRES_BIN_DIR`, or that of the development dependencies. */
+  binDir?: string;
 }
 
 /** A PostgreSQL that hands out databases. */
@@ -67,17 +69,14 @@ export class Postgres {
   }
 }
 
-/**
- * Starts a PostgreSQL in a temporary folder, reachable over a unix socket only, that dies with this process.
- * Its binaries come with the development dependencies, or from the folder named by `POSTGRES_BIN_DIR`.
- */
+/** Starts a PostgreSQL in a temporary folder, reachable over a unix socket only, that dies with this process. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const root = makeScratchDir('pg', options.durable);
   const folders = [root];
   const remove = (): void => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
   try {
     if (isRoot()) chownSync(root, UNPRIVILEGED_ID, UNPRIVILEGED_ID);
-    const binDir = runnableBinDir(root, folders);
+    const binDir = runnableBinDir(options.binDir || process.env.POSTGRES_BIN_DIR, root, folders);
     const dataDir = join(root, 'data');
     const initArgs = ['-D', dataDir, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'];
     // A real installation sorts text by language, not by byte: what relies on byte order must fail here.
@@ -164,12 +163,12 @@ function ids(): { uid?: number; gid?: number } {
 }
 
 /** The folder of binaries that can be run; copied to one of the `folders` when nobody but root may read it. */
-function runnableBinDir(root: string, folders: string[]): string {
-  const binDir = process.env.POSTGRES_BIN_DIR || packagedBinDir();
+function runnableBinDir(named: string | undefined, root: string, folders: string[]): string {
+  const binDir = named || packagedBinDir();
   const [command, args] = asUnprivileged(join(binDir, 'initdb'), ['--version']);
   const trial = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...ids() });
   if (trial.status === 0) return binDir;
-  if (!isRoot() || process.env.POSTGRES_BIN_DIR) {
+  if (!isRoot() || named) {
     throw new Error(`${join(binDir, 'initdb')} does not run: ${trial.error?.message ?? trial.stderr}`);
   }
   // Not beside the data: programs may be forbidden to run from a disk in memory.
