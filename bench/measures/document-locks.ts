@@ -2,6 +2,7 @@ import { alternate, type Contender } from '../alternate.js';
 import { CONNECTIONS, type Lab } from '../lab/lab.js';
 import type { Account, World } from '../lab/world.js';
 import type { Target } from '../load/main.js';
+import type { LockJob } from '../raw/lock-pairs.js';
 import { judge, type Claim, type Measure } from '../results.js';
 import { onEachDatabase } from './each-database.js';
 import { figuresOf, profileOfLoad } from './http-load.js';
@@ -9,10 +10,12 @@ import { figuresOf, profileOfLoad } from './http-load.js';
 const RAW_TARGET = 0.5;
 
 const NOTES = [
-  `${CONNECTIONS} connections, each locking and releasing a document of its own over HTTP. Raw: the two updates of the lock's row, each a transaction, by the drivers alone: on SQLite one after another on one connection, on PostgreSQL on ${CONNECTIONS} connections at once.`,
+  `${CONNECTIONS} connections, each locking and releasing a document of its own over HTTP. Raw: the two updates of the lock's row, each a transaction, by the drivers alone: on SQLite one after another on one connection, on PostgreSQL on ${CONNECTIONS} connections at once. The service alone: Tidemark without HTTP, its guard and the look at the document, by ${CONNECTIONS} callers in its process; it has no target and shows where the time goes.`,
 ];
 
 type PairSample = { pairsPerSecond: number };
+/** @returns pairs a second */
+type LockPairs = (job: LockJob) => Promise<number>;
 
 export const documentLocks: Measure = {
   name: 'document-locks',
@@ -23,9 +26,11 @@ export const documentLocks: Measure = {
       const account = await world.newAccount();
       const videoIds = Array.from({ length: CONNECTIONS }, (_, index) => `video-${index}`);
       const targets = videoIds.map((videoId) => lockAndRelease(account, videoId));
+      const pairs = (name: string, lockPairs: LockPairs) => pairsOf(lab, name, account, videoIds, lockPairs);
       const series = await alternate(lab, {
         tidemark: overHttp(lab, world, targets),
-        raw: rawUpdates(lab, world, account, videoIds),
+        service: pairs(`the service alone, ${label}`, (job) => tidemark.remote.call('lockPairs', job)),
+        raw: pairs(`raw updates, ${label}`, async (job) => (await world.raw()).call('lockPairs', job)),
       });
       const claim: Claim = {
         compares: `${label}: lock + unlock pairs a second ÷ the raw transactions`,
@@ -51,15 +56,18 @@ function overHttp(lab: Lab, { tidemark, label }: World, targets: Target[]): Cont
   };
 }
 
-function rawUpdates(lab: Lab, world: World, { device }: Account, videoIds: string[]): Contender<PairSample> {
+function pairsOf(
+  lab: Lab,
+  name: string,
+  { device: { accountId } }: Account,
+  videoIds: string[],
+  lockPairs: LockPairs,
+): Contender<PairSample> {
   return {
-    name: `raw updates, ${world.label}`,
+    name,
     run: async (isWarmUp) => {
-      const { accountId } = device;
       const seconds = isWarmUp ? 1 : lab.settings.seconds;
-      return {
-        pairsPerSecond: await (await world.raw()).call('lockPairs', { accountId, videoIds, seconds }),
-      };
+      return { pairsPerSecond: await lockPairs({ accountId, videoIds, seconds }) };
     },
   };
 }

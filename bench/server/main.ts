@@ -7,14 +7,17 @@ import type * as app from '../../src/app.js';
 import type * as appModule from '../../src/app.module.js';
 import type * as config from '../../src/config/config.js';
 import type * as eventBus from '../../src/events/event-bus.js';
+import type * as locksService from '../../src/locks/locks.service.js';
 import type * as uploadSchedule from '../../src/uploads/upload-schedule.js';
 import type * as database from '../../src/database/database.js';
 import { answerCalls } from '../lab/remote.js';
 import { timedRequest, type Asked } from '../lab/http.js';
 import { createNaiveApp } from '../naive/app.js';
 import { ConstantController } from './constant.controller.js';
+import type { LockJob } from '../raw/lock-pairs.js';
 import { paced, type Broadcasts } from '../sockets/broadcasts.js';
 import { machineMs } from '../sockets/clock.js';
+import { lockByService } from './lock-service.js';
 import { Probe } from './probe.js';
 import { record } from './recorder.js';
 
@@ -76,6 +79,10 @@ const calls = {
     return paced(broadcasts, (accountId, timestamp) =>
       bus.publish('records.changed', { accountId, deviceId: 'bench', timestamp }),
     );
+  },
+  lockPairs: async (job: LockJob) => {
+    const { LocksService } = await built<typeof locksService>('locks/locks.service.js');
+    return lockByService(nest.get(LocksService), job);
   },
   /** Fills an account with documents that are uploaded, called `seeded-1` and so on. */
   seedDocuments: async ({ accountId, count }: { accountId: string; count: number }) => {
