@@ -20,5 +20,6 @@ export function thisDevice(): { name: string; platform: string } {
   return { name: `${find(BROWSERS, 'Browser')} on ${find(SYSTEMS, 'a computer')}`, platform: 'web' };
 }
 
+// Empty counts as not set: that is how builds leave it.
 /** Where the server is unless the person says otherwise: it served this page. */
-export const defaultServerUrl = process.env.EXPO_PUBLIC_API_URL ?? window.location.origin;
+export const defaultServerUrl = process.env.EXPO_PUBLIC_API_URL || window.location.origin;
