@@ -91,8 +91,8 @@ export class UploadsRepository {
   }
 
   /**
-   * Makes the object the document's newest version, if its uploader still owns the document and it is newer than what
-   * is stored. What changed meanwhile stays pending and is due by the rule.
+   * Makes the object the document's newest version, if nobody else has become the document's owner and it is newer than
+   * what is stored. What changed meanwhile stays pending and is due by the rule.
    * @returns false: it is not, or no longer known; the transaction must be rolled back then
    */
   async finish(
@@ -108,7 +108,7 @@ export class UploadsRepository {
          pending_since = CASE WHEN epoch = $4 AND version = $5 THEN NULL ELSE cast($10 AS bigint) END,
          upload_due_at = CASE WHEN epoch = $4 AND version = $5 THEN NULL
            WHEN updated_at + $11 < $12 THEN updated_at + $11 ELSE cast($12 AS bigint) END
-       WHERE ${THIS_DOCUMENT} AND owner_token = $13 AND owner_expires_at > $9
+       WHERE ${THIS_DOCUMENT} AND owner_token = $13
          AND (stored_epoch IS NULL OR (stored_epoch, stored_version) < ($4, $5)) RETURNING epoch`,
       [
         ...valuesOf(ref),

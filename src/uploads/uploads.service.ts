@@ -238,7 +238,7 @@ export class UploadsService implements OnModuleDestroy {
       });
     };
     const timer = setInterval(() => {
-      // Any other failure may pass before the lease runs out; if not, the commit at the end is refused.
+      // Any other failure may pass; whoever takes over meanwhile, the commit at the end notices.
       renew().catch((error: unknown) => error instanceof Superseded && lost.abort(error));
     }, this.owner.renewEveryMs);
     return { lost: lost.signal, end: () => clearInterval(timer) };

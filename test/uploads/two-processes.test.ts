@@ -1,7 +1,6 @@
 import { loadConfig } from '../../src/config/config.js';
 import { Database } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/open.js';
-import { DocumentOwner } from '../../src/documents/owner.js';
 import { WorkingCopies } from '../../src/documents/working-copies.js';
 import { AppError } from '../../src/errors/app-error.js';
 import type { DocumentRef } from '../../src/locks/lock.js';
@@ -55,19 +54,14 @@ async function pairAt(device: TestDevice, { url }: TestApp): Promise<TestDevice>
   return other;
 }
 
-/** Stops a server's work on its database, as SIGSTOP would. @returns wakes it, and waits for a renewal */
-function putToSleep(app: TestApp): () => Promise<void> {
-  const [awake, renewed] = [moment(), moment()];
+/** Stops a server's work on its database, as SIGSTOP would. @returns wakes it */
+function putToSleep(app: TestApp): () => void {
+  const awake = moment();
   around(app.nest.get(Database), 'transaction', (real) => async (work) => {
     await awake.hasCome;
-    const result = await real(work);
-    renewed.come();
-    return result;
+    return real(work);
   });
-  return async () => {
-    awake.come();
-    await renewed.hasCome;
-  };
+  return awake.come;
 }
 
 describe.each(['has slept for two hours', 'has a clock that is two hours behind'])(
@@ -77,15 +71,13 @@ describe.each(['has slept for two hours', 'has a clock that is two hours behind'
 
     /** An upload whose object is in the store, and which another server takes for left over. */
     async function beginUpload(world: World, laptop: TestDevice) {
-      // It renews its lease every 20 ms instead of 20 s, so that the test need not wait.
-      Object.defineProperty(world.app.nest.get(DocumentOwner), 'leaseMs', { value: isAsleep ? 60 : 60_000 });
       const stored = holdNext(world.app.nest.get(ObjectStorage), 'write', 'after');
       const upload = uploadBy(world.app, layoutOf(laptop));
       await stored.reached;
-      const wakeUp = isAsleep ? putToSleep(world.app) : async () => {};
+      const wakeUp = isAsleep ? putToSleep(world.app) : () => {};
       if (isAsleep) world.clock.ms += 2 * HOUR_MS;
-      return async () => {
-        await wakeUp();
+      return () => {
+        wakeUp();
         stored.goOn();
         return upload;
       };
