@@ -24,6 +24,8 @@ const HANDSHAKE_MS = 5_000;
 const GOODBYE_MS = 500;
 /** Few enough to fit into one NOTIFY, which holds 8,000 bytes; longer ones go through a table. */
 const TOLD_AT_ONCE = 15;
+/** For so long announcements are gathered, but for the first after a quiet time, which goes at once. */
+const GATHER_MS = 5;
 const MAX_FRAME_BYTES = 16 * 1_024;
 
 /** Whom a socket belongs to: a device, or someone who was given the link to a game. */
@@ -121,6 +123,7 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
       this.io.serverSideEmit('announce', announcements.slice(at, at + TOLD_AT_ONCE));
       await this.cluster!.settle();
     }
+    await setTimeout(GATHER_MS);
     return [];
   }
 
