@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig } from './config/config.js';
 import { describeOptions } from './config/options.js';
-import { listDocuments, lookForObjects, restoreDocument } from './documents-command.js';
 import { AppStartError } from './errors/app-start-error.js';
-import { backup, restore } from './operations/backup.js';
-import { serve } from './serve.js';
 
+/** What it takes to carry out a command is loaded by the command: to load the whole server takes a second. */
 interface Command {
   usage: string;
   about: string;
@@ -17,30 +15,48 @@ const commands: Record<string, Command> = {
   start: {
     usage: 'tidemark start [options]',
     about: 'Runs the server; migrates its database first.',
-    run: (args) => serve(loadConfig({ argv: args, env: process.env })),
+    run: async (args) => {
+      const config = loadConfig({ argv: args, env: process.env });
+      const { serve } = await import('./serve.js');
+      return serve(config);
+    },
   },
   backup: {
     usage: 'tidemark backup <file> [options]',
     about: 'Writes a consistent copy of the data; the server may be running.',
-    run: (args) => withFile(args, backup),
+    run: (args) =>
+      withFile(args, async (config, file) => {
+        const { backup } = await import('./operations/backup.js');
+        return backup(config, file);
+      }),
   },
   restore: {
     usage: 'tidemark restore <file> [options]',
     about:
       'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
     run: (args) =>
-      withFile(args, async (config, file) => (await restore(config, file)) + (await lookForObjects(config))),
+      withFile(args, async (config, file) => {
+        const { restore } = await import('./operations/backup.js');
+        const { lookForObjects } = await import('./documents-command.js');
+        return (await restore(config, file)) + (await lookForObjects(config));
+      }),
   },
   documents: {
     usage: 'tidemark documents [options]',
     about: 'Lists the documents and their uploaded versions.',
-    run: (args) => print(listDocuments(args, process.env)),
+    run: async (args) => {
+      const { listDocuments } = await import('./documents-command.js');
+      return print(listDocuments(args, process.env));
+    },
   },
   'documents restore': {
     usage: 'tidemark documents restore <account>/<video>/<kind> <version> [--dry-run] [options]',
     about:
       'Makes an uploaded version, such as 3-1, the content again in a new epoch; on SQLite with the server stopped.',
-    run: (args) => print(restoreDocument(args, process.env)),
+    run: async (args) => {
+      const { restoreDocument } = await import('./documents-command.js');
+      return print(restoreDocument(args, process.env));
+    },
   },
 };
 

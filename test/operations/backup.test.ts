@@ -5,6 +5,7 @@ import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { DOCUMENTS, SHARES } from '../../src/database/migrations.js';
 import { sqliteFile } from '../../src/database/open.js';
+import { startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
 import { documentState, download, hold, write } from '../support/documents.js';
 import { clockOf, expectProblem, liveRows, moveTo, pull, push, stateOf } from '../support/exchange.js';
@@ -96,9 +97,9 @@ describe.each(databases)('on %s', (database) => {
   }, 60_000);
 
   test('what a running server is backed up with comes back, as a new history of every account', async () => {
-    const server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
-    const other = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
+    const other = await server.newDevice();
     const early = await clockOf(device);
     await push(device, creating(evening('a')), early);
     await push(device, deleting({ scores: ['a-score-bob'] }), await clockOf(device));
@@ -111,11 +112,11 @@ describe.each(databases)('on %s', (database) => {
     await push(device, updating({ games: [{ id: 'a-game', name: 'Later' }] }), lost.timestamp);
     const newcomer = await device.pair();
     const seen = await pull(device);
-    await server.kill('SIGTERM');
+    await server.stop();
     const restoredFrom = Date.now();
     await succeed('restore', file);
 
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     for (const each of [device, other, newcomer]) moveTo(each, again.url);
     for (const lastPulledAt of [seen.timestamp, saved.timestamp, early]) {
       for (const query of [{}, { history_id: saved.history_id }]) {
@@ -146,15 +147,15 @@ describe.each(databases)('on %s', (database) => {
   }, 60_000);
 
   test('a device that renewed its tokens after the backup gets back in, once with any of them', async () => {
-    const server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
     const stale = device.refreshToken;
     await succeed('backup', file);
     for (let n = 0; n < 3; n += 1) expect((await device.refresh()).status).toBe(200);
-    await server.kill('SIGTERM');
+    await server.stop();
     await succeed('restore', file);
 
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     const renewed = device.refreshToken;
     expect((await device.refresh()).status).toBe(200);
@@ -169,8 +170,8 @@ describe.each(databases)('on %s', (database) => {
   }, 60_000);
 
   test('a backup taken while pushes run holds each of them whole or not at all, and the server goes on', async () => {
-    const server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
     let isRunning = true;
     const pushing = (async () => {
       for (let n = 0; isRunning; n += 1)
@@ -179,9 +180,9 @@ describe.each(databases)('on %s', (database) => {
     await succeed('backup', file);
     isRunning = false;
     await pushing;
-    await server.kill('SIGTERM');
+    await server.stop();
     await succeed('restore', file);
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     const rows = await liveRows(device);
     const evenings = rows.games?.length ?? 0;
@@ -194,44 +195,44 @@ describe.each(databases)('on %s', (database) => {
   }, 60_000);
 
   test('links to games are gone after a restore: one may have been withdrawn since the backup', async () => {
-    const server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
     await push(device, creating(evening('a')), await clockOf(device));
     const { share_id } = (await device.request('POST', '/games/a-game/shares')).body as { share_id: string };
     await succeed('backup', file);
     expect((await device.request('DELETE', `/shares/${share_id}`)).status).toBe(204);
-    await server.kill('SIGTERM');
+    await server.stop();
     await succeed('restore', file);
 
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
     expect((await device.request('POST', '/games/a-game/shares')).status).toBe(201);
   }, 60_000);
 
   test('a backup made by an earlier version, which had fewer tables, comes back', async () => {
-    const first = await startServer({ storage });
-    const device = await TestDevice.register(first.url);
+    await using first = await startApp(database, { storage });
+    const device = await first.newDevice();
     await push(device, creating(evening('a')), await clockOf(device));
-    await first.kill('SIGTERM');
+    await first.stop();
     await makeOlder(storage);
     await succeed('backup', file);
 
-    const newer = await startServer({ storage });
+    await using newer = await startApp(database, { storage });
     moveTo(device, newer.url);
     expect((await device.request('POST', '/games/a-game/shares')).status).toBe(201);
-    await newer.kill('SIGTERM');
+    await newer.stop();
     await succeed('restore', file);
 
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
     expect(Object.values(await liveRows(device)).flat()).toHaveLength(6);
   }, 60_000);
 
   test('restore refuses while a server runs on the data, and changes nothing', async () => {
-    await using server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
     await push(device, creating(evening('a')), await clockOf(device));
     await succeed('backup', file);
     const before = await stateOf(device);
@@ -242,12 +243,12 @@ describe.each(databases)('on %s', (database) => {
   }, 60_000);
 
   test('restore refuses what is no backup, or is cut short, and leaves the data as they are', async () => {
-    const server = await startServer({ storage });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const device = await server.newDevice();
     await push(device, creating(evening('a')), await clockOf(device));
     const before = await stateOf(device);
     await succeed('backup', file);
-    await server.kill('SIGTERM');
+    await server.stop();
 
     const garbage = join(folder, 'garbage');
     writeFileSync(garbage, 'no backup'.repeat(500));
@@ -256,20 +257,20 @@ describe.each(databases)('on %s', (database) => {
     for (const path of [garbage, empty, join(folder, 'missing')]) {
       expectFailure(await runTidemark(['restore', path], env), /./);
     }
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     expect(await stateOf(device)).toEqual(before);
   }, 60_000);
 
   test('backup replaces no file, and says where it cannot write', async () => {
-    const server = await startServer({ storage });
-    await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    await server.newDevice();
     writeFileSync(file, 'precious');
     expectFailure(await runTidemark(['backup', file], env), /exist/i);
     expect(statSync(file).size).toBe('precious'.length);
     expectFailure(await runTidemark(['backup', join(folder, 'no', 'such', 'folder', 'x')], env), /./);
     expectFailure(await runTidemark(['backup'], env), /file/i);
-    await server.kill('SIGTERM');
+    await server.stop();
     expect(readdirSync(folder)).toEqual(['tidemark.backup']);
   }, 60_000);
 });
@@ -279,13 +280,13 @@ test('on sqlite a backup comes back on another machine: a new, empty data folder
   const to = await createStorage('sqlite');
   const file = join(folder, 'tidemark.backup');
   try {
-    const server = await startServer({ storage: from });
-    const device = await TestDevice.register(server.url);
+    await using server = await startApp('sqlite', { storage: from });
+    const device = await server.newDevice();
     await push(device, creating(evening('a')), await clockOf(device));
-    await server.kill('SIGTERM');
+    await server.stop();
     expect((await runTidemark(['backup', file], from.env)).code).toBe(0);
     expect((await runTidemark(['restore', file], to.env)).code).toBe(0);
-    await using moved = await startServer({ storage: to });
+    await using moved = await startApp('sqlite', { storage: to });
     moveTo(device, moved.url);
     // The old machine's secret stayed there: the device signs in anew with its refresh token.
     expectProblem(await device.pull(), 401, 'TOKEN_INVALID');
@@ -300,7 +301,7 @@ test('on sqlite a backup comes back on another machine: a new, empty data folder
 test('on postgres without its tools, backup and restore say plainly what to run', async () => {
   const storage = await createStorage('postgres');
   try {
-    await (await startServer({ storage })).kill('SIGTERM');
+    await (await startApp('postgres', { storage })).stop();
     const file = join(folder, 'tidemark.backup');
     const env = { ...storage.env, PATH: folder };
     expectFailure(await runTidemark(['backup', file], env), /pg_dump --/);

@@ -1,10 +1,9 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseName } from '../support/app.js';
-import { TestDevice } from '../support/device.js';
+import { startApp, type DatabaseName } from '../support/app.js';
 import { documentState, download, write } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
-import { runTidemark, startServer } from '../support/server-process.js';
+import { runTidemark } from '../support/server-process.js';
 import { createStorage, type Storage } from '../support/storage.js';
 
 describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
@@ -17,9 +16,9 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
   const run = (...args: string[]) => runTidemark(['documents', ...args], { ...storage.env });
 
   test('documents and their uploaded versions are listed while the server runs', async () => {
-    await using server = await startServer({ storage });
+    await using server = await startApp(database, { storage });
     expect((await run()).stdout).toBe('There are no documents.\n');
-    const laptop = await TestDevice.register(server.url);
+    const laptop = await server.newDevice();
     await write(laptop, 'intro', ['red']);
     expect((await run()).stdout).toMatch(
       new RegExp(`^${laptop.accountId}/intro/layout +at 1-1, changed [-0-9]+ [:0-9]+, not uploaded since`),
@@ -31,14 +30,14 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
   }, 60_000);
 
   test('an uploaded version comes back in a new epoch; a dry run changes nothing', async () => {
-    const server = await startServer({ storage });
-    const laptop = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const laptop = await server.newDevice();
     for (const color of ['red', 'green']) {
       await write(laptop, 'intro', [color]);
       await download(laptop, 'intro');
     }
     await write(laptop, 'intro', ['blue']);
-    await server.kill('SIGTERM');
+    await server.stop();
     const document = `${laptop.accountId}/intro/layout`;
 
     const dry = await run('restore', document, '1-1', '--dry-run');
@@ -50,7 +49,7 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
     expect(done).toMatchObject({ code: 0, stderr: '' });
     expect(done.stdout).toMatch(/is the content again, as 5-1/);
 
-    await using again = await startServer({ storage });
+    await using again = await startApp(database, { storage });
     moveTo(laptop, again.url);
     expect(await documentState(laptop, 'intro')).toMatchObject({
       epoch: 5,
@@ -63,15 +62,15 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
   }, 60_000);
 
   test('what cannot be restored says why and changes nothing', async () => {
-    const server = await startServer({ storage });
-    const laptop = await TestDevice.register(server.url);
+    await using server = await startApp(database, { storage });
+    const laptop = await server.newDevice();
     await write(laptop, 'intro', ['red']);
     await download(laptop, 'intro');
     if (database === 'sqlite') {
       const busy = await run('restore', `${laptop.accountId}/intro/layout`, '1-1');
       expect(busy.stderr).toMatch(/in use by another Tidemark; stop that one first/);
     }
-    await server.kill('SIGTERM');
+    await server.stop();
     const document = `${laptop.accountId}/intro/layout`;
     for (const [args, fault] of [
       [[], /Which document/],
