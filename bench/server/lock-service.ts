@@ -12,7 +12,7 @@ export async function lockByService(
     const ref = { accountId, videoId, kind: 'layout' };
     const session = { sessionId: 'bench', userId: 'bench', deviceId: 'bench', name: 'bench' };
     for (; performance.now() - begun < seconds * 1_000; pairs += 1) {
-      await locks.acquire(ref, { type: 'client', session, reason: null, takeOver: false });
+      await locks.acquire(ref, { type: 'client', session, reason: null, takeOver: true });
       await locks.release(ref, session.sessionId, session.userId);
     }
   };
