@@ -5,7 +5,7 @@ import { packedLayout, pathOf } from '../support/documents.js';
 /** Far more than sockets and streams hold on the way. */
 const MEGABYTES_5 = 5_000_000;
 
-test('a content that is refused before it is read does not hold up its connection', async () => {
+test('a body that is refused before it is read does not hold up its connection', async () => {
   await using app = await startApp('sqlite');
   const laptop = await app.newDevice();
   const body = packedLayout(['red'], MEGABYTES_5);
@@ -23,7 +23,7 @@ test('a content that is refused before it is read does not hold up its connectio
         answer.resume().once('end', () => resolve(answer.statusCode!));
       });
       call.once('error', reject);
-      call.end(method === 'PUT' ? body : undefined);
+      call.end(method === 'GET' ? undefined : body);
     });
   const refused = (more: Record<string, string>) =>
     ask('PUT', `${pathOf('v1')}/content?session_id=s&fencing_token=1`, {
@@ -38,6 +38,18 @@ test('a content that is refused before it is read does not hold up its connectio
       [{ 'if-match': '"0-0"', authorization: 'Bearer x' }, 401],
     ] as const) {
       expect([status, await refused(more)]).toEqual([status, status]);
+      expect(await ask('GET', `${pathOf('v1')}/state`)).toBe(200);
+    }
+    const json = { 'content-type': 'application/json', 'content-length': String(body.length) };
+    for (const [more, status] of [
+      [{}, 413],
+      [{ 'content-encoding': 'gzip' }, 413],
+      [{ 'content-encoding': 'br' }, 415],
+    ] as const) {
+      expect([status, await ask('POST', `${pathOf('v1')}/lock`, { ...json, ...more })]).toEqual([
+        status,
+        status,
+      ]);
       expect(await ask('GET', `${pathOf('v1')}/state`)).toBe(200);
     }
   } finally {
