@@ -52,7 +52,7 @@ export class LocksService {
    */
   async acquire(ref: DocumentRef, request: LockRequest): Promise<Lock> {
     const decision = await this.change(ref, (row) => decide(row, request, this.now(), this.ttlMs));
-    if (decision.outcome === 'refuse') throw heldBy(decision.held);
+    if (decision.outcome === 'refuse') throw heldBy(decision.held, request);
     return decision.lock;
   }
 
@@ -166,9 +166,11 @@ export class LocksService {
   }
 }
 
-function heldBy(lock: Lock): AppError {
+function heldBy(lock: Lock, request: LockRequest): AppError {
   const { lock_type, reason, holder, expires_at } = toDocumentLock(lock);
+  const isForJobs = lock_type === 'server' && request.type === 'client';
   return new AppError('LOCK_HELD', {
+    ...(isForJobs && { hint: 'Wait until expires_at: the lock of a job is not taken over.' }),
     detail: `${holder.name} holds the lock${reason ? `: ${reason}` : ''}.`,
     granted: false,
     lock_type,

@@ -157,6 +157,7 @@ forEachDatabase((database) => {
         details: {
           lock_type: 'server',
           reason: 'new transcript',
+          hint: 'Wait until expires_at: the lock of a job is not taken over.',
           holder: { user_id: null, name: 'pipeline' },
         },
       });
