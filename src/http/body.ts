@@ -43,10 +43,10 @@ export function readJsonBodies(
       const tooLarge = () =>
         refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most here.` });
       const plain = inflated(request, payload);
-      const body = await collect(plain, limit, tooLarge).catch((refusal: unknown) => {
+      const body = await collect(plain, limit, tooLarge).catch((fault: unknown) => {
         if (plain !== payload) plain.destroy();
         drain(payload);
-        throw refusal;
+        throw fault;
       });
       if (body.length > LARGE_BYTES) {
         if (countContainers(body) > MAX_CONTAINERS) throw tooLarge();

@@ -16,7 +16,7 @@ import type { ObjectStorage } from './storage.js';
 export async function openStorage(config: Config, now: Now): Promise<ObjectStorage> {
   const url = config.storageUrl;
   if (url?.startsWith('s3:')) {
-    // Not loaded by those who keep files: the SDK is a fifth of all that the server loads.
+    // Not loaded by those who keep files: the SDK is a tenth of what it takes to start.
     const { S3Storage } = await import('./drivers/s3.storage.js');
     return new S3Storage(parseS3Url(url, config), now);
   }
