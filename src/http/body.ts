@@ -156,6 +156,8 @@ function collect(stream: Readable, limit: number, tooLarge: () => AppError): Pro
     stream.once('end', () => resolve(Buffer.concat(chunks, size)));
     stream.once('error', fail);
     stream.once('close', () => stream.readableEnded || fail());
+    // Whoever broke off before anyone listened does not do so again.
+    if (stream.destroyed) fail();
   });
 }
 

@@ -50,7 +50,7 @@ export class AppPage {
   }
 
   /** Waits until the light is in one of the given states. @throws Error with the last state after `deadlineMs` */
-  async waitForLight(states: LightState | LightState[], deadlineMs = 10_000): Promise<void> {
+  async waitForLight(states: LightState | LightState[], deadlineMs?: number): Promise<void> {
     const wanted: string[] = [states].flat();
     await until(
       () => this.lightState(),
@@ -122,7 +122,7 @@ export class AppPage {
   }
 
   /** Waits until the game's page shows these totals. */
-  async waitForTotals(totals: number[], deadlineMs = 10_000): Promise<void> {
+  async waitForTotals(totals: number[], deadlineMs?: number): Promise<void> {
     await until(
       () => this.totals(),
       (shown) => String(shown) === String(totals),
@@ -138,7 +138,7 @@ export class AppPage {
   }
 
   /** Waits until the list of games names exactly these, in any order. */
-  async waitForGames(names: string[], deadlineMs = 10_000): Promise<void> {
+  async waitForGames(names: string[], deadlineMs?: number): Promise<void> {
     await until(
       () => this.gameNames(),
       (shown) =>
@@ -151,11 +151,15 @@ export class AppPage {
   async makePairingCode(): Promise<string> {
     await this.goTo('#/settings');
     await this.press('pair-device');
-    const code = await until(
-      async () => (await this.find('pairing-code').count()) > 0 && (await this.read('pairing-code')),
-      (text) => text !== false && text.replace(/\W/g, '').length === 8,
+    const { code } = await until(
+      async () => ({
+        code: (await this.find('pairing-code').allInnerTexts()).join('').replace(/\W/g, ''),
+        // For the message, should it never come.
+        alerts: await this.page.getByRole('alert').allInnerTexts(),
+      }),
+      (shown) => shown.code.length === 8,
     );
-    return (code as string).replace(/\W/g, '');
+    return code;
   }
 
   /** Types a pairing code and asks to join; what happens with local data comes afterwards. */

@@ -27,7 +27,7 @@ export class DocumentsPage {
   }
 
   /** Waits until a document's place says something. */
-  async says(key: string, text: RegExp, deadlineMs = 10_000): Promise<void> {
+  async says(key: string, text: RegExp, deadlineMs?: number): Promise<void> {
     await until(
       async () => ((await this.row(key).count()) > 0 ? this.row(key).innerText() : ''),
       (shown) => text.test(shown),

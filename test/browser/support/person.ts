@@ -1,4 +1,5 @@
 import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
+import { PATIENCE_MS } from '../../support/exchange.js';
 import { AppPage } from './app-page.js';
 
 /** What a browser reports when there is no way to the server. */
@@ -8,9 +9,6 @@ export const NO_CONNECTION =
 /** What a browser reports of an answer with the given status. */
 export const answered = (status: number): RegExp =>
   new RegExp(`the server responded with a status of ${status}\\b`);
-
-/** How long anything that a person waits for may take to appear. */
-const PATIENCE_MS = 15_000;
 
 /** For a test that changes what goes over the wire or kills a tab's process, for which a service worker is in the way. */
 export const WITHOUT_SERVICE_WORKER = { serviceWorkers: 'block' } as const;
