@@ -69,9 +69,13 @@ function renewed(held: Lock, { reason, session }: LockRequest, expiresAt: number
   };
 }
 
+/** Jobs on the server's side rewrite a document as a whole, so people wait for them. */
+export function mustWait(held: Lock, request: LockRequest): boolean {
+  return held.type === 'server' && request.type === 'client';
+}
+
 function maySucceed(held: Lock, request: LockRequest): boolean {
-  // Jobs on the server's side rewrite a document as a whole, so people wait for them.
-  if (held.type === 'server' && request.type === 'client') return false;
+  if (mustWait(held, request)) return false;
   // A person looks at one tab at a time, and the one that asks last is it. Jobs are not persons.
   const isSamePerson = request.type === 'client' && isOfSameUser(held.holder, request);
   return isSamePerson || request.takeOver;

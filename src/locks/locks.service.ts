@@ -9,6 +9,7 @@ import {
   decide,
   decideRelease,
   heldAt,
+  mustWait,
   NEVER_LOCKED,
   type Decision,
   type LockRequest,
@@ -168,9 +169,8 @@ export class LocksService {
 
 function heldBy(lock: Lock, request: LockRequest): AppError {
   const { lock_type, reason, holder, expires_at } = toDocumentLock(lock);
-  const isForJobs = lock_type === 'server' && request.type === 'client';
   return new AppError('LOCK_HELD', {
-    ...(isForJobs && { hint: 'Wait until expires_at: the lock of a job is not taken over.' }),
+    ...(mustWait(lock, request) && { hint: 'Wait until expires_at: the lock of a job is not taken over.' }),
     detail: `${holder.name} holds the lock${reason ? `: ${reason}` : ''}.`,
     granted: false,
     lock_type,
