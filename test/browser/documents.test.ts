@@ -10,7 +10,7 @@ import { answered, NO_CONNECTION, Person, WITHOUT_SERVICE_WORKER } from './suppo
 import { Server } from './support/server.js';
 
 const browser = shareBrowser();
-const LIVE_MS = 5_000;
+const LIVE_MS = 2_000;
 
 let server: Server;
 beforeAll(async () => {

@@ -12,6 +12,9 @@ export type LightState =
   | 'stuck'
   | 'incompatible';
 
+/** Long, as it only matters to what fails: with a browser beside them machines stand still for seconds at times. */
+export const PATIENCE_MS = 30_000;
+
 /** How long a question may take to appear. */
 const QUESTION_MS = 1_000;
 
@@ -50,7 +53,7 @@ export class AppPage {
   }
 
   /** Waits until the light is in one of the given states. @throws Error with the last state after `deadlineMs` */
-  async waitForLight(states: LightState | LightState[], deadlineMs?: number): Promise<void> {
+  async waitForLight(states: LightState | LightState[], deadlineMs = PATIENCE_MS): Promise<void> {
     const wanted: string[] = [states].flat();
     await until(
       () => this.lightState(),
@@ -122,7 +125,7 @@ export class AppPage {
   }
 
   /** Waits until the game's page shows these totals. */
-  async waitForTotals(totals: number[], deadlineMs?: number): Promise<void> {
+  async waitForTotals(totals: number[], deadlineMs = PATIENCE_MS): Promise<void> {
     await until(
       () => this.totals(),
       (shown) => String(shown) === String(totals),
@@ -138,7 +141,7 @@ export class AppPage {
   }
 
   /** Waits until the list of games names exactly these, in any order. */
-  async waitForGames(names: string[], deadlineMs?: number): Promise<void> {
+  async waitForGames(names: string[], deadlineMs = PATIENCE_MS): Promise<void> {
     await until(
       () => this.gameNames(),
       (shown) =>
@@ -158,6 +161,7 @@ export class AppPage {
         alerts: await this.page.getByRole('alert').allInnerTexts(),
       }),
       (shown) => shown.code.length === 8,
+      PATIENCE_MS,
     );
     return code;
   }
