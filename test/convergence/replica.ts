@@ -1,8 +1,12 @@
-import type { Reply, TestDevice } from '../support/device.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Query, Reply, TestDevice } from '../support/device.js';
 import type { Changes, RawRow } from './ledger.js';
 
 /** Every live row by table, sorted by id: two of these are equal when their owners hold the same data. */
 export type Snapshot = Record<string, RawRow[]>;
+
+/** How often a pull is asked for again that the server was too busy to answer; each time it says how long to wait. */
+const PULL_RETRIES = 5;
 
 /** What a device of this account sees when it looks for the first time. */
 export interface FirstPull {
@@ -31,7 +35,7 @@ export class Replica {
    */
   async pull(): Promise<void> {
     const asked = this.lastPulledAt;
-    const reply = await this.device.pull(asked > 0 ? { last_pulled_at: asked } : {});
+    const reply = await this.#askPatiently(asked > 0 ? { last_pulled_at: asked } : {});
     if (reply.status !== 200)
       throw new Error(`A pull was answered ${reply.status} ${JSON.stringify(reply.body)}`);
     const { timestamp, changes } = reply.body as { timestamp: number; changes: Changes };
@@ -62,6 +66,16 @@ export class Replica {
 
   snapshot(): Snapshot {
     return Object.fromEntries([...this.#tables].map(([table, rows]) => [table, sortedById(rows.values())]));
+  }
+
+  /** An account has few snapshots open at once: in a crowd the server may send a device away for a while. */
+  async #askPatiently(query: Query): Promise<Reply> {
+    let reply = await this.device.pull(query);
+    for (let retry = 0; reply.status === 503 && retry < PULL_RETRIES; retry += 1) {
+      await sleep(Number(reply.headers.get('retry-after')) * 1_000);
+      reply = await this.device.pull(query);
+    }
+    return reply;
   }
 
   #table(name: string): Map<string, RawRow> {
