@@ -3,14 +3,16 @@ import type { Session } from '../session/session';
 import type { DocumentNews } from '../sync/document-feed';
 import { Cell, type Observable } from '../sync/observable';
 import { SyncError, toSyncError } from '../sync/sync-error';
+import { Activities } from './activities';
 import { DocumentsApi, keyOf, versionText, type DocumentRef, type Grant } from './documents-api';
 import { Leases } from './leases';
 import { pack } from './pack';
-import { IDLE, NOTHING, type Activity, type DocumentsView, type UploadProgress } from './view';
+import { NOTHING, type DocumentsView } from './view';
 
 /** The account's documents as the server has them, live while the page is open, and what a person can do with them. */
 export class Documents {
   private readonly cell = new Cell<DocumentsView>(NOTHING);
+  private readonly activities = new Activities(this.cell);
   private readonly api: DocumentsApi;
   private readonly leases: Leases;
   private readonly now: () => number;
@@ -78,22 +80,22 @@ export class Documents {
 
   /** Takes the lock, and keeps it until it is released or the page closed. @param takesOver whether another holder loses it */
   async lock(ref: DocumentRef, takesOver = false): Promise<void> {
-    await this.attempt(ref, 'locking', async () => {
-      this.note(ref, { lost: null });
+    await this.activities.attempt(ref, 'locking', async () => {
+      this.activities.note(ref, { lost: null });
       await this.take(ref, takesOver);
     });
     await this.readAfter(ref);
   }
 
   async release(ref: DocumentRef): Promise<void> {
-    await this.attempt(ref, 'releasing', () => this.leases.release(ref));
+    await this.activities.attempt(ref, 'releasing', () => this.leases.release(ref));
     await this.readAfter(ref);
   }
 
   /** @returns an address to save the content from; null: there is none, the activity says why */
   async downloadUrl(ref: DocumentRef): Promise<string | null> {
     let url: string | null = null;
-    await this.attempt(ref, 'downloading', async () => {
+    await this.activities.attempt(ref, 'downloading', async () => {
       url = await this.api.downloadUrl(ref);
     });
     return url;
@@ -110,14 +112,14 @@ export class Documents {
     const calledOff = new AbortController();
     this.uploads.set(key, calledOff);
     const { signal } = calledOff;
-    const isOk = await this.attempt(ref, null, async () => {
-      this.tellProgress(ref, 'packing', 0, file.size);
+    const isOk = await this.activities.attempt(ref, null, async () => {
+      this.activities.noteProgress(ref, 'packing', 0, file.size);
       const content = await pack(
         file,
-        (bytes) => this.tellProgress(ref, 'packing', bytes, file.size),
+        (bytes) => this.activities.noteProgress(ref, 'packing', bytes, file.size),
         signal,
       );
-      this.tellProgress(ref, 'sending', 0, content.size);
+      this.activities.noteProgress(ref, 'sending', 0, content.size);
       await this.underLock(ref, expected, async (fencingToken) => {
         const state = await this.api.replace(ref, {
           sessionId: this.sessionId,
@@ -125,14 +127,14 @@ export class Documents {
           expected,
           content,
           signal,
-          onSent: (bytes) => this.tellProgress(ref, 'sending', bytes, content.size),
+          onSent: (bytes) => this.activities.noteProgress(ref, 'sending', bytes, content.size),
         });
         this.put(state, (this.asked += 1));
         this.showDocuments();
       });
     });
     this.uploads.delete(key);
-    this.note(ref, { upload: null });
+    this.activities.note(ref, { upload: null });
     await this.readAfter(ref);
     return isOk;
   }
@@ -149,7 +151,7 @@ export class Documents {
 
   /** Takes what was said of the last failure, and of a lost lock, from the page. */
   dismiss(ref: DocumentRef): void {
-    this.note(ref, { refusal: null, lost: null });
+    this.activities.note(ref, { refusal: null, lost: null });
   }
 
   /** What object storage has of a document, the newest first. @throws SyncError */
@@ -196,7 +198,7 @@ export class Documents {
     else this.states.delete(key);
     if (!this.leases.has(state) || state.lock?.holder.session_id === this.sessionId) return;
     this.leases.forget(state);
-    this.note(state, { lost: { to: state.lock?.holder.name ?? null, at: this.now() } });
+    this.activities.note(state, { lost: { to: state.lock?.holder.name ?? null, at: this.now() } });
   }
 
   private putAll(documents: DocumentState[], asked: number): void {
@@ -238,42 +240,6 @@ export class Documents {
     } finally {
       await this.leases.release(ref).catch(() => undefined); // it runs out by itself
     }
-  }
-
-  /** Does something to a document. @returns whether it worked */
-  private async attempt(
-    ref: DocumentRef,
-    doing: Activity['doing'],
-    work: () => Promise<unknown>,
-  ): Promise<boolean> {
-    if (doing !== null && this.activityOf(ref).doing === doing) return false; // pressed twice
-    this.note(ref, { doing, refusal: null });
-    try {
-      await work();
-      this.note(ref, { doing: null });
-      return true;
-    } catch (thrown) {
-      const refusal = toSyncError(thrown);
-      this.note(ref, { doing: null, refusal: refusal.code === 'CANCELED' ? null : refusal });
-      return false;
-    }
-  }
-
-  private tellProgress(ref: DocumentRef, phase: 'packing' | 'sending', bytes: number, total: number): void {
-    const isSent = phase === 'sending' && bytes >= total;
-    const upload: UploadProgress = isSent
-      ? { phase: 'checking', share: null }
-      : { phase, share: total > 0 ? Math.min(1, bytes / total) : null };
-    this.note(ref, { upload });
-  }
-
-  private note(ref: DocumentRef, change: Partial<Activity>): void {
-    const activity = { ...this.activityOf(ref), ...change };
-    this.show({ activities: { ...this.cell.get().activities, [keyOf(ref)]: activity } });
-  }
-
-  private activityOf(ref: DocumentRef): Activity {
-    return this.cell.get().activities[keyOf(ref)] ?? IDLE;
   }
 
   private show(change: Partial<DocumentsView>): void {
