@@ -12,6 +12,7 @@ module.exports = {
       displayName: 'app',
       preset: 'jest-expo',
       setupFiles: [...common.setupFiles, '<rootDir>/test/support/screens.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'],
       testMatch: [
         '<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}',
         '<rootDir>/test/documents/**/*.test.tsx',
@@ -27,5 +28,5 @@ module.exports = {
     },
   ],
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 300_000,
 };

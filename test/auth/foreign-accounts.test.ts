@@ -241,7 +241,7 @@ forEachDatabase((database) => {
     const theirLock = await hold(theirs, 'their-video', { session_id: 'their-session' });
     await putContent(theirLock, '0-0', packedLayout(['theirs']));
     scene = { app, theirs, theirHistory: history_id, theirShareId: share_id!, theirLock, stranger };
-  }, 60_000);
+  });
   afterAll(() => scene.app.close());
 
   test('every route of the OpenAPI document is in the table of this test, and no other', async () => {

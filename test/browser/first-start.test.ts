@@ -25,7 +25,7 @@ test('a first visit that gets the page and nothing else is a whole app, and sync
 
   ada.reconnect();
   await ada.app.page.reload();
-  await ada.app.waitForLight('synced', 20_000);
+  await ada.app.waitForLight('synced');
   await ada.app.openGame(id);
   await ada.app.waitForTotals([5, 7]);
 });

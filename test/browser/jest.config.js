@@ -11,5 +11,5 @@ export default {
   testPathIgnorePatterns: [],
   globalSetup: undefined,
   globalTeardown: undefined,
-  testTimeout: 120_000,
+  testTimeout: 300_000,
 };

@@ -40,7 +40,6 @@ test('joining with games of one’s own asks, and "start fresh" leaves only the 
   await using _ada = ada;
   await using _bob = bob;
   await bob.app.press('join-start-fresh');
-  await bob.app.confirmWhileAsked();
   for (const { app } of [ada, bob]) {
     await app.waitForGames(['Ada’s game']);
     await app.waitForLight('synced');

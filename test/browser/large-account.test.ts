@@ -58,7 +58,7 @@ test('a first sync of 10,000 records shows how far it is, and ends with all of t
       return app.lightState();
     },
     (state) => state === 'synced',
-    40_000,
+    120_000,
   );
   expect(shown.size).toBeGreaterThanOrEqual(3);
   expect([...shown].join('\n')).toMatch(/10[,. \u202f]?000/);

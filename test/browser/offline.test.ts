@@ -26,7 +26,7 @@ test('two devices edit without a network and converge when they have one', async
 
   for (const { context, app } of people) {
     await context.setOffline(true);
-    await app.waitForLight('disconnected', 15_000);
+    await app.waitForLight('disconnected');
   }
   await ada.app.addRound([10, 1]);
   await ada.app.waitForTotals([10, 1]);
@@ -37,10 +37,10 @@ test('two devices edit without a network and converge when they have one', async
 
   for (const { context } of people) await context.setOffline(false);
   for (const { app } of people) {
-    await app.waitForGames(['Apart', 'Alone'], 20_000);
+    await app.waitForGames(['Apart', 'Alone']);
     await app.openGame(id);
     await app.waitForTotals([30, 3]);
-    await app.waitForLight('synced', 20_000);
+    await app.waitForLight('synced');
   }
 });
 

@@ -64,5 +64,5 @@ test('an app newer than its server says so, keeps everything, and goes on once t
   version = '1';
   await app.openLight();
   await app.press('retry');
-  await app.waitForLight('synced', 15_000);
+  await app.waitForLight('synced');
 });

@@ -1,3 +1,4 @@
+import { shareAwakeTime } from '../support/awake-time.js';
 import { TestDevice } from '../support/device.js';
 import { liveRows } from '../support/exchange.js';
 import { shareBrowser } from './support/chromium.js';
@@ -5,6 +6,8 @@ import { answered, NO_CONNECTION, Person } from './support/person.js';
 import { Server } from './support/server.js';
 
 const browser = shareBrowser();
+const awake = shareAwakeTime();
+const NOTICED_MS = 10_000;
 
 test('a killed server turns the light grey, changes wait, and a restarted one gets them by itself', async () => {
   await using server = await Server.start();
@@ -20,7 +23,7 @@ test('a killed server turns the light grey, changes wait, and a restarted one ge
   await app.waitForTotals([6, 7]);
   expect(Number(await app.read('light-pending'))).toBe(5); // a round, two scores, two players' totals
   await server.restart();
-  await app.waitForLight('synced', 20_000);
+  await app.waitForLight('synced');
   await app.openGame(id);
   await app.waitForTotals([6, 7]);
   const witness = await TestDevice.register(server.url, { pairing_code: await app.makePairingCode() });
@@ -44,7 +47,7 @@ test('the page opens while there is no server, and what is entered then is sent 
   await app.page.reload();
   await app.waitForTotals([8, 9]);
   await server.restart();
-  await app.waitForLight('synced', 20_000);
+  await app.waitForLight('synced');
 });
 
 describe('a server without any data at the same address', () => {
@@ -61,7 +64,9 @@ describe('a server without any data at the same address', () => {
     await app.addRound([1, 2]);
     await app.startGame({ name: 'Never synced', players: ['Ada', 'Cleo'] });
     await server.replace();
-    await app.waitForLight('incompatible', 10_000);
+    const start = awake();
+    await app.waitForLight('incompatible');
+    expect(awake() - start).toBeLessThan(NOTICED_MS);
     return { ada, app, old };
   }
 
@@ -80,8 +85,7 @@ describe('a server without any data at the same address', () => {
     await using _ada = ada;
     await app.openLight();
     await app.press('recover-upload-everything');
-    await app.confirmWhileAsked();
-    await app.waitForLight('synced', 15_000);
+    await app.waitForLight('synced');
     await app.waitForGames(['Synced before', 'Never synced']);
     await app.openGame(old);
     await app.waitForTotals([11, 22]);
@@ -96,8 +100,8 @@ describe('a server without any data at the same address', () => {
     await using _ada = ada;
     await app.openLight();
     await app.press('recover-take-server');
-    expect(await app.confirmWhileAsked()).toBe(1);
-    await app.waitForLight('synced', 15_000);
+    await app.confirm();
+    await app.waitForLight('synced');
     await app.waitForGames(['Synced before', 'Never synced']);
     await app.openGame(old);
     await app.waitForTotals([1, 2]);
@@ -125,8 +129,9 @@ describe('a server without any data at the same address', () => {
         .filter({ visible: true })
         .count(),
     ).toBeGreaterThan(0);
-    expect(await app.confirmWhileAsked()).toBe(2);
-    await app.waitForLight('synced', 15_000);
+    await app.confirm();
+    await app.confirm();
+    await app.waitForLight('synced');
     await app.waitForGames([]);
     expect((await held(server, ada)).games).toEqual([]);
   });

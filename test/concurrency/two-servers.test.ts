@@ -17,7 +17,7 @@ describe('two servers on one PostgreSQL', () => {
     servers = await Promise.all(
       [0, 1].map(() => startServer({ storage, env: { MAX_DEVICES_PER_ACCOUNT: '30' } })),
     );
-  }, 120_000);
+  });
 
   afterEach(async () => {
     await Promise.all(servers.map((server) => server.kill('SIGTERM')));
@@ -42,10 +42,10 @@ describe('two servers on one PostgreSQL', () => {
     const devices = await family(await TestDevice.register(urls()[0] as string), 23);
     const report = await runCrowd(devices.slice(0, 20), devices.slice(20), urls(), 10);
     expectNothingSkipped(report, 200);
-  }, 120_000);
+  });
 
   test('of 20 devices that push the same record at once exactly one wins', async () => {
     const devices = await family(await TestDevice.register(urls()[0] as string), 20);
     await expectOneWinnerEach(devices, urls(), 3);
-  }, 120_000);
+  });
 });

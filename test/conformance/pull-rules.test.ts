@@ -69,13 +69,14 @@ forEachDatabase((database) => {
   test('BE pull 5: pulls beside running pushes see each push whole or not at all, and miss none', async () => {
     const reader = await app().newDevice();
     const writers = await Promise.all([reader.pair(), reader.pair(), reader.pair()]);
+    const before = await clockOf(reader);
     let isWriting = true;
     const writing = Promise.all(
       writers.map(async (writer, index) => {
         for (let n = 0; n < 12; n += 1) {
           const id = `${index}-${n}`;
           const rows = { games: [game(id)], game_players: [player(`${id}-a`, id), player(`${id}-b`, id)] };
-          await push(writer, creating(rows), await clockOf(writer));
+          await push(writer, creating(rows), before);
         }
       }),
     ).finally(() => (isWriting = false));

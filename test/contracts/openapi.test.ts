@@ -98,7 +98,7 @@ beforeAll(async () => {
   document = body as OpenApi;
   writeFileSync(join(folder, 'openapi.json'), JSON.stringify(document, null, 2));
   symlinkSync(program(), join(folder, 'node_modules'));
-}, 60_000);
+});
 afterAll(async () => {
   await app.close();
   rmSync(folder, { recursive: true, force: true });
@@ -124,7 +124,7 @@ test('it lints without an error', async () => {
     .filter(({ severity }) => severity === 'error')
     .map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`);
   expect(found).toEqual([]);
-}, 60_000);
+});
 
 test('a client generated from it type-checks, and pulls and pushes', async () => {
   const generated = await run(
@@ -157,7 +157,7 @@ test('a client generated from it type-checks, and pulls and pushes', async () =>
     ],
     code: 'BAD_REQUEST',
   });
-}, 90_000);
+});
 
 test('every error code is in the document, and every operation has an id, a summary and its problems', () => {
   expect(document.components.schemas.Problem?.properties?.code?.enum?.sort()).toEqual(

@@ -27,6 +27,5 @@ forEachDatabase((database) => {
         await storage.dispose();
       }
     },
-    120_000,
   );
 });

@@ -11,7 +11,7 @@ describe('a server killed while devices push', () => {
     } finally {
       await storage.dispose();
     }
-  }, 120_000);
+  });
 
   test('on PostgreSQL keeps what it acknowledged and tears nothing', async () => {
     // PostgreSQL itself goes on; it waits for the disk, as it would outside of tests.
@@ -22,7 +22,7 @@ describe('a server killed while devices push', () => {
     } finally {
       await storage.dispose();
     }
-  }, 120_000);
+  });
 });
 
 /** A run in which no kill met a push would prove nothing. */

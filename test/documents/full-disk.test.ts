@@ -39,7 +39,7 @@ describeWithSmallDisk('on a small disk', () => {
     await release(holding);
     await app.stop();
     await storage.dispose();
-  }, 60_000);
+  });
 
   forEachDatabase((database) => {
     test('that has filled up, what was acknowledged is uploaded as soon as there is room', async () => {
@@ -85,4 +85,4 @@ test('working copies that are not uploaded are kept; those that are make room', 
   expect(await download(laptop, 'a')).toEqual(['a']);
   expect((await putContent(third, '0-0', packedLayout(['c'], MEGABYTE))).status).toBe(200);
   for (const video of ['a', 'b', 'c']) expect(await download(laptop, video)).toEqual([video]);
-}, 60_000);
+});

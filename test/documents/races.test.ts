@@ -221,7 +221,6 @@ forEachDatabase((database) => {
     await until(
       () => sockets[0]?.timeout,
       (timeoutMs) => timeoutMs === 0,
-      3_000,
     ).finally(importing.goOn);
     expect((await writing).status).toBe(200);
   });
@@ -271,7 +270,6 @@ test('on postgres a lock that a write keeps does not stop others from running ou
     await until(
       () => told,
       (videos) => videos.length > 0,
-      3_000,
     );
   });
   await expiring;

@@ -33,18 +33,14 @@ forEachDatabase((database) => {
       }),
     ],
     ['too long texts', () => creating({ rounds: many((n) => ({ id: `r${n}`, caller_id: 'x'.repeat(65) })) })],
-  ])(
-    '%s by the ten thousands are answered in time',
-    async (_name, make) => {
-      const device = await app().newDevice();
-      const body = JSON.stringify({ changes: make(), last_pulled_at: await clockOf(device) });
-      const started = Date.now();
-      const reply = await device.request('POST', '/sync/push', { body });
-      expect(reply.status).toBe(200);
-      expect(Date.now() - started).toBeLessThan(DEADLINE_MS);
-    },
-    60_000,
-  );
+  ])('%s by the ten thousands are answered in time', async (_name, make) => {
+    const device = await app().newDevice();
+    const body = JSON.stringify({ changes: make(), last_pulled_at: await clockOf(device) });
+    const started = Date.now();
+    const reply = await device.request('POST', '/sync/push', { body });
+    expect(reply.status).toBe(200);
+    expect(Date.now() - started).toBeLessThan(DEADLINE_MS);
+  });
 
   test('a hundred thousand conflicts are all listed, and nothing is applied', async () => {
     const device = await app().newDevice();
@@ -59,7 +55,7 @@ forEachDatabase((database) => {
     expectProblem(reply, 409, 'PUSH_CONFLICT');
     expect(reply.body.conflicts).toHaveLength(100_000);
     expect(await clockOf(device)).toBe(clock);
-  }, 60_000);
+  });
 
   test('rows that own each other in a circle of references are no endless cascade', async () => {
     const device = await app().newDevice();

@@ -53,5 +53,5 @@ describe('requests behind one that takes its time, on a connection that breaks',
     expect((await device.request('POST', '/sync/push', { query, body: push('g3') })).status).toBe(200);
     held.goOn();
     expect(await app.nest.get(Lifecycle).drain(5_000)).toBe(true);
-  }, 20_000);
+  });
 });

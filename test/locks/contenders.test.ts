@@ -16,7 +16,7 @@ import { createStorage, type Storage } from '../support/storage.js';
 import { databaseOf, locksOf, newDocument, person, request } from './support.js';
 
 const CONTENDERS = 50;
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 240_000;
 
 // A write is what a lock is for, so the proof is a log of writes in the order in which they were committed: where the
 // token never falls, and belongs to one session, no two sessions ever held the lock at once.
@@ -41,7 +41,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
     await databaseOf(here).query(
       'CREATE TABLE lock_log (n serial, document text, token bigint, session text)',
     );
-  }, 60_000);
+  });
   afterAll(async () => {
     await there.close();
     await here.close();
@@ -111,7 +111,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
     const entries = await log(document);
     expect(entries).toHaveLength(3 * CONTENDERS);
     expectOneHolderAtATime(entries);
-  }, 120_000);
+  });
 
   test('sessions that transfer it, take it over, renew and release late: every write is by the holder of then', async () => {
     const sessions = Array.from({ length: CONTENDERS }, (_, index) =>
@@ -138,7 +138,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
     expect(entries.length).toBeGreaterThan(CONTENDERS);
     expectOneHolderAtATime(entries);
     for (const { token, session } of entries) expect(granted.get(token)).toBe(session);
-  }, 120_000);
+  });
 
   test('of all who ask for a free lock at the same moment exactly one gets it, round after round', async () => {
     const users = Array.from({ length: CONTENDERS }, (_, index) => person(`user-${index}`));
@@ -154,7 +154,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
       }
       expect(await locksOf(here).find(document)).toEqual(locks[0]);
     }
-  }, 120_000);
+  });
 });
 
 describe('50 contenders for one lock, over two server processes', () => {
@@ -164,7 +164,7 @@ describe('50 contenders for one lock, over two server processes', () => {
     storage = await createStorage('postgres');
     const env = { MAX_DEVICES_PER_ACCOUNT: '30' };
     servers = await Promise.all([0, 1].map(() => startServer({ storage, env })));
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
     await storage.dispose();
@@ -217,7 +217,7 @@ describe('50 contenders for one lock, over two server processes', () => {
     log.sort((a, b) => a.epoch - b.epoch);
     expect(log.map(({ epoch }) => epoch)).toEqual(contenders.map((_, index) => index + 1));
     expectOneHolderAtATime(log);
-  }, 120_000);
+  });
 });
 
 /** @returns null when the lock was refused because it is held */

@@ -54,7 +54,7 @@ describe.each(databases)('on %s', (database) => {
 
   beforeAll(async () => {
     if (database === 'postgres') postgres = await startPostgres({ binDir: toolsFolder });
-  }, 60_000);
+  });
   afterAll(() => postgres?.stop());
   beforeEach(async () => {
     storage = await createStorage(database, { postgres });
@@ -94,7 +94,7 @@ describe.each(databases)('on %s', (database) => {
       expect(await download(laptop, video)).toEqual(backgrounds);
     }
     expect((await hold(laptop, 'waiting')).fencingToken).toBeGreaterThan(before.fencingToken + 1);
-  }, 60_000);
+  });
 
   test('what a running server is backed up with comes back, as a new history of every account', async () => {
     await using server = await startApp(database, { storage });
@@ -144,7 +144,7 @@ describe.each(databases)('on %s', (database) => {
     const theirs = await pull(other);
     expect(theirs.changes.games?.updated).toEqual([game('theirs')]);
     expect(new Set([theirs.history_id, fresh.history_id, saved.history_id]).size).toBe(3);
-  }, 60_000);
+  });
 
   test('a device that renewed its tokens after the backup gets back in, once with any of them', async () => {
     await using server = await startApp(database, { storage });
@@ -167,7 +167,7 @@ describe.each(databases)('on %s', (database) => {
     expectProblem(await device.refresh(), 401, 'TOKEN_INVALID');
     device.refreshToken = stale;
     expectProblem(await device.refresh(), 401, 'DEVICE_REVOKED');
-  }, 60_000);
+  });
 
   test('a backup taken while pushes run holds each of them whole or not at all, and the server goes on', async () => {
     await using server = await startApp(database, { storage });
@@ -192,7 +192,7 @@ describe.each(databases)('on %s', (database) => {
       rounds: evenings,
       scores: 2 * evenings,
     });
-  }, 60_000);
+  });
 
   test('links to games are gone after a restore: one may have been withdrawn since the backup', async () => {
     await using server = await startApp(database, { storage });
@@ -208,7 +208,7 @@ describe.each(databases)('on %s', (database) => {
     moveTo(device, again.url);
     expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
     expect((await device.request('POST', '/games/a-game/shares')).status).toBe(201);
-  }, 60_000);
+  });
 
   test('a backup made by an earlier version, which had fewer tables, comes back', async () => {
     await using first = await startApp(database, { storage });
@@ -228,7 +228,7 @@ describe.each(databases)('on %s', (database) => {
     moveTo(device, again.url);
     expect((await device.request('GET', '/games/a-game/shares')).body).toEqual([]);
     expect(Object.values(await liveRows(device)).flat()).toHaveLength(6);
-  }, 60_000);
+  });
 
   test('restore refuses while a server runs on the data, and changes nothing', async () => {
     await using server = await startApp(database, { storage });
@@ -240,7 +240,7 @@ describe.each(databases)('on %s', (database) => {
     expectFailure(await runTidemark(['restore', file], env), /stop|in use|runs|running/i);
     expect(await stateOf(device)).toEqual(before);
     expect((await pull(device)).history_id).toBe(history_id);
-  }, 60_000);
+  });
 
   test('restore refuses what is no backup, or is cut short, and leaves the data as they are', async () => {
     await using server = await startApp(database, { storage });
@@ -260,7 +260,7 @@ describe.each(databases)('on %s', (database) => {
     await using again = await startApp(database, { storage });
     moveTo(device, again.url);
     expect(await stateOf(device)).toEqual(before);
-  }, 60_000);
+  });
 
   test('backup replaces no file, and says where it cannot write', async () => {
     await using server = await startApp(database, { storage });
@@ -272,7 +272,7 @@ describe.each(databases)('on %s', (database) => {
     expectFailure(await runTidemark(['backup'], env), /file/i);
     await server.stop();
     expect(readdirSync(folder)).toEqual(['tidemark.backup']);
-  }, 60_000);
+  });
 });
 
 test('on sqlite a backup comes back on another machine: a new, empty data folder', async () => {
@@ -296,7 +296,7 @@ test('on sqlite a backup comes back on another machine: a new, empty data folder
     await from.dispose();
     await to.dispose();
   }
-}, 60_000);
+});
 
 test('on postgres without its tools, backup and restore say plainly what to run', async () => {
   const storage = await createStorage('postgres');
@@ -310,4 +310,4 @@ test('on postgres without its tools, backup and restore say plainly what to run'
   } finally {
     await storage.dispose();
   }
-}, 60_000);
+});

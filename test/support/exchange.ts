@@ -119,11 +119,14 @@ export function expectAnyProblem(answer: Reply): void {
   expect(JSON.stringify(answer.body)).not.toMatch(LEAKS);
 }
 
+/** Long, as it only matters to what fails: machines that are busy with many tests stand still for seconds at times. */
+export const PATIENCE_MS = 30_000;
+
 /** Asks again until `check` accepts the answer. @throws Error with the last answer after `deadlineMs` */
 export async function until<T>(
   ask: () => Promise<T> | T,
   check: (answer: T) => boolean,
-  deadlineMs = 10_000,
+  deadlineMs = PATIENCE_MS,
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {

@@ -15,7 +15,7 @@ export function shareApp(database: DatabaseName, options?: AppOptions): () => Te
   let app: TestApp | undefined;
   beforeAll(async () => {
     app = await startApp(database, options);
-  }, 60_000);
+  });
   afterAll(async () => {
     await app?.close();
   });

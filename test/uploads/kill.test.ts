@@ -54,13 +54,21 @@ function momentsInFolder({ folder }: FolderStore, data: string): Moment[] {
 function momentsInBucket({ way }: BucketStore): Moment[] {
   const keep = (fault: Fault, video: string, isStep: (passing: Passing) => boolean) => (passing: Passing) =>
     passing.path.includes(`/${video}-`) && isStep(passing) ? fault : undefined;
-  const at = (...steps: ReturnType<typeof keep>[]): Pick<Moment, 'prepare' | 'hasCome'> => ({
-    prepare: () => {
-      way.patience = new Promise(() => {});
-      way.fault = (passing) => steps.map((step) => step(passing)).find((fault) => fault !== undefined);
-    },
-    hasCome: () => way.waiting === steps.length,
-  });
+  const at = (...steps: ReturnType<typeof keep>[]): Pick<Moment, 'prepare' | 'hasCome'> => {
+    const come = new Set<unknown>();
+    return {
+      prepare: () => {
+        way.patience = new Promise(() => {});
+        way.fault = (passing) => {
+          const step = steps.find((each) => each(passing) !== undefined);
+          if (step) come.add(step);
+          return step?.(passing);
+        };
+      },
+      // More may be waiting than there are steps: the server sends anew what is not answered for long.
+      hasCome: () => come.size === steps.length && way.waiting >= steps.length,
+    };
+  };
   const isPut = ({ method }: Passing) => method === 'PUT';
   const isHead = ({ method }: Passing) => method === 'HEAD';
   const isPart = ({ query }: Passing) => query.get('partNumber') === '2';
@@ -161,25 +169,17 @@ async function expectKillsDoNoHarm(
 const NAME = `a server killed at any moment of an upload loses nothing and offers nothing broken (seed ${SEED})`;
 
 forEachDatabase((database) => {
-  test(
-    NAME,
-    async () => {
-      await using store = new FolderStore();
-      await expectKillsDoNoHarm(database, store, (data) => momentsInFolder(store, data));
-    },
-    180_000,
-  );
+  test(NAME, async () => {
+    await using store = new FolderStore();
+    await expectKillsDoNoHarm(database, store, (data) => momentsInFolder(store, data));
+  });
 });
 
 describeOnS3('with S3', (open) => {
   forEachDatabase((database) => {
-    test(
-      NAME,
-      async () => {
-        await using store = await open();
-        await expectKillsDoNoHarm(database, store, () => momentsInBucket(store));
-      },
-      180_000,
-    );
+    test(NAME, async () => {
+      await using store = await open();
+      await expectKillsDoNoHarm(database, store, () => momentsInBucket(store));
+    });
   });
 });

@@ -107,7 +107,7 @@ forEachDatabase((database) => {
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     const tookMs = Date.now() - started;
     expect(tookMs).toBeGreaterThan(1_900);
-    expect(tookMs).toBeLessThan(8_000);
+    expect(tookMs).toBeLessThan(20_000);
     expect(server.output()).toContain('20 documents are not uploaded; they stay due');
 
     await using again = await startServer({ storage, env: storeIn(folder) });
@@ -132,7 +132,7 @@ forEachDatabase((database) => {
       ({ status }) => status === 503,
     );
     expect(await server.kill('SIGTERM')).toEqual({ code: 143, signal: null });
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 
   test('what could not be uploaded at the end is free for the next process, without waiting for a lease to run out', async () => {

@@ -2,7 +2,7 @@ import { Cell } from '../sync/observable';
 import type { ClaimState, DatabaseClaim } from './claim';
 
 const CHANNEL = 'tidemark-database-owner';
-/** A tab that has the database answers at once. */
+/** A tab that has the database answers at once; one that is too busy to may answer later. */
 const ANSWER_MS = 300;
 /** How long the other tab may take to let go; a frozen one never will. */
 const LET_GO_MS = 2_000;
@@ -39,6 +39,8 @@ export function claimByAsking(letGo: () => Promise<void>): DatabaseClaim {
     const isWaiting = state.get() === 'waiting';
     if (data === 'who has it?' && isOwner) say('this tab');
     else if (data === 'this tab' && isWaiting && !isTakingOver) settle('elsewhere');
+    else if (data === 'this tab' && isOwner)
+      void lose(); // a late answer: better that nobody has it than two
     else if (data === 'let go' && isOwner) void lose();
     else if (data === 'let it go' && isTakingOver) settle('owned');
   };

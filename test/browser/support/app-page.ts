@@ -12,12 +12,6 @@ export type LightState =
   | 'stuck'
   | 'incompatible';
 
-/** Long, as it only matters to what fails: with a browser beside them machines stand still for seconds at times. */
-export const PATIENCE_MS = 30_000;
-
-/** How long a question may take to appear. */
-const QUESTION_MS = 1_000;
-
 /** What a new game is to be. */
 export interface NewGame {
   name: string;
@@ -52,13 +46,12 @@ export class AppPage {
     await this.page.goto(new URL(`/${route}`, this.page.url()).href);
   }
 
-  /** Waits until the light is in one of the given states. @throws Error with the last state after `deadlineMs` */
-  async waitForLight(states: LightState | LightState[], deadlineMs = PATIENCE_MS): Promise<void> {
+  /** Waits until the light is in one of the given states. */
+  async waitForLight(states: LightState | LightState[]): Promise<void> {
     const wanted: string[] = [states].flat();
     await until(
       () => this.lightState(),
       (state) => state !== null && wanted.includes(state),
-      deadlineMs,
     );
   }
 
@@ -125,11 +118,10 @@ export class AppPage {
   }
 
   /** Waits until the game's page shows these totals. */
-  async waitForTotals(totals: number[], deadlineMs = PATIENCE_MS): Promise<void> {
+  async waitForTotals(totals: number[]): Promise<void> {
     await until(
       () => this.totals(),
       (shown) => String(shown) === String(totals),
-      deadlineMs,
     );
   }
 
@@ -141,12 +133,11 @@ export class AppPage {
   }
 
   /** Waits until the list of games names exactly these, in any order. */
-  async waitForGames(names: string[], deadlineMs = PATIENCE_MS): Promise<void> {
+  async waitForGames(names: string[]): Promise<void> {
     await until(
       () => this.gameNames(),
       (shown) =>
         shown.length === names.length && names.every((name) => shown.some((row) => row.includes(name))),
-      deadlineMs,
     );
   }
 
@@ -161,7 +152,6 @@ export class AppPage {
         alerts: await this.page.getByRole('alert').allInnerTexts(),
       }),
       (shown) => shown.code.length === 8,
-      PATIENCE_MS,
     );
     return code;
   }
@@ -194,30 +184,21 @@ export class AppPage {
       const remove = row.getByRole('button', { name: /take off/i });
       if ((await remove.count()) === 0) continue;
       await remove.first().click();
-      await this.confirmWhileAsked();
+      await this.confirm();
       return;
     }
     throw new Error('No device in the list can be removed.');
   }
 
-  /** Says yes to every question that comes up. @returns how many there were */
-  async confirmWhileAsked(): Promise<number> {
-    let count = 0;
-    for (;;) {
-      const question = this.find('confirm').first();
-      const isAsked = await question.waitFor({ timeout: QUESTION_MS }).then(
-        () => true,
-        () => false,
-      );
-      if (!isAsked) return count;
-      const before = await this.page.locator('body').innerText();
-      await question.click();
-      count++;
-      await until(
-        () => this.page.locator('body').innerText(),
-        (text) => text !== before,
-      );
-    }
+  /** Says yes to the question that comes up; where two are asked, to the first. */
+  async confirm(): Promise<void> {
+    await this.find('confirm').first().waitFor();
+    const before = await this.page.locator('body').innerText();
+    await this.press('confirm');
+    await until(
+      () => this.page.locator('body').innerText(),
+      (text) => text !== before,
+    );
   }
 
   private async currentGameId(): Promise<string> {

@@ -22,7 +22,7 @@ export function shareBrowser(): () => Browser {
     if (!executablePath)
       throw new Error('Set CHROMIUM_PATH, or run `npm test -- test/browser`, which finds one.');
     browser = await chromium.launch({ executablePath, args: FLAGS, headless: !HEADED });
-  }, 60_000);
+  });
   afterAll(() => browser?.close());
   return () => {
     if (browser === undefined) throw new Error('The browser is there only while tests run.');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Locator } from 'playwright-core';
 import { until } from '../../support/exchange.js';
-import { PATIENCE_MS, type AppPage } from './app-page.js';
+import type { AppPage } from './app-page.js';
 
 /** A file as a person chooses it. */
 export interface ChosenFile {
@@ -27,11 +27,10 @@ export class DocumentsPage {
   }
 
   /** Waits until a document's place says something. */
-  async says(key: string, text: RegExp, deadlineMs = PATIENCE_MS): Promise<void> {
+  async says(key: string, text: RegExp): Promise<void> {
     await until(
       async () => ((await this.row(key).count()) > 0 ? this.row(key).innerText() : ''),
       (shown) => text.test(shown),
-      deadlineMs,
     );
   }
 

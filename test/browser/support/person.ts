@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
-import { AppPage, PATIENCE_MS } from './app-page.js';
+import { PATIENCE_MS } from '../../support/exchange.js';
+import { AppPage } from './app-page.js';
 
 /** What a browser reports when there is no way to the server. */
 export const NO_CONNECTION =

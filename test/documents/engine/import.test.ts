@@ -253,7 +253,7 @@ describe('anything else is refused, and the next import works', () => {
       }
     }
     expect(refused).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });
 
 function closing(database: BetterSqlite.Database): { database: BetterSqlite.Database } & Disposable {

@@ -1,4 +1,5 @@
 import type BetterSqlite from 'better-sqlite3';
+import { shareAwakeTime } from '../../support/awake-time.js';
 import { contentOf, databaseBytes, fillWithOddities, recordOf } from '../../support/databases.js';
 import { Importing, LAYOUT, reading, rootOf } from './importing.js';
 
@@ -7,14 +8,17 @@ import { Importing, LAYOUT, reading, rootOf } from './importing.js';
 const PATIENCE_MS = 2_000;
 
 const importing = new Importing();
+const awake = shareAwakeTime();
 
+// The first import also starts the process that imports.
+beforeAll(() => importing.import(databaseBytes('layout', () => undefined)));
 afterAll(() => importing.close());
 
 /** @returns why it was refused; null: it was not */
 async function importSoon(bytes: Buffer): Promise<string | null> {
-  const startedAt = Date.now();
+  const startedAt = awake();
   const refusal = await importing.import(bytes);
-  expect(Date.now() - startedAt).toBeLessThan(PATIENCE_MS);
+  expect(awake() - startedAt).toBeLessThan(PATIENCE_MS);
   return refusal;
 }
 

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import BetterSqlite from 'better-sqlite3';
 import type { Piscina } from 'piscina';
 import { SqliteWorkers } from '../../../src/documents/engine/sqlite-workers.js';
@@ -179,14 +178,13 @@ test('a thread that dies fails its own task only', async () => {
 
 test('the main thread stays free while a large database is imported', async () => {
   const source = largeLayout(200 * MEBIBYTE);
-  const delay = monitorEventLoopDelay({ resolution: 5 });
   await workers.check(fileOf(databaseBytes('layout', () => undefined)));
-  delay.enable();
+  const before = performance.eventLoopUtilization();
   await workers.importDatabase(LAYOUT, source, newFile(), AMPLE);
-  delay.disable();
-  // What it measures includes its own resolution; the machine may be busy with other tests.
-  expect(delay.percentile(99) / 1e6).toBeLessThan(50);
-}, 120_000);
+  const { utilization } = performance.eventLoopUtilization(before);
+  process.stderr.write(`UTIL ${utilization}\n`);
+  expect(utilization).toBeLessThan(0.1);
+});
 
 describeWithSmallDisk('a full disk', () => {
   test('stops imports and snapshots, which leave nothing, and there is room for small ones', async () => {
