@@ -20,7 +20,7 @@ import { asDiskFull } from './engine/disk-full.js';
 import { inflateTo } from './engine/inflate.js';
 import { SqliteWorkers } from './engine/sqlite-workers.js';
 import { IncomingUploads } from './incoming-uploads.js';
-import { JournalRepository } from './journal.repository.js';
+import { JournalRepository, type Draft } from './journal.repository.js';
 import { DocumentKinds } from './kinds.js';
 import { DocumentOwner } from './owner.js';
 import { WorkingCopies } from './working-copies.js';
@@ -82,7 +82,7 @@ export class ContentService {
   ): Promise<Pair> {
     if (announcedBytes !== null) this.checkSize(announcedBytes);
     // What is bound to fail does so before anything is sent and unpacked.
-    await this.database.transaction((tx) => this.check(tx, ref, writer));
+    await this.check(null, ref, writer);
     const incoming = await this.incoming.begin(ref.accountId);
     const upload = this.copies.incoming();
     const content = `${upload}.db`;
@@ -93,8 +93,8 @@ export class ContentService {
       const sizeBytes = await this.accountImports.take(ref.accountId, () =>
         this.import(ref, upload, content, uploadedBytes),
       );
-      if (this.journal.isKept) await pack(content, packed);
-      await this.commit(ref, writer, { content, packed, sizeBytes });
+      if (this.journal.isKept) await this.commitJournalled(ref, writer, { content, packed, sizeBytes });
+      else await this.commit(ref, writer, { content, sizeBytes }, null);
     } catch (error) {
       throw asDiskFull(error);
     } finally {
@@ -139,17 +139,36 @@ export class ContentService {
     }
   }
 
-  private async commit(
+  private async commitJournalled(
     ref: DocumentRef,
     writer: Writer,
     files: { content: string; packed: string; sizeBytes: number },
   ): Promise<void> {
+    const epoch = writer.expected.epoch + 1;
+    await pack(files.content, files.packed);
+    const draft = await this.journal.addDraft(ref, epoch, files.packed, this.now());
+    await this.commit(ref, writer, files, draft).catch(async (error: unknown) => {
+      await this.journal.removeDraft(ref, draft);
+      throw error;
+    });
+    // Here the journal is the truth, and a file of a transaction that failed must never be in place. A file that cannot
+    // be placed now is brought back from the journal: what is committed must not be answered as refused.
+    await this.copies.place(ref, epoch, files.content).catch(() => undefined);
+  }
+
+  /** @param draft the content in the journal; null: there is no journal */
+  private async commit(
+    ref: DocumentRef,
+    writer: Writer,
+    files: { content: string; sizeBytes: number },
+    draft: Draft | null,
+  ): Promise<void> {
     const next = { epoch: writer.expected.epoch + 1, version: 1 };
     await this.database.transaction(async (tx) => {
       const document = await this.check(tx, ref, writer);
-      if (this.journal.isKept) {
+      if (draft) {
         await this.journal.drop(tx, ref, writer.expected);
-        await this.journal.append(tx, ref, next, files.packed);
+        await this.journal.commitDraft(tx, ref, draft, next.version);
       }
       // Last, as the account's pushes wait from here on.
       await this.checkQuota(tx, ref, document, files.sizeBytes);
@@ -171,18 +190,22 @@ export class ContentService {
         { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs },
       );
       // Without a journal the file is the truth: it must be in place before anyone is told so.
-      if (!this.journal.isKept) await this.copies.place(ref, next.epoch, files.content);
+      if (!draft) await this.copies.place(ref, next.epoch, files.content);
     });
-    if (!this.journal.isKept) return;
-    // Here the journal is the truth, and a file of a transaction that failed must never be in place. A file that cannot
-    // be placed now is brought back from the journal: what is committed must not be answered as refused.
-    await this.copies.place(ref, next.epoch, files.content).catch(() => undefined);
   }
 
-  /** @throws AppError LOCK_REQUIRED, VERSION_MISMATCH */
-  private async check(tx: Transaction, ref: DocumentRef, writer: Writer): Promise<StoredDocument | null> {
+  /**
+   * Whether the writer may write, until the transaction ends.
+   * @param tx null: whether it may as things are, waiting for nobody
+   * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH
+   */
+  private async check(
+    tx: Transaction | null,
+    ref: DocumentRef,
+    writer: Writer,
+  ): Promise<StoredDocument | null> {
     await this.locks.assertHeld(tx, ref, writer);
-    const document = await this.documents.lock(tx, ref);
+    const document = tx ? await this.documents.lock(tx, ref) : await this.documents.find(ref);
     const { epoch, version } = document ?? NO_CONTENT;
     const { expected } = writer;
     if (epoch === expected.epoch && version === expected.version) return document;

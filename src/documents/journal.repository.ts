@@ -1,12 +1,23 @@
+import { randomInt } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../database/database.js';
+import { AppError } from '../errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import type { Pair } from './documents.repository.js';
 
 const PART_BYTES = 1_048_576;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+const DRAFTS_PER_MS = 1_000;
+
+/** Content in the journal that is no version of its document yet. */
+export interface Draft {
+  epoch: number;
+  /** Stands in for the version: below 0, and lower the later it was begun. */
+  number: number;
+  parts: number;
+}
 
 /**
  * What is acknowledged and not uploaded yet, in PostgreSQL, where every process finds it. On SQLite there is one
@@ -21,18 +32,58 @@ export class JournalRepository {
     return this.database.dialect === 'postgres';
   }
 
-  /** Adds a document's whole content. @param packedFile the content, gzipped */
-  async append(tx: Transaction, ref: DocumentRef, pair: Pair, packedFile: string): Promise<void> {
-    let part = 0;
+  /**
+   * Adds a document's whole content, each part by itself: one transaction would keep others waiting for it all.
+   * @param packedFile the content, gzipped
+   * @param now epoch ms
+   */
+  async addDraft(ref: DocumentRef, epoch: number, packedFile: string, now: number): Promise<Draft> {
+    const draft = { epoch, number: -(now * DRAFTS_PER_MS + randomInt(DRAFTS_PER_MS)), parts: 0 };
     const parts = createReadStream(packedFile, { highWaterMark: PART_BYTES });
-    for await (const body of parts as AsyncIterable<Buffer>) {
-      await tx.query(
-        `INSERT INTO document_journal (account_id, video_id, kind, epoch, version, part, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-        [...valuesOf(ref, pair), part, body],
-      );
-      part += 1;
+    try {
+      for await (const body of parts as AsyncIterable<Buffer>) {
+        await this.database.write(
+          `INSERT INTO document_journal (account_id, video_id, kind, epoch, version, part, body)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+          [...valuesOf(ref, { epoch, version: draft.number }), draft.parts, body],
+        );
+        draft.parts += 1;
+      }
+      return draft;
+    } catch (error) {
+      await this.removeDraft(ref, draft);
+      throw error;
     }
+  }
+
+  /** Makes a draft the content of a version. @throws AppError OVERLOADED when it has been removed */
+  async commitDraft(
+    tx: Transaction,
+    ref: DocumentRef,
+    { epoch, number, parts }: Draft,
+    version: number,
+  ): Promise<void> {
+    const rows = await tx.query(
+      `UPDATE document_journal SET version = $6 WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5 RETURNING part`,
+      [...valuesOf(ref, { epoch, version: number }), version],
+    );
+    if (rows.length === parts) return;
+    // A process that has slept for long finds its draft removed.
+    throw new AppError('OVERLOADED', { detail: 'Storing the content took too long.', retry_after: 1 });
+  }
+
+  /** Removes a draft that does not become a version; where that fails, `removeDrafts` does so later. */
+  async removeDraft(ref: DocumentRef, { epoch, number }: Draft): Promise<void> {
+    const remove = `DELETE FROM document_journal WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5`;
+    await this.database.write(remove, valuesOf(ref, { epoch, version: number })).catch(() => undefined);
+  }
+
+  /** Removes the drafts of processes that have died. @param before those begun earlier, epoch ms */
+  async removeDrafts(before: number): Promise<void> {
+    if (!this.isKept) return;
+    await this.database.write('DELETE FROM document_journal WHERE version < 0 AND version > $1', [
+      -before * DRAFTS_PER_MS,
+    ]);
   }
 
   /** The content of one version, gzipped; empty when the journal does not have it. */

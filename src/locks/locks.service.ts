@@ -72,14 +72,15 @@ export class LocksService {
   /**
    * Makes sure, for a write, that this session of this user's holds the lock, and keeps it from changing hands until the
    * transaction ends.
+   * @param tx null: it may change hands at once
    * @throws AppError LOCK_REQUIRED with { lock }, as it is now; null: nobody holds it
    */
   async assertHeld(
-    tx: Transaction,
+    tx: Transaction | null,
     ref: DocumentRef,
     { sessionId, userId, fencingToken }: { sessionId: string; userId: string | null; fencingToken: number },
   ): Promise<void> {
-    const held = this.held(await this.locks.findLocked(tx, ref));
+    const held = this.held(tx ? await this.locks.findLocked(tx, ref) : await this.locks.find(ref));
     const isHolder = held?.holder.sessionId === sessionId && held.holder.userId === userId;
     if (isHolder && held.fencingToken === fencingToken) return;
     throw new AppError('LOCK_REQUIRED', {

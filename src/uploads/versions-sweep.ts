@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../config/config.module.js';
 import { Database } from '../database/database.js';
+import { JournalRepository } from '../documents/journal.repository.js';
 import { ObjectStorage } from '../storage/storage.js';
 import { UploadsRepository } from './uploads.repository.js';
 
@@ -10,12 +11,13 @@ export const LEFTOVER_AGE_MS = 3_600_000;
 const RETRY_MS = 600_000;
 const BATCH = 100;
 
-/** Removes objects that no document needs: old versions, and what broken uploads left. */
+/** Removes what no document needs: objects of old versions, and what broken uploads and writes left. */
 @Injectable()
 export class VersionsSweep {
   constructor(
     private readonly database: Database,
     private readonly uploads: UploadsRepository,
+    private readonly journal: JournalRepository,
     private readonly storage: ObjectStorage,
     @Inject(NOW) private readonly now: Now,
   ) {}
@@ -26,6 +28,7 @@ export class VersionsSweep {
    * @throws AppError STORAGE_UNAVAILABLE; the rest is left for the next time
    */
   async run(signal: AbortSignal): Promise<number> {
+    await this.journal.removeDrafts(this.now() - LEFTOVER_AGE_MS);
     for (let removed = 0; ;) {
       const before = this.now() - LEFTOVER_AGE_MS;
       const leftovers = await this.uploads.listLeftovers(before, BATCH);
