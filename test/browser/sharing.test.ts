@@ -6,6 +6,7 @@ import { Server } from './support/server.js';
 
 const browser = shareBrowser();
 const awake = shareAwakeTime();
+const LIVE_MS = 1_000;
 
 test('a link shows one game live to anyone, without an account, until it is withdrawn', async () => {
   await using server = await Server.start();
@@ -33,13 +34,19 @@ test('a link shows one game live to anyone, without an account, until it is with
   expect(requests.filter((url) => url.includes(link.hash.split('/').at(-1)!))).toEqual([]);
 
   await ada.app.openGame(id);
-  await ada.app.addRound([40, 1]);
-  const start = awake();
-  await until(
-    () => board.innerText(),
-    (text) => text.includes('43') && text.includes('6'),
-  );
-  expect(awake() - start).toBeLessThan(1_000);
+  const waits: number[] = [];
+  for (const round of [1, 2, 3]) {
+    await ada.app.addRound([40, 10]);
+    const start = awake();
+    await until(
+      () => board.innerText(),
+      (text) => [3 + 40 * round, 5 + 10 * round].every((total) => text.includes(String(total))),
+    );
+    waits.push(awake() - start);
+  }
+  // A single one tells more of the machine than of the product.
+  const [, middle] = waits.sort((a, b) => a - b);
+  expect(middle).toBeLessThan(LIVE_MS);
 
   await ada.app.press('game-menu');
   await ada.app.press('share-game');

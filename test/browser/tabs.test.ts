@@ -40,14 +40,15 @@ describe.each([
   test('a tab that is too busy to answer keeps the data', async () => {
     await using server = await Server.start();
     await using ada = await open(server);
-    await ada.app.startGame({ name: 'Busy', players: ['Ada', 'Bob'] });
-    const busy = ada.app.page.evaluate(
+    const first = ada.app;
+    await first.startGame({ name: 'Busy', players: ['Ada', 'Bob'] });
+    const busy = first.page.evaluate(
       'for (const end = Date.now() + 5_000; Date.now() < end; ) document.title = "busy"',
     );
     const second = await ada.openTab();
     await busy;
     await second.find('use-here').first().waitFor();
-    await ada.app.waitForGames(['Busy']);
+    await first.waitForGames(['Busy']);
   });
 
   test('when the tab that holds the data is closed, another can go on', async () => {
