@@ -45,6 +45,15 @@ export class AccountsRepository {
     );
   }
 
+  /** When a restore last began the account's history anew, epoch ms; null: none has. */
+  async restoredAt(connection: Connection, id: string): Promise<Timestamp | null> {
+    const [row] = await connection.query<{ origin: Timestamp }>(
+      'SELECT origin AS "origin" FROM accounts WHERE id = $1 AND origin > created_at',
+      [id],
+    );
+    return row?.origin ?? null;
+  }
+
   /**
    * Reads the account and keeps every other push of it waiting until the transaction ends, so that commits come in
    * the order of their clock values.

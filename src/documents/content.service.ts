@@ -87,25 +87,27 @@ export class ContentService {
     const upload = this.copies.incoming();
     const content = `${upload}.db`;
     const packed = `${upload}.gz`;
+    let next: Pair;
     try {
       const limits = { maxBytes: this.config.maxDocumentBytes, maxRatio: MAX_RATIO, onGrowth: incoming.grow };
       const { sizeBytes: uploadedBytes } = await inflateTo(body, upload, limits);
       const sizeBytes = await this.accountImports.take(ref.accountId, () =>
         this.import(ref, upload, content, uploadedBytes),
       );
-      if (this.journal.isKept) await this.commitJournalled(ref, writer, { content, packed, sizeBytes });
-      else await this.commit(ref, writer, { content, sizeBytes }, null);
+      next = this.journal.isKept
+        ? await this.commitJournalled(ref, writer, { content, packed, sizeBytes })
+        : await this.commit(ref, writer, { content, sizeBytes }, null);
     } catch (error) {
       throw asDiskFull(error);
     } finally {
       await Promise.all([upload, content, packed].map((file) => rm(file, { force: true })));
       incoming.end();
     }
-    const epoch = writer.expected.epoch + 1;
+    const { epoch, version } = next;
     await this.copies.removeBefore(ref, epoch);
-    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: 1 };
+    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version };
     this.events.publish('document.changed', { accountId: ref.accountId, document });
-    return { epoch, version: 1 };
+    return next;
   }
 
   /** @throws AppError BODY_TOO_LARGE */
@@ -143,17 +145,17 @@ export class ContentService {
     ref: DocumentRef,
     writer: Writer,
     files: { content: string; packed: string; sizeBytes: number },
-  ): Promise<void> {
-    const epoch = writer.expected.epoch + 1;
+  ): Promise<Pair> {
     await pack(files.content, files.packed);
-    const draft = await this.journal.addDraft(ref, epoch, files.packed, this.now());
-    await this.commit(ref, writer, files, draft).catch(async (error: unknown) => {
+    const draft = await this.journal.addDraft(ref, writer.expected, files.packed, this.now());
+    const next = await this.commit(ref, writer, files, draft).catch(async (error: unknown) => {
       await this.journal.removeDraft(ref, draft);
       throw error;
     });
     // Here the journal is the truth, and a file of a transaction that failed must never be in place. A file that cannot
     // be placed now is brought back from the journal: what is committed must not be answered as refused.
-    await this.copies.place(ref, epoch, files.content).catch(() => undefined);
+    await this.copies.place(ref, next.epoch, files.content).catch(() => undefined);
+    return next;
   }
 
   /** @param draft the content in the journal; null: there is no journal */
@@ -162,13 +164,14 @@ export class ContentService {
     writer: Writer,
     files: { content: string; sizeBytes: number },
     draft: Draft | null,
-  ): Promise<void> {
-    const next = { epoch: writer.expected.epoch + 1, version: 1 };
-    await this.database.transaction(async (tx) => {
+  ): Promise<Pair> {
+    return this.database.transaction(async (tx) => {
       const document = await this.check(tx, ref, writer);
+      const epoch = document ? document.epoch + 1 : await this.firstEpoch(tx, ref);
+      const next = { epoch, version: 1 };
       if (draft) {
         await this.journal.drop(tx, ref, writer.expected);
-        await this.journal.commitDraft(tx, ref, draft, next.version);
+        await this.journal.commitDraft(tx, ref, draft, next);
       }
       // Last, as the account's pushes wait from here on.
       await this.checkQuota(tx, ref, document, files.sizeBytes);
@@ -190,8 +193,17 @@ export class ContentService {
         { ownerId: this.owner.id, now, expiresAt: now + this.owner.leaseMs },
       );
       // Without a journal the file is the truth: it must be in place before anyone is told so.
-      if (!draft) await this.copies.place(ref, next.epoch, files.content);
+      if (!draft) await this.copies.place(ref, epoch, files.content);
+      return next;
     });
+  }
+
+  /**
+   * 1, or after a restore a time: the restore may have lost a document of that name, which has counted from 1, and which
+   * clients and the disks of other processes may still have.
+   */
+  private async firstEpoch(tx: Transaction, { accountId }: DocumentRef): Promise<number> {
+    return (await this.accounts.restoredAt(tx, accountId)) ?? 1;
   }
 
   /**

@@ -11,7 +11,7 @@ const PART_BYTES = 1_048_576;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
 const DRAFTS_PER_MS = 1_000;
 
-/** Content in the journal that is no version of its document yet. */
+/** Content in the journal that is no version of its document yet; its place is behind the one that it is to replace. */
 export interface Draft {
   epoch: number;
   /** Stands in for the version: below 0, and lower the later it was begun. */
@@ -34,10 +34,12 @@ export class JournalRepository {
 
   /**
    * Adds a document's whole content, each part by itself: one transaction would keep others waiting for it all.
+   * @param replaced the version that it is to replace
    * @param packedFile the content, gzipped
    * @param now epoch ms
    */
-  async addDraft(ref: DocumentRef, epoch: number, packedFile: string, now: number): Promise<Draft> {
+  async addDraft(ref: DocumentRef, replaced: Pair, packedFile: string, now: number): Promise<Draft> {
+    const epoch = replaced.epoch + 1;
     const draft = { epoch, number: -(now * DRAFTS_PER_MS + randomInt(DRAFTS_PER_MS)), parts: 0 };
     const parts = createReadStream(packedFile, { highWaterMark: PART_BYTES });
     try {
@@ -57,17 +59,13 @@ export class JournalRepository {
   }
 
   /** Makes a draft the content of a version. @throws AppError OVERLOADED when it has been removed */
-  async commitDraft(
-    tx: Transaction,
-    ref: DocumentRef,
-    { epoch, number, parts }: Draft,
-    version: number,
-  ): Promise<void> {
+  async commitDraft(tx: Transaction, ref: DocumentRef, draft: Draft, next: Pair): Promise<void> {
     const rows = await tx.query(
-      `UPDATE document_journal SET version = $6 WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5 RETURNING part`,
-      [...valuesOf(ref, { epoch, version: number }), version],
+      `UPDATE document_journal SET epoch = $6, version = $7
+       WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5 RETURNING part`,
+      [...valuesOf(ref, { epoch: draft.epoch, version: draft.number }), next.epoch, next.version],
     );
-    if (rows.length === parts) return;
+    if (rows.length === draft.parts) return;
     // A process that has slept for long finds its draft removed.
     throw new AppError('OVERLOADED', { detail: 'Storing the content took too long.', retry_after: 1 });
   }

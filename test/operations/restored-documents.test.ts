@@ -1,0 +1,113 @@
+import { rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { DocumentState } from '../../src/protocol/documents.js';
+import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
+import type { TestDevice } from '../support/device.js';
+import { download, hold, lock, packedLayout, putContent, write } from '../support/documents.js';
+import { expectProblem, moveTo } from '../support/exchange.js';
+import { postgresFolders } from '../support/postgres-tools.js';
+import { startPostgres, type Postgres } from '../support/postgres.js';
+import { makeScratchDir } from '../support/scratch.js';
+import { runTidemark } from '../support/server-process.js';
+import { createStorage, type Storage } from '../support/storage.js';
+import { storeIn } from '../uploads/world.js';
+
+const [toolsFolder] = postgresFolders();
+const databases: DatabaseName[] = toolsFolder === undefined ? ['sqlite'] : ['sqlite', 'postgres'];
+
+/** Writes a document anew that a restore has lost, and checks that what a device still has is not taken for it. */
+async function expectAnother(lost: DocumentState, holder: TestDevice, writer: TestDevice): Promise<void> {
+  const { video_id, epoch, server_version } = lost;
+  const anew = await write(writer, video_id, ['anew']);
+  const { body } = await lock(holder, video_id, { epoch, server_version });
+  expect(body).toMatchObject({ needs_download: true, epoch: anew.epoch });
+  const over = packedLayout(['lost, and more']);
+  const reply = await putContent(await hold(holder, video_id), `${epoch}-${server_version}`, over);
+  expectProblem(reply, 412, 'VERSION_MISMATCH');
+  expect(await download(writer, video_id)).toEqual(['anew']);
+}
+
+describe.each(databases)('on %s', (database) => {
+  let postgres: Postgres | undefined;
+  let storage: Storage;
+  let folder: string;
+
+  beforeAll(async () => {
+    if (database === 'postgres') postgres = await startPostgres({ binDir: toolsFolder });
+  });
+  afterAll(() => postgres?.stop());
+  beforeEach(async () => {
+    storage = await createStorage(database, { postgres });
+    folder = makeScratchDir('restored');
+  });
+  afterEach(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await storage.dispose();
+  });
+
+  const store = () => storeIn(join(folder, 'objects'));
+  /** A data folder that is not the first server's. */
+  const elsewhere = () => ({ DATA_DIR: join(folder, 'elsewhere') });
+
+  /** @param env options that are other than the first server's */
+  const start = (env: Record<string, string> = {}): Promise<TestApp> =>
+    startApp(database, {
+      storage: { ...storage, env: { ...storage.env, ...env } },
+      env: { ...store(), JWT_SECRET: 'the same in every data folder, and long enough' },
+    });
+
+  /** Runs a command that takes the backup's file. @returns what it says */
+  const run = async (command: 'backup' | 'restore', env: Record<string, string> = {}): Promise<string> => {
+    const PATH = [toolsFolder, process.env.PATH].join(delimiter);
+    const options = { ...storage.env, ...store(), ...env, PATH };
+    const result = await runTidemark([command, join(folder, 'tidemark.backup')], options);
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    return result.stdout;
+  };
+
+  test('a document that is not in the backup, made anew, is none of the versions that were lost', async () => {
+    await using first = await start();
+    const phone = await first.newDevice();
+    const laptop = await phone.pair();
+    await run('backup');
+    const lost = await write(phone, 'v1', ['lost']);
+    await first.stop();
+    await run('restore');
+
+    await using again = await start();
+    for (const device of [phone, laptop]) moveTo(device, again.url);
+    await expectAnother(lost, phone, laptop);
+  });
+
+  if (database === 'sqlite') {
+    test('a document that was lost with its working copy, made anew, is none of the versions before', async () => {
+      await using first = await start();
+      const phone = await first.newDevice();
+      const laptop = await phone.pair();
+      const lost = await write(phone, 'v1', ['lost']);
+      await run('backup');
+      await first.stop();
+      expect(await run('restore', elsewhere())).toContain('1 documents that were never uploaded are lost');
+
+      await using moved = await start(elsewhere());
+      for (const device of [phone, laptop]) moveTo(device, moved.url);
+      await expectAnother(lost, phone, laptop);
+    });
+  } else {
+    test('a working copy of what was lost, on the disk of another process, is not taken for what is made anew', async () => {
+      await using first = await start();
+      const laptop = await first.newDevice();
+      await run('backup');
+      await write(laptop, 'v1', ['lost']);
+      await first.stop();
+      await run('restore');
+
+      await using again = await start();
+      await using other = await start(elsewhere());
+      moveTo(laptop, other.url);
+      await write(laptop, 'v1', ['anew']);
+      moveTo(laptop, again.url);
+      expect(await download(laptop, 'v1')).toEqual(['anew']); // uploaded by the process with the old copy
+    });
+  }
+});
