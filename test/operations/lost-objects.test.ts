@@ -1,5 +1,6 @@
 import { renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { ObjectStorage } from '../../src/storage/storage.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
 import { documentState, download, write } from '../support/documents.js';
@@ -10,6 +11,7 @@ import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark } from '../support/server-process.js';
 import { TestClock } from '../support/shared-app.js';
 import { createStorage, type Storage } from '../support/storage.js';
+import { holdNext } from '../uploads/hold-back.js';
 import { objectsIn, storeIn } from '../uploads/world.js';
 
 const MINUTE_MS = 60_000;
@@ -36,7 +38,6 @@ describe.each(databases)('on %s', (database) => {
   });
 
   const objects = () => join(folder, 'objects');
-  const backup = () => join(folder, 'tidemark.backup');
 
   const start = (): Promise<TestApp> =>
     startApp(database, { storage, now: clock.now, env: storeIn(objects()) });
@@ -47,10 +48,11 @@ describe.each(databases)('on %s', (database) => {
     return app.nest.get(UploadSchedule).tick();
   };
 
-  /** Runs a command that takes the backup's file. @returns what it says */
-  const run = async (command: 'backup' | 'restore'): Promise<string> => {
+  /** Runs a command that takes a backup's file. @returns what it says */
+  const run = async (command: 'backup' | 'restore', name = 'tidemark.backup'): Promise<string> => {
     const PATH = [toolsFolder, process.env.PATH].join(delimiter);
-    const result = await runTidemark([command, backup()], { ...storage.env, ...storeIn(objects()), PATH });
+    const env = { ...storage.env, ...storeIn(objects()), PATH };
+    const result = await runTidemark([command, join(folder, name)], env);
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     return result.stdout;
   };
@@ -104,6 +106,31 @@ describe.each(databases)('on %s', (database) => {
     moveTo(laptop, again.url);
     const { epoch, stored_version } = await documentState(laptop, 'v1');
     expect(stored_version).toEqual({ epoch, server_version: 1 });
+    expect(await download(laptop, 'v1')).toEqual(['red']);
+  });
+
+  test('a backup made during an upload, restored by mistake, takes no object from a later backup', async () => {
+    const first = await start();
+    const laptop = await first.newDevice();
+    await write(laptop, 'v1', ['red']);
+    const stored = holdNext(first.nest.get(ObjectStorage), 'write', 'after');
+    const uploading = pass(first, 6);
+    await stored.reached;
+    await run('backup', 'during');
+    stored.goOn();
+    await uploading;
+    await run('backup', 'after');
+    await first.stop();
+    const [uploaded] = objectsIn(objects());
+
+    await run('restore', 'during');
+    const mistaken = await start();
+    await pass(mistaken, 61);
+    await mistaken.stop();
+    expect(objectsIn(objects())).toContain(uploaded);
+    await run('restore', 'after');
+    await using again = await start();
+    moveTo(laptop, again.url);
     expect(await download(laptop, 'v1')).toEqual(['red']);
   });
 });
