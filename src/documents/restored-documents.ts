@@ -17,9 +17,11 @@ const RELEASE_LOCKS = `UPDATE document_locks SET lock_type = NULL, reason = NULL
 
 const FREE = `owner_id = NULL, owner_expires_at = NULL, owner_token = owner_token + ${TOKENS_APART}`;
 
-/** What is uploaded goes on as the first version of the new epoch. */
+const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
+
+/** What is uploaded goes on as the first version of the new epoch. Its size, if it is older, the store has to tell. */
 const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_version = 1, pending_since = NULL,
-  upload_due_at = NULL, ${FREE}`;
+  upload_due_at = NULL, upload_failures = 0, size_bytes = CASE WHEN ${IS_UPLOADED} THEN size_bytes ELSE 0 END, ${FREE}`;
 
 /** What is not uploaded yet is due. */
 const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE}`;
@@ -30,8 +32,6 @@ const FORGET_OPEN_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS 
 /** Above all that is known: an earlier restore may have gone by a clock that was ahead. */
 const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
   FROM documents`;
-
-const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
 
 interface DocumentRow {
   account_id: string;

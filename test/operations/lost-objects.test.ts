@@ -60,10 +60,11 @@ describe.each(databases)('on %s', (database) => {
   test('restore onto a store that lost objects goes on from older ones, and names the lost', async () => {
     const first = await start();
     const laptop = await first.newDevice();
-    for (const color of ['one', 'two']) {
-      await write(laptop, 'lost', [color]);
-      await pass(first, 6);
-    }
+    const small = await write(laptop, 'lost', ['one']);
+    await pass(first, 6);
+    const large = await write(laptop, 'lost', Array<string>(500).fill('two'));
+    expect(large.size_bytes).toBeGreaterThan(small.size_bytes!);
+    await pass(first, 6);
     await write(laptop, 'kept', ['kept']);
     await write(laptop, 'swept', ['1']);
     await pass(first, 6);
@@ -85,6 +86,7 @@ describe.each(databases)('on %s', (database) => {
     await using again = await start();
     moveTo(laptop, again.url);
     expect(await download(laptop, 'lost')).toEqual(['one']);
+    expect((await documentState(laptop, 'lost')).size_bytes).toBe(small.size_bytes);
     expect(await download(laptop, 'kept')).toEqual(['kept']);
     expect(await download(laptop, 'pending')).toEqual(['pending']);
     await write(laptop, 'swept', ['written anew']);

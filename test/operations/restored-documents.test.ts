@@ -1,15 +1,25 @@
 import { rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { DocumentState } from '../../src/protocol/documents.js';
+import { ObjectStorage } from '../../src/storage/storage.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
-import { download, hold, lock, packedLayout, putContent, write } from '../support/documents.js';
+import {
+  documentState,
+  download,
+  hold,
+  lock,
+  packedLayout,
+  putContent,
+  write,
+} from '../support/documents.js';
 import { expectProblem, moveTo } from '../support/exchange.js';
 import { postgresFolders } from '../support/postgres-tools.js';
 import { startPostgres, type Postgres } from '../support/postgres.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark } from '../support/server-process.js';
 import { createStorage, type Storage } from '../support/storage.js';
+import { around } from '../uploads/hold-back.js';
 import { storeIn } from '../uploads/world.js';
 
 const [toolsFolder] = postgresFolders();
@@ -92,6 +102,31 @@ describe.each(databases)('on %s', (database) => {
       await using moved = await start(elsewhere());
       for (const device of [phone, laptop]) moveTo(device, moved.url);
       await expectAnother(lost, phone, laptop);
+    });
+
+    test('a document that goes on from its last upload has the size of that, and none of the failures since', async () => {
+      await using first = await start();
+      const laptop = await first.newDevice();
+      const small = await write(laptop, 'v1', ['uploaded']);
+      await download(laptop, 'v1');
+      const large = packedLayout(['lost'], 500_000);
+      expect((await putContent(await hold(laptop, 'v1'), '1-1', large)).status).toBe(200);
+      around(
+        first.nest.get(ObjectStorage),
+        'write',
+        () => () => Promise.reject(new Error('The store failed.')),
+      );
+      await expect(download(laptop, 'v1')).rejects.toThrow('500');
+      expect((await documentState(laptop, 'v1')).upload_failures).toBe(1);
+      await run('backup');
+      await first.stop();
+      expect(await run('restore', elsewhere())).toContain('1 documents go on from their last upload');
+
+      await using moved = await start(elsewhere());
+      moveTo(laptop, moved.url);
+      const { size_bytes, upload_failures } = await documentState(laptop, 'v1');
+      expect({ size_bytes, upload_failures }).toEqual({ size_bytes: small.size_bytes, upload_failures: 0 });
+      expect(await download(laptop, 'v1')).toEqual(['uploaded']);
     });
   } else {
     test('a working copy of what was lost, on the disk of another process, is not taken for what is made anew', async () => {

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Transform, type Readable, type TransformCallback, type Writable } from 'node:stream';
+import { Transform, Writable, type Readable, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { AppError } from '../../errors/app-error.js';
@@ -39,6 +39,19 @@ export async function inflateTo(
     return await inflateInto(createWriteStream(file, { flags: 'wx', mode: 0o600 }), body, limits);
   } catch (error) {
     if ((error as { code?: string }).code !== 'EEXIST') await rm(file, { force: true });
+    throw translated(error);
+  }
+}
+
+/**
+ * How many bytes a gzipped body unpacks to.
+ * @throws AppError DOCUMENT_INVALID; what the body itself fails with, if it is an AppError
+ */
+export async function inflatedBytes(body: Readable): Promise<number> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  try {
+    return (await inflateInto(nowhere, body, UNLIMITED)).sizeBytes;
+  } catch (error) {
     throw translated(error);
   }
 }
