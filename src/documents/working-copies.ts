@@ -27,7 +27,6 @@ interface Copy {
   epoch: number;
   path: string;
   sizeBytes: number;
-  holds: number;
   /** To be removed with the last release. */
   isObsolete: boolean;
 }
@@ -42,6 +41,8 @@ const INCOMING = 'incoming';
 export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** By path, the least recently used first. */
   private readonly copies = new Map<string, Copy>();
+  /** How often what is at a path is held; by path, as another file may take its place meanwhile. */
+  private readonly holds = new Map<string, number>();
   private readonly fetching = new Map<string, Promise<void>>();
   /** What takes the place of a file waits until that is gone. */
   private readonly removing = new Map<string, Promise<void>>();
@@ -82,17 +83,15 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
     const path = this.pathOf(ref, epoch);
     while (this.copies.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, epoch, path);
-    const copy = this.copies.get(path)!;
-    this.touch(copy);
-    copy.holds += 1;
+    this.touch(this.copies.get(path)!);
+    this.holds.set(path, (this.holds.get(path) ?? 0) + 1);
     let isHeld = true;
     return {
       path,
       release: () => {
         if (!isHeld) return;
         isHeld = false;
-        copy.holds -= 1;
-        if (copy.holds === 0 && copy.isObsolete) void this.remove(copy);
+        this.release(path);
       },
     };
   }
@@ -108,7 +107,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     this.forget(path);
     await this.removing.get(path);
     await moveDurably(file, path, this.root);
-    this.note({ ref, epoch, path, sizeBytes: size, holds: 0, isObsolete: false });
+    this.note({ ref, epoch, path, sizeBytes: size, isObsolete: false });
   }
 
   /** Forgets a copy that cannot be read, where the journal has it. */
@@ -125,7 +124,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     );
     for (const copy of older) {
       copy.isObsolete = true;
-      if (copy.holds === 0) await this.remove(copy);
+      if (!this.holds.has(copy.path)) await this.remove(copy);
     }
   }
 
@@ -136,7 +135,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   async makeRoom(bytes: number): Promise<void> {
     for (const copy of [...this.copies.values()]) {
       if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
-      if (copy.holds === 0 && (await this.isDispensable(copy)) && copy.holds === 0) await this.remove(copy);
+      if (this.holds.has(copy.path) || !(await this.isDispensable(copy))) continue;
+      // Somebody may have come to hold it meanwhile.
+      if (!this.holds.has(copy.path)) await this.remove(copy);
     }
     if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
     // Where one account has filled it, the others need not wait for that one to pause.
@@ -201,7 +202,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const { size, mtimeMs } = await stat(path);
       const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
       found.push({
-        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, holds: 0, isObsolete: false },
+        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isObsolete: false },
         usedAt: mtimeMs,
       });
     }
@@ -215,6 +216,17 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private async isUncommitted({ ref, epoch }: Copy): Promise<boolean> {
     if (this.journal.isKept) return false;
     return isAhead(epoch, await this.documents.find(ref));
+  }
+
+  private release(path: string): void {
+    const left = this.holds.get(path)! - 1;
+    if (left > 0) {
+      this.holds.set(path, left);
+      return;
+    }
+    this.holds.delete(path);
+    const copy = this.copies.get(path);
+    if (copy?.isObsolete) void this.remove(copy);
   }
 
   private note(copy: Copy): void {

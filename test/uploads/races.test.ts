@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path';
 import { loadConfig } from '../../src/config/config.js';
 import { Database, type Transaction } from '../../src/database/database.js';
 import { openDatabase } from '../../src/database/open.js';
+import { SqliteWorkers } from '../../src/documents/engine/sqlite-workers.js';
 import { DocumentOwner } from '../../src/documents/owner.js';
+import { WorkingCopies } from '../../src/documents/working-copies.js';
 import { AppError } from '../../src/errors/app-error.js';
 import { schema } from '../../src/protocol/tables.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
@@ -136,6 +138,25 @@ describe('on postgres', () => {
     await world.pass(2);
     expect(await world.health()).toMatchObject({ status: 'ok', uploads: { pending: 0, failing: 0 } });
     expect(await download(laptop, 'v1')).toEqual(['acknowledged']);
+  });
+
+  test('a working copy that an upload reads is not removed when its writer has put it in place once more', async () => {
+    await using world = await World.make('postgres');
+    const laptop = await world.newDevice();
+    const holding = await hold(laptop, 'v1');
+    const placing = holdNext(world.app.nest.get(WorkingCopies), 'place', 'before');
+    const writing = putContent(holding, '0-0', packedLayout(['one']));
+    await placing.reached; // committed, so that the upload has it from the journal
+    const reading = holdNext(world.app.nest.get(SqliteWorkers), 'snapshot', 'before');
+    const asking = laptop.request('GET', `${pathOf('v1')}/download-url`);
+    await reading.reached;
+    placing.goOn();
+    expect((await writing).status).toBe(200);
+    expect((await putContent(holding, '1-1', packedLayout(['two']))).status).toBe(200);
+    reading.goOn();
+    expect((await asking).body).toMatchObject({ epoch: 1, version: 1 });
+    expect(await world.health()).toMatchObject({ status: 'ok', uploads: { pending: 1, failing: 0 } });
+    expect(world.workingCopies()).toHaveLength(1);
   });
 
   test('the end of an upload and the renewal of its lease do not wait for each other', async () => {
