@@ -10,7 +10,7 @@ import { AppError } from '../errors/app-error.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { moveDurably, syncFile } from '../storage/durable-move.js';
-import { DocumentsRepository, isStored, type StoredDocument } from './documents.repository.js';
+import { DocumentsRepository, isStored } from './documents.repository.js';
 import { inflateTo, UNLIMITED } from './engine/inflate.js';
 import { JournalRepository } from './journal.repository.js';
 
@@ -29,6 +29,8 @@ interface Copy {
   sizeBytes: number;
   /** To be removed with the last release. */
   isObsolete: boolean;
+  /** Known to be all there is of a content that is not uploaded. */
+  isPending: boolean;
 }
 
 const INCOMING = 'incoming';
@@ -107,7 +109,14 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     this.forget(path);
     await this.removing.get(path);
     await moveDurably(file, path, this.root);
-    this.note({ ref, epoch, path, sizeBytes: size, isObsolete: false });
+    const isPending = !this.journal.isKept;
+    this.note({ ref, epoch, path, sizeBytes: size, isObsolete: false, isPending });
+  }
+
+  /** Takes note that object storage has the content of an epoch by now, so that its copy may make room. */
+  noteUploaded(ref: DocumentRef, epoch: number): void {
+    const copy = this.copies.get(this.pathOf(ref, epoch));
+    if (copy) copy.isPending = false;
   }
 
   /** Forgets a copy that cannot be read, where the journal has it. */
@@ -135,7 +144,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   async makeRoom(bytes: number): Promise<void> {
     for (const copy of [...this.copies.values()]) {
       if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
-      if (this.holds.has(copy.path) || !(await this.isDispensable(copy))) continue;
+      // Asking for each of what is pending would stop everyone else, on every write while it fills the room.
+      if (copy.isPending || this.holds.has(copy.path)) continue;
+      if ((await this.standingOf(copy)) !== 'dispensable') continue;
       // Somebody may have come to hold it meanwhile.
       if (!this.holds.has(copy.path)) await this.remove(copy);
     }
@@ -148,13 +159,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** What the journal has not, the store must have. */
-  private async isDispensable({ ref, epoch }: Copy): Promise<boolean> {
-    if (this.journal.isKept) return true;
+  /** What the journal has not, the store must have. What is uncommitted may be about to be committed. */
+  private async standingOf({ ref, epoch }: Copy): Promise<'uncommitted' | 'pending' | 'dispensable'> {
+    if (this.journal.isKept) return 'dispensable';
     const document = await this.documents.find(ref);
-    // A write may be about to commit one that is newer.
-    if (isAhead(epoch, document)) return false;
-    return epoch < document.epoch || isStored(document, document);
+    if (!document || epoch > document.epoch) return 'uncommitted';
+    return epoch < document.epoch || isStored(document, document) ? 'dispensable' : 'pending';
   }
 
   private async fetch(ref: DocumentRef, epoch: number, path: string): Promise<void> {
@@ -202,20 +212,16 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const { size, mtimeMs } = await stat(path);
       const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
       found.push({
-        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isObsolete: false },
+        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isObsolete: false, isPending: false },
         usedAt: mtimeMs,
       });
     }
     found.sort((a, b) => a.usedAt - b.usedAt);
     for (const { copy } of found) {
-      if (!(await this.isUncommitted(copy))) this.note(copy);
+      const standing = await this.standingOf(copy);
+      // What a write that came to nothing put there nobody reads, and the next write takes its place.
+      if (standing !== 'uncommitted') this.note({ ...copy, isPending: standing === 'pending' });
     }
-  }
-
-  /** Whether a write that came to nothing put it there: nobody reads it, and the next write takes its place. */
-  private async isUncommitted({ ref, epoch }: Copy): Promise<boolean> {
-    if (this.journal.isKept) return false;
-    return isAhead(epoch, await this.documents.find(ref));
   }
 
   private release(path: string): void {
@@ -278,11 +284,6 @@ export function workingCopyPath(
   epoch: number,
 ): string {
   return join(root, toHex(accountId), toHex(videoId), kind, `${epoch}.db`);
-}
-
-/** Whether nothing has been committed that is so new. */
-function isAhead(epoch: number, document: StoredDocument | null): document is null {
-  return !document || epoch > document.epoch;
 }
 
 const toHex = (text: string) => Buffer.from(text).toString('hex');

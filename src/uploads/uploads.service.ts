@@ -127,6 +127,7 @@ export class UploadsService implements OnModuleDestroy {
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
         await this.uploads.settle(tx, ref);
+        this.copies.noteUploaded(ref, document.epoch);
         return 'nothing';
       }
       const { epoch, version, uploadFailures: failures } = document;
@@ -196,6 +197,7 @@ export class UploadsService implements OnModuleDestroy {
       const sweepAt = uploadedAt + this.config.downloadUrlTtlSeconds * 1_000;
       await this.uploads.retire(tx, ref, sweepAt - LEFTOVER_AGE_MS);
     });
+    this.copies.noteUploaded(ref, epoch);
     this.telemetry.noteUploaded(written.sizeBytes);
     const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version };
     this.events.publish('document.changed', { accountId: ref.accountId, document });

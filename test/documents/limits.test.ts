@@ -1,9 +1,11 @@
+import { DocumentsRepository } from '../../src/documents/documents.repository.js';
 import { IncomingUploads } from '../../src/documents/incoming-uploads.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { hold, lock, packedLayout, putContent, write } from '../support/documents.js';
 import { expectProblem } from '../support/exchange.js';
 import { shareApp } from '../support/shared-app.js';
+import { around } from '../uploads/hold-back.js';
 
 forEachDatabase((database) => {
   const app = shareApp(database);
@@ -36,6 +38,27 @@ test('an account that has filled the room for working copies has it uploaded at 
   await small.nest.get(UploadSchedule).tick();
   expect((await putContent(holding, '0-0', content)).status).toBe(200);
   await write(ada, 'v2', ['ada']);
+});
+
+test('a write that finds the room full does not look at each document that fills it', async () => {
+  await using small = await startApp('sqlite', { env: { MAX_WORKING_COPY_BYTES: '1400000' } });
+  const [ada, bob] = [await small.newDevice(), await small.newDevice()];
+  for (let n = 0; n < 10; n += 1) {
+    const reply = await putContent(await hold(ada, `v${n}`), '0-0', packedLayout(['ada'], 100_000));
+    expect(reply.status).toBe(200);
+  }
+  const holding = await hold(bob, 'v1');
+  const content = packedLayout(['bob'], 300_000);
+  const looked: string[] = [];
+  const undo = around(small.nest.get(DocumentsRepository), 'find', (real) => async (ref) => {
+    looked.push(ref.videoId);
+    return real(ref);
+  });
+  expectProblem(await putContent(holding, '0-0', content), 507, 'DISK_FULL');
+  undo();
+  expect(looked).toEqual([]);
+  await small.nest.get(UploadSchedule).tick();
+  expect((await putContent(holding, '0-0', content)).status).toBe(200);
 });
 
 test('uploads take no more of the disk together than they may, though one alone may take more', async () => {
