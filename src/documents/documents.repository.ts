@@ -65,6 +65,7 @@ export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epo
   d.stored_size_bytes AS "storedSizeBytes", d.uploaded_at AS "uploadedAt", d.owner_id AS "ownerId",
   d.owner_token AS "ownerToken", d.owner_expires_at AS "ownerExpiresAt"`;
 
+const HASTEN_BATCH = 1_000;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
 /** An upload under way in another process is not broken off by a write: it would never end while people write. */
 const IS_FREE = '(d.owner_id IS NULL OR d.owner_id = excluded.owner_id OR d.owner_expires_at <= $12)';
@@ -85,12 +86,25 @@ export class DocumentsRepository {
     return this.read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
-  /** Makes everything due at once that waits to be uploaded, but for what failed. @param now epoch ms */
+  /**
+   * Makes everything due at once that waits to be uploaded, but for what failed, and what a write keeps for itself: that
+   * would make this wait, and all whose documents it has changed before.
+   * @param now epoch ms
+   */
   async hasten(now: number): Promise<void> {
-    await this.database.write(
-      'UPDATE documents SET upload_due_at = $1 WHERE upload_due_at > $1 AND upload_failures = 0',
-      [now],
-    );
+    const unlessKept = this.database.dialect === 'postgres' ? ' FOR UPDATE SKIP LOCKED' : '';
+    // In pieces: SQLite stops everyone for as long as a statement takes.
+    for (let changed = HASTEN_BATCH; changed === HASTEN_BATCH;) {
+      const rows = await this.database.write(
+        `WITH waiting AS (
+           SELECT account_id, video_id, kind FROM documents
+           WHERE upload_due_at > $1 AND upload_failures = 0 LIMIT ${HASTEN_BATCH}${unlessKept})
+         UPDATE documents AS d SET upload_due_at = $1 FROM waiting w
+         WHERE d.account_id = w.account_id AND d.video_id = w.video_id AND d.kind = w.kind RETURNING epoch`,
+        [now],
+      );
+      changed = rows.length;
+    }
   }
 
   /** How many documents the account has, and their bytes together. */

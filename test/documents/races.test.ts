@@ -277,3 +277,22 @@ test('on postgres a lock that a write keeps does not stop others from running ou
   await locks.expire(100);
   expect(told).toEqual(['free', 'kept']);
 });
+
+test('on postgres documents are made due at once, but for one that a write keeps', async () => {
+  await using world = await World.make('postgres');
+  const laptop = await world.newDevice();
+  for (const video of ['v1', 'kept', 'v2']) await write(laptop, video, ['red']);
+  let hastening: Promise<void> | undefined;
+  await world.app.nest.get(Database).transaction(async (tx) => {
+    await tx.query(`SELECT 1 FROM documents WHERE video_id = 'kept' FOR UPDATE`);
+    hastening = world.app.nest.get(DocumentsRepository).hasten(world.clock.ms);
+    await until(
+      () =>
+        world.query<{ video: string }>(
+          `SELECT video_id AS video FROM documents WHERE upload_due_at = ${world.clock.ms} ORDER BY video_id`,
+        ),
+      (due) => due.map(({ video }) => video).join() === 'v1,v2',
+    );
+  });
+  await hastening;
+});
