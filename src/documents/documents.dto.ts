@@ -73,7 +73,7 @@ export class DocumentStateAnswer extends ContentVersionAnswer implements Documen
   @ApiProperty({ ...COUNT, description: 'Of the content, inflated.' }) size_bytes!: number;
   @ApiProperty({ ...EPOCH_MS, nullable: true }) updated_at!: number | null;
   @ApiProperty({ ...EPOCH_MS, nullable: true }) uploaded_at!: number | null;
-  @ApiProperty({ ...COUNT, description: 'Uploads that failed since the last that did not.' })
+  @ApiProperty({ ...COUNT, description: 'Scheduled uploads that failed since the last upload that did not.' })
   upload_failures!: number;
 }
 

@@ -58,7 +58,7 @@ export interface DocumentState extends ContentVersion {
   updated_at: number | null;
   /** When it was last brought to object storage, epoch ms; null: never. */
   uploaded_at: number | null;
-  /** Uploads that failed since the last one that did not. */
+  /** Scheduled uploads that failed since the last upload that did not. */
   upload_failures: number;
 }
 

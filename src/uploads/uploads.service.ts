@@ -32,8 +32,9 @@ export type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
 interface RunningUpload extends BegunUpload {
   /** Epoch ms. */
   readAt: number;
-  /** How often the upload had failed before. */
+  /** How often the schedule's uploads had failed before. */
   failures: number;
+  isForced: boolean;
   /** Of the content. */
   contentBytes: number;
   signal: AbortSignal;
@@ -80,7 +81,7 @@ export class UploadsService implements OnModuleDestroy {
 
   /**
    * Uploads a document if it has anything to upload; calls for the same document at the same time share one upload. A
-   * failure is counted and will be retried by the schedule.
+   * failure will be retried by the schedule, and puts that off unless the upload was forced.
    * @param isForced also when another process owns the document, unless that is uploading it just now
    * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
@@ -132,7 +133,7 @@ export class UploadsService implements OnModuleDestroy {
       }
       const { epoch, version, uploadFailures: failures } = document;
       const key = objectKey(ref, document);
-      const begun = { ref, epoch, version, key, ownerToken, readAt: now, failures };
+      const begun = { ref, epoch, version, key, ownerToken, readAt: now, failures, isForced };
       await this.uploads.begin(tx, begun, now);
       return { ...begun, contentBytes: document.sizeBytes };
     });
@@ -207,6 +208,8 @@ export class UploadsService implements OnModuleDestroy {
     this.telemetry.noteFailure(error);
     // The copy may be what is damaged.
     if (isUnreadable(error)) await this.copies.discard(upload.ref, upload.epoch);
+    // People who try again and again would put the schedule off by an hour.
+    if (upload.isForced) return;
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
     await this.database.transaction((tx) => this.uploads.fail(tx, upload, retryAt));
   }

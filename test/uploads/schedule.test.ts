@@ -2,7 +2,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EventBus, type Events } from '../../src/events/event-bus.js';
 import { forEachDatabase } from '../support/app.js';
-import { documentState, download, hold, packedLayout, putContent, write } from '../support/documents.js';
+import {
+  documentState,
+  download,
+  hold,
+  packedLayout,
+  pathOf,
+  putContent,
+  write,
+} from '../support/documents.js';
+import { expectProblem } from '../support/exchange.js';
 import { isSound, World } from './world.js';
 
 function ifStoreIsAway(error: unknown): void {
@@ -144,6 +153,21 @@ forEachDatabase((database) => {
     expect((await documentState(laptop, 'v1')).upload_failures).toBe(0);
     expect(await download(laptop, 'v1')).toEqual(['green']);
     expect(await download(laptop, 'v2')).toEqual(['blue']);
+  });
+
+  test('downloads that fail do not put the schedule off', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await write(laptop, 'v1', ['red']);
+    world.loseStore();
+    for (let failures = 1; failures <= 8; failures += 1) {
+      expectProblem(await laptop.request('GET', `${pathOf('v1')}/download-url`), 503, 'STORAGE_UNAVAILABLE');
+      expect(await world.metric('tidemark_uploads_failures_total')).toBe(failures);
+    }
+    expect((await documentState(laptop, 'v1')).upload_failures).toBe(0);
+    world.returnStore();
+    await world.pass(5);
+    expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 1, server_version: 1 });
   });
 
   test('a document that waits for more than twice the checkpoint is told', async () => {
