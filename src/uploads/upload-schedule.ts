@@ -3,6 +3,8 @@ import { Interval, Timeout } from '@nestjs/schedule';
 import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { Permits } from '../database/permits.js';
+import { Turns } from '../database/turns.js';
 import { DocumentOwner } from '../documents/owner.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { Lifecycle, type Ending } from '../operations/lifecycle.js';
@@ -14,6 +16,8 @@ import { VersionsSweep } from './versions-sweep.js';
 const MINUTE_MS = 60_000;
 const BATCH = 200;
 const SETTLE_MS = 2_000;
+/** An upload may take hours; whoever waited for longer is followed by the next tick. */
+const SLOT_WAIT_MS = 24 * 60 * MINUTE_MS;
 const WHENEVER = Number.MAX_SAFE_INTEGER;
 
 /** Uploads what is due, every minute; and before the end of the process everything that is pending. */
@@ -21,7 +25,12 @@ const WHENEVER = Number.MAX_SAFE_INTEGER;
 export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('Uploads');
   private readonly stopping = new AbortController();
-  private running?: Promise<void>;
+  private readonly slots: Permits;
+  private readonly turns = new Turns();
+  /** By the name of the document, whichever tick began it. */
+  private readonly underWay = new Map<string, Promise<unknown>>();
+  private readonly ticks = new Set<Promise<void>>();
+  private sweeping?: Promise<unknown>;
 
   constructor(
     private readonly database: Database,
@@ -30,9 +39,11 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     private readonly sweep: VersionsSweep,
     private readonly owner: DocumentOwner,
     private readonly lifecycle: Lifecycle,
-    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CONFIG) config: Config,
     @Inject(NOW) private readonly now: Now,
-  ) {}
+  ) {
+    this.slots = new Permits(config.uploadsAtOnce, SLOT_WAIT_MS);
+  }
 
   async onModuleInit(): Promise<void> {
     if (this.database.dialect === 'sqlite') {
@@ -45,7 +56,7 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await this.uploads.stop();
-    if (this.running) await settle([this.running], SETTLE_MS); // or it would find the database closed
+    await settle(this.ticks, SETTLE_MS); // or it would find the database closed
   }
 
   /** What fell due while no server ran does not wait for another minute. */
@@ -54,17 +65,20 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     return this.tick();
   }
 
-  /** Uploads everything that is due, and sweeps; runs by itself, and never twice at a time. */
+  /** Uploads everything that is due, and sweeps; runs by itself, also while one before waits for a slow upload. */
   @Interval(MINUTE_MS)
   tick(): Promise<void> {
     if (this.stopping.signal.aborted) return Promise.resolve();
-    this.running ??= this.run().finally(() => (this.running = undefined));
-    return this.running;
+    const tick = this.run().finally(() => this.ticks.delete(tick));
+    this.ticks.add(tick);
+    return tick;
   }
 
   private async run(): Promise<void> {
-    await this.uploadAll(() => this.now());
-    await this.sweep.run(this.stopping.signal);
+    this.sweeping ??= this.sweep.run(this.stopping.signal).finally(() => (this.sweeping = undefined));
+    const work = [this.uploadAll(() => this.now()), this.sweeping];
+    await Promise.allSettled(work); // whatever becomes of the other
+    await Promise.all(work);
   }
 
   /** Uploads what is pending, and again what the last requests changed; what is not done in time stays due. */
@@ -82,24 +96,39 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     if (pending > 0) this.log.warn(`${pending} documents are not uploaded; they stay due`);
   }
 
-  /** Every document gets one try: those that fail are put off, and would never end here. */
   private async uploadAll(dueBy: () => number): Promise<void> {
-    const tried = new Set<string>();
+    // One after another: what one has listed and not begun, another would list as well.
+    await this.turns.take('begin', () => this.beginAll(dueBy));
+    await Promise.all(this.underWay.values());
+  }
+
+  /** Begins what is due, each as soon as one of those under way has ended; slow ones hold up nothing but themselves. */
+  private async beginAll(dueBy: () => number): Promise<void> {
+    // Every document gets one try: those that fail are put off, and would never end here.
+    const tried = new Set(this.underWay.keys());
     for (;;) {
       const due = await this.repository.listDue(dueBy(), this.owner.id, this.now(), BATCH + tried.size);
       const queue = due.filter((ref) => !tried.has(keyOf(ref)));
       if (queue.length === 0) return;
-      for (const ref of queue) tried.add(keyOf(ref));
-      const workers = Array.from({ length: this.config.uploadsAtOnce }, () => this.work(queue));
-      await Promise.all(workers);
-      if (this.stopping.signal.aborted) return;
+      for (const ref of queue) {
+        await this.slots.take();
+        if (this.stopping.signal.aborted) return this.slots.giveBack();
+        tried.add(keyOf(ref));
+        this.begin(ref);
+      }
     }
   }
 
-  private async work(queue: DocumentRef[]): Promise<void> {
-    for (let ref = queue.shift(); ref && !this.stopping.signal.aborted; ref = queue.shift()) {
+  private begin(ref: DocumentRef): void {
+    const name = keyOf(ref);
+    const upload = this.uploads
+      .upload(ref, { isForced: false })
       // A failure is counted, told and put off where it happens; the others have their turn.
-      await this.uploads.upload(ref, { isForced: false }).catch(() => undefined);
-    }
+      .catch(() => undefined)
+      .finally(() => {
+        this.underWay.delete(name);
+        this.slots.giveBack();
+      });
+    this.underWay.set(name, upload);
   }
 }

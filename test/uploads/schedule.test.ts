@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Database } from '../../src/database/database.js';
 import { EventBus, type Events } from '../../src/events/event-bus.js';
+import { ObjectStorage } from '../../src/storage/storage.js';
 import { forEachDatabase } from '../support/app.js';
 import {
   documentState,
@@ -11,7 +13,8 @@ import {
   putContent,
   write,
 } from '../support/documents.js';
-import { expectProblem } from '../support/exchange.js';
+import { expectProblem, until } from '../support/exchange.js';
+import { holdNext } from './hold-back.js';
 import { isSound, World } from './world.js';
 
 function ifStoreIsAway(error: unknown): void {
@@ -101,6 +104,35 @@ forEachDatabase((database) => {
     expect(world.objects()).toHaveLength(12);
     expect(await world.metric('tidemark_uploads_pending')).toBe(0);
     expect(await world.metric('tidemark_uploads_bytes_total')).toBeGreaterThan(12 * 2_000_000);
+  });
+
+  test('one that is slow does not hold up what falls due later, nor what is to be swept', async () => {
+    await using world = await World.make(database);
+    const laptop = await world.newDevice();
+    await write(laptop, 'slow', ['red']);
+    const left = `${laptop.accountId}/videos/v1/layout/9-1-left.db.gz`;
+    await world.app.nest.get(Database).write(
+      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
+       VALUES ($1, 'v1', 'layout', $2, 9, 1, $3)`,
+      [laptop.accountId, left, world.clock.ms - 60 * 60_000],
+    );
+    const writing = holdNext(world.app.nest.get(ObjectStorage), 'write', 'before');
+    const first = world.pass(5);
+    await writing.reached;
+    await write(laptop, 'quick', ['blue']);
+    const second = world.pass(5);
+    await until(
+      () => documentState(laptop, 'quick'),
+      ({ stored_version }) => stored_version !== null,
+    );
+    await until(
+      () => world.query('SELECT 1 FROM document_versions WHERE epoch = 9'),
+      (rows) => rows.length === 0,
+    );
+    writing.goOn();
+    await Promise.all([first, second]);
+    expect((await documentState(laptop, 'slow')).stored_version).toEqual({ epoch: 1, server_version: 1 });
+    expect(world.objects()).toHaveLength(2);
   });
 
   test('a failure is put off for longer and longer, is told, and never stops anyone from writing', async () => {
