@@ -24,6 +24,8 @@ export interface AppParts {
   schema?: Schema;
   /** The server's clock, epoch ms. */
   now?: Now;
+  /** How long PostgreSQL may take to answer a statement that waits for nobody; default: 15 s. */
+  answerTimeoutMs?: number;
   logger?: Logger;
 }
 
@@ -33,7 +35,7 @@ export interface AppParts {
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
   const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
-  const database = await openDatabase(config, schema);
+  const database = await openDatabase(config, schema, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     // The nearest proxy alone: what stands before its entry, anyone can write.

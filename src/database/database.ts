@@ -42,7 +42,12 @@ export abstract class Database {
   /** Reads what is committed, outside any transaction. */
   abstract query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
 
-  /** Runs one statement that writes; it is durable when the promise resolves. @returns the rows of its RETURNING */
+  /**
+   * Runs one statement that writes; it is durable when the promise resolves. What may wait long, for rows that a
+   * transaction keeps, belongs in one itself.
+   * @returns the rows of its RETURNING
+   * @throws AppError OVERLOADED when there is no answer; it may be durable all the same
+   */
   abstract write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
 
   /** Runs `work` all or nothing; it is durable when the promise resolves. */

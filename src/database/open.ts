@@ -24,11 +24,16 @@ export function sqliteFile(dataDir: string): string {
 
 /**
  * Connects to the configured database and brings it to the declared schema.
+ * @param answerTimeoutMs how long PostgreSQL may take to answer a statement that waits for nobody; default: 15 s
  * @throws AppStartError when it cannot be reached, or holds other columns than declared
  */
-export async function openDatabase(config: Config, schema: Schema): Promise<Database> {
+export async function openDatabase(
+  config: Config,
+  schema: Schema,
+  answerTimeoutMs?: number,
+): Promise<Database> {
   const database = config.databaseUrl
-    ? await openPostgres(config, config.databaseUrl, schema)
+    ? await openPostgres(config, config.databaseUrl, schema, answerTimeoutMs)
     : await openSqlite(config, schema);
   try {
     await checkColumns(database, schema);
@@ -85,7 +90,12 @@ async function openSqliteFile(config: Config, schema: Schema, lock: DataLock): P
   return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock);
 }
 
-async function openPostgres(config: Config, url: string, schema: Schema): Promise<Database> {
+async function openPostgres(
+  config: Config,
+  url: string,
+  schema: Schema,
+  answerTimeoutMs?: number,
+): Promise<Database> {
   const dataSource = new DataSource({
     ...ormOptions('postgres', schema),
     type: 'postgres',
@@ -95,6 +105,9 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
     extra: {
       max: config.databasePoolSize,
       connectionTimeoutMillis: 5_000,
+      // A firewall that forgets connections may do so without a word: while an answer is awaited, the kernel asks.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 15_000,
       // Longer than a reader may stall: the database gives up only on what this process has forgotten.
       options: `-c idle_in_transaction_session_timeout=${config.pullStallSeconds * 2_000 + 60_000}`,
       types: { getTypeParser },
@@ -120,10 +133,11 @@ async function openPostgres(config: Config, url: string, schema: Schema): Promis
   }
   // A quarter of the connections is left for one-shot statements, such as the guard's.
   const half = Math.floor(config.databasePoolSize / 2);
-  return new PostgresDatabase(dataSource, master, {
+  const limits = {
     snapshots: Math.min(config.maxOpenSnapshots, half),
     transactions: Math.floor(config.databasePoolSize / 4),
-  });
+  };
+  return new PostgresDatabase(dataSource, master, limits, answerTimeoutMs);
 }
 
 /** bigint columns hold epoch milliseconds and clamped integers, so numbers carry them exactly. */

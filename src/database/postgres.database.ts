@@ -1,4 +1,4 @@
-import pg, { type Pool, type PoolClient } from 'pg';
+import pg, { type Pool, type PoolClient, type QueryConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { AppError } from '../errors/app-error.js';
 import {
@@ -13,6 +13,10 @@ import { Permits } from './permits.js';
 
 const SNAPSHOT_WAIT_MS = 1_000;
 const TRANSACTION_WAIT_MS = 30_000;
+/** A statement that waits for nobody, and has no answer by then, gets none: its connection's peer vanished without a word. */
+const ANSWER_TIMEOUT_MS = 15_000;
+/** The same for the work of transactions and snapshots, which may be long, or wait for a row that a long write keeps. */
+const WORK_TIMEOUT_MS = 300_000;
 
 /** PostgreSQL over a pool of connections; statements are prepared once a connection. */
 export class PostgresDatabase extends Database {
@@ -22,11 +26,15 @@ export class PostgresDatabase extends Database {
   private readonly snapshots: Permits;
   private readonly transactions: Permits;
 
-  /** @param limits together below the pool's size, so that one-shot statements always find a connection */
+  /**
+   * @param limits together below the pool's size, so that one-shot statements always find a connection
+   * @param answerTimeoutMs how long a statement that waits for nobody may take; one cut off may yet be committed
+   */
   constructor(
     readonly dataSource: DataSource,
     private readonly pool: Pool,
     limits: { snapshots: number; transactions: number },
+    private readonly answerTimeoutMs = ANSWER_TIMEOUT_MS,
   ) {
     super();
     this.maxSnapshots = limits.snapshots;
@@ -35,7 +43,7 @@ export class PostgresDatabase extends Database {
   }
 
   query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
-    return send<R>(this.pool, sql, params);
+    return send<R>(this.pool, sql, params, this.answerTimeoutMs);
   }
 
   /** Commits by itself, without BEGIN and COMMIT. It may wait for a row that is locked, so it counts as a transaction. */
@@ -62,13 +70,13 @@ export class PostgresDatabase extends Database {
     const connection = toConnection(client);
     let failure: unknown;
     try {
-      await connection.query('BEGIN');
+      await this.control(client, 'BEGIN');
       const result = await work({ ...connection, executeEach });
       await connection.query('COMMIT');
       return result;
     } catch (error) {
       // A connection that cannot roll back is of no use to the next one.
-      await connection.query('ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
+      await this.control(client, 'ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
       throw error;
     } finally {
       giveBack(client, failure !== undefined);
@@ -92,7 +100,7 @@ export class PostgresDatabase extends Database {
     };
     const connection = toConnection(client);
     try {
-      await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      await this.control(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     } catch (error) {
       release(true);
       throw error;
@@ -106,13 +114,18 @@ export class PostgresDatabase extends Database {
       close: async () => {
         if (!isOpen) return;
         isOpen = false;
-        const isBroken = await connection.query('COMMIT').then(
+        const isBroken = await this.control(client, 'COMMIT').then(
           () => false,
           () => true,
         );
         release(isBroken);
       },
     };
+  }
+
+  /** Begins or ends what has nothing to wait for, so that a connection that is dead is found before any work. */
+  private async control(client: PoolClient, sql: string): Promise<void> {
+    await ask(client, sql, [], this.answerTimeoutMs);
   }
 
   async close(): Promise<void> {
@@ -139,7 +152,20 @@ function executeEach(): never {
 }
 
 function toConnection(client: PoolClient): Connection {
-  return { dialect: 'postgres', query: (sql, params = []) => send(client, sql, params) };
+  return { dialect: 'postgres', query: (sql, params = []) => ask(client, sql, params, WORK_TIMEOUT_MS) };
+}
+
+/** Asks a connection that is out of the pool. Without an answer it is ended: the next statement would wait for it, too. */
+function ask<R extends object>(
+  client: PoolClient,
+  sql: string,
+  params: readonly SqlValue[],
+  timeoutMs: number,
+): Promise<R[]> {
+  return send<R>(client, sql, params, timeoutMs).catch((error: unknown) => {
+    if (error instanceof AppError) void client.end();
+    throw error;
+  });
 }
 
 /** Statement names, so that each connection parses a text once. Clients can vary a few texts, hence the limit. */
@@ -150,10 +176,18 @@ async function send<R extends object>(
   target: Pool | PoolClient,
   text: string,
   values: readonly SqlValue[],
+  timeoutMs: number,
 ): Promise<R[]> {
   let name = names.get(text);
   if (!name && names.size < MAX_PREPARED) names.set(text, (name = `tidemark_${names.size}`));
-  const result = await target.query<R>({ name, text, values: [...values] }).catch(rethrow);
+  // The pool itself gives up a connection that fails; `query_timeout` is missing in the driver's types.
+  const statement: QueryConfig & { query_timeout: number } = {
+    name,
+    text,
+    values: [...values],
+    query_timeout: timeoutMs,
+  };
+  const result = await target.query<R>(statement).catch(rethrow);
   return result.rows;
 }
 

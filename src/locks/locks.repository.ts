@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Batches } from '../database/batches.js';
 import { Database, type Connection, type SqlValue, type Transaction } from '../database/database.js';
@@ -102,33 +103,21 @@ export class LocksRepository {
 
   /** Puts `next` in place of what was read; null: the lock becomes free. @returns false when that has changed meanwhile */
   async replace(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
-    const swap = { ref, seen, next };
-    if (this.database.dialect === 'sqlite') return this.replaceOne(swap);
-    // What a batch leaves out may be kept by a write, and what fails it may be of any one in it.
-    return (await this.batches.ask(swap).catch(() => false)) || this.replaceOne(swap);
+    if (this.database.dialect === 'sqlite') return this.replaceNow(ref, seen, next);
+    // What fails a batch may be of any one in it. Null: it may be committed all the same, and its answer be lost.
+    const isReplaced = await this.replaceNow(ref, seen, next).catch(() => null);
+    if (isReplaced) return true;
+    // What a batch leaves out may be kept by a write, for as long as that takes.
+    const rows = await this.database.transaction((tx) => tx.query(...replacement({ ref, seen, next })));
+    if (rows.length > 0) return true;
+    return isReplaced === null && isStored(await this.find(ref), next, seen.fencingToken);
   }
 
   /** As `replace`, but leaves out what a write keeps, instead of waiting for it. */
-  replaceNow(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
+  async replaceNow(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
     const swap = { ref, seen, next };
-    return this.database.dialect === 'sqlite' ? this.replaceOne(swap) : this.batches.ask(swap);
-  }
-
-  private async replaceOne({ ref: { accountId, videoId, kind }, seen, next }: Swap): Promise<boolean> {
-    const rows = await this.database.write(
-      `UPDATE document_locks SET lock_type = $4, reason = $5, session_id = $6, user_id = $7, device_id = $8,
-         holder_name = $9, fencing_token = $10, acquired_at = $11, expires_at = $12
-       WHERE ${THIS_LOCK} AND fencing_token = $13 AND expires_at IS NOT DISTINCT FROM $14 RETURNING fencing_token`,
-      [
-        accountId,
-        videoId,
-        kind,
-        ...valuesOf(next, seen.fencingToken),
-        seen.fencingToken,
-        seen.lock?.expiresAt ?? null,
-      ],
-    );
-    return rows.length > 0;
+    if (this.database.dialect === 'postgres') return this.batches.ask(swap);
+    return (await this.database.write(...replacement(swap))).length > 0;
   }
 
   /**
@@ -158,6 +147,16 @@ interface Swap {
   next: Lock | null;
 }
 
+/** Replaces one lock; it returns a row if it did. */
+function replacement({ ref, seen, next }: Swap): [sql: string, params: SqlValue[]] {
+  const sql = `UPDATE document_locks SET lock_type = $4, reason = $5, session_id = $6, user_id = $7, device_id = $8,
+      holder_name = $9, fencing_token = $10, acquired_at = $11, expires_at = $12
+    WHERE ${THIS_LOCK} AND fencing_token = $13 AND expires_at IS NOT DISTINCT FROM $14 RETURNING fencing_token`;
+  const { accountId, videoId, kind } = ref;
+  const replaced = valuesOf(next, seen.fencingToken);
+  return [sql, [accountId, videoId, kind, ...replaced, seen.fencingToken, seen.lock?.expiresAt ?? null]];
+}
+
 async function read(
   connection: Connection,
   { accountId, videoId, kind }: DocumentRef,
@@ -175,6 +174,12 @@ function valuesOf(lock: Lock | null, fencingToken: number): SqlValue[] {
   const { type, reason, holder, acquiredAt, expiresAt } = lock;
   const { sessionId, userId, deviceId, name } = holder;
   return [type, reason, sessionId, userId, deviceId, name, lock.fencingToken, acquiredAt, expiresAt];
+}
+
+/** Whether a row is what `next` would have made of one with this token. */
+function isStored(row: LockRow | null, next: Lock | null, fencingToken: number): boolean {
+  const values = row && valuesOf(row.lock, row.fencingToken);
+  return isDeepStrictEqual(values, valuesOf(next, fencingToken));
 }
 
 function toLockOfDocument(row: StoredRow): LockOfDocument {

@@ -1,8 +1,10 @@
+import { AppError } from '../../src/errors/app-error.js';
 import { toDocumentLock, type DocumentRef, type Lock } from '../../src/locks/lock.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { until } from '../support/exchange.js';
 import { TestClock } from '../support/shared-app.js';
 import { TestSocket } from '../support/socket.js';
+import { atNext } from '../uploads/hold-back.js';
 import { databaseOf, job, locksOf, newDocument, person, refusal, request, TTL_MS } from './support.js';
 
 const [ada, adasPhone, grace] = [person('ada'), person('ada', 'ada-phone'), person('grace')];
@@ -157,6 +159,23 @@ forEachDatabase((database) => {
     await rename('elsewhere', 'document_locks');
     expect(await socket.next('lock_changed')).toEqual(changed(home.ref, null));
   });
+});
+
+test('on postgres, a transfer whose commit is not heard of, as the connection died, is announced like any other', async () => {
+  await using app = await startApp('postgres');
+  const phone = await app.newDevice();
+  using socket = await TestSocket.connect(phone);
+  const ref = newDocument(phone.accountId);
+  await locksOf(app).acquire(ref, request(ada));
+  atNext(databaseOf(app), 'write', (write) => async (sql, params) => {
+    await write(sql, params);
+    throw new AppError('OVERLOADED');
+  });
+  const lock = await locksOf(app).acquire(ref, request(adasPhone));
+  expect(lock).toMatchObject({ fencingToken: 2 });
+  await socket.next('lock_changed');
+  expect(await socket.next('session_transferred')).toMatchObject({ to_session: adasPhone.sessionId });
+  expect(await socket.next('lock_changed')).toMatchObject({ lock: toDocumentLock(lock) });
 });
 
 describe('two processes on one PostgreSQL', () => {

@@ -3,6 +3,7 @@ import { Database } from '../../src/database/database.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem, pull, until } from '../support/exchange.js';
+import { PostgresProxy } from '../support/postgres-proxy.js';
 import { shareApp } from '../support/shared-app.js';
 
 forEachDatabase((database) => {
@@ -86,5 +87,35 @@ describe('on postgres, when the database goes away', () => {
       (reply) => reply.status === 200,
     );
     await pull(device);
+  });
+
+  test('what waits on connections that fell silent fails in time, what follows is served, and long work is not cut off', async () => {
+    const answerTimeoutMs = 5_000;
+    await using proxy = await PostgresProxy.start();
+    await using app = await startApp('postgres', { storage: proxy.storage, answerTimeoutMs });
+    const device = await app.newDevice();
+    const database = app.nest.get(Database);
+    const waits = [
+      () => device.request('GET', '/documents'), // the guard's question, too
+      () => send('GET', `${app.url}/health/ready`),
+      () => database.transaction((tx) => tx.query('SELECT 1')),
+      () => database.openSnapshot(),
+    ];
+    // So many connections are idle when they fall silent.
+    await Promise.all(waits.map(() => database.query('SELECT pg_sleep(0.5)')));
+    proxy.silence();
+    const [request, ready, ...direct] = await Promise.allSettled(waits.map((wait) => wait()));
+    for (const reply of [request, ready])
+      expect(reply).toMatchObject({ value: { status: 503, body: { code: 'OVERLOADED' } } });
+    for (const outcome of direct) expect(outcome).toMatchObject({ reason: { code: 'OVERLOADED' } });
+
+    await until(
+      () => device.request('GET', '/documents'),
+      (reply) => reply.status === 200,
+    );
+    const snapshot = await database.openSnapshot();
+    const sleep = [`SELECT pg_sleep($1)`, [(1.2 * answerTimeoutMs) / 1_000]] as const;
+    await Promise.all([database.transaction((tx) => tx.query(...sleep)), snapshot.query(...sleep)]);
+    await snapshot.close();
   });
 });

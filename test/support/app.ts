@@ -22,6 +22,8 @@ export interface AppOptions {
   schema?: Schema;
   /** The server's clock, epoch milliseconds. */
   now?: () => number;
+  /** How long PostgreSQL may take to answer. */
+  answerTimeoutMs?: number;
   /** Options by their environment names. */
   env?: Record<string, string>;
   /** Data to run on, such as an earlier app's. Default: an empty database of its own. */
@@ -106,7 +108,8 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
         ...options.env,
       },
     });
-    const nest = await createApp(config, { schema: options.schema, now: options.now });
+    const { schema, now, answerTimeoutMs } = options;
+    const nest = await createApp(config, { schema, now, answerTimeoutMs });
     await nest.listen(0, '127.0.0.1');
     const server = nest.getHttpServer() as Server;
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
