@@ -168,7 +168,7 @@ function ask<R extends object>(
   });
 }
 
-/** Statement names, so that each connection parses a text once. Clients can vary a few texts, hence the limit. */
+/** Statement names, so that each connection parses a text once. None makes room for another: connections keep them all. */
 const names = new Map<string, string>();
 const MAX_PREPARED = 500;
 

@@ -14,7 +14,7 @@ import { Permits } from './permits.js';
 
 type Handle = BetterSqlite.Database;
 
-/** Statements kept prepared on one connection; clients can vary a few texts, which must not grow without bound. */
+/** Statements kept prepared on one connection. */
 const MAX_PREPARED = 500;
 const SNAPSHOT_WAIT_MS = 1_000;
 
@@ -189,7 +189,9 @@ class SqliteConnection implements Connection, Transaction {
         return '?';
       });
       prepared = { statement: this.handle.prepare(text), order };
-      if (this.statements.size < MAX_PREPARED) this.statements.set(sql, prepared);
+      // The oldest makes room: whatever fills it would keep out for good what is not prepared by then.
+      if (this.statements.size >= MAX_PREPARED) this.statements.delete(this.statements.keys().next().value!);
+      this.statements.set(sql, prepared);
     }
     return prepared;
   }

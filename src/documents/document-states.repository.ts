@@ -64,8 +64,8 @@ export class DocumentStatesRepository {
       `SELECT d.video_id AS "videoId", d.kind AS "kind", ${COLUMNS}
        FROM documents d LEFT JOIN document_locks l
          ON l.account_id = d.account_id AND l.video_id = d.video_id AND l.kind = d.kind
-       WHERE d.account_id = $1 AND (d.video_id, d.kind) > ($2, $3) ORDER BY d.video_id, d.kind LIMIT ${limit}`,
-      [accountId, after.videoId, after.kind],
+       WHERE d.account_id = $1 AND (d.video_id, d.kind) > ($2, $3) ORDER BY d.video_id, d.kind LIMIT $4`,
+      [accountId, after.videoId, after.kind, limit],
     );
     return rows.map(({ videoId, kind, ...row }) => ({
       ref: { accountId, videoId, kind },

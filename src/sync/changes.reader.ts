@@ -68,22 +68,22 @@ interface Part {
   columns: [name: string, column: Column][];
   /** Whether pages follow the stamps, else the ids. */
   byStamp: boolean;
-  /** Further condition beside account, liveness and `since`; empty: none. */
-  alsoMigrated: string;
+  /** Which rows come whatever their stamp; null: none. */
+  migrated: MigratedRows | null;
+}
+
+/** A condition, and what it binds: its text is the same whichever columns a client chooses. */
+interface MigratedRows {
+  condition(firstParameter: number): string;
+  values: boolean[];
 }
 
 function partsOf(plan: ReadPlan, name: string, table: Table): Part[] {
   const columns = columnsAt(table, plan.schemaVersion);
   const byStamp = plan.since !== null;
-  const migrated = plan.since === null ? '' : migratedRows(plan.migration, name, Object.fromEntries(columns));
-  const live: Part = {
-    name,
-    isTombstones: false,
-    columns,
-    byStamp: byStamp && migrated === '',
-    alsoMigrated: migrated,
-  };
-  const tombstones: Part = { name, isTombstones: true, columns: [], byStamp, alsoMigrated: '' };
+  const migrated = byStamp ? migratedRows(plan.migration, name, columns) : null;
+  const live: Part = { name, isTombstones: false, columns, byStamp: byStamp && !migrated, migrated };
+  const tombstones: Part = { name, isTombstones: true, columns: [], byStamp, migrated: null };
   return plan.withTombstones ? [live, tombstones] : [live];
 }
 
@@ -91,17 +91,23 @@ function partsOf(plan: ReadPlan, name: string, table: Table): Part[] {
  * The rows a client needs after its own migration (BE pull 6): of an added table all, of an added column those that
  * differ from what the client filled in. Names the declaration does not know are ignored: the app has them alone.
  */
-function migratedRows(migration: Migration | null, name: string, columns: Record<string, Column>): string {
-  if (!migration) return '';
-  if (migration.tables.includes(name)) return 'true';
+function migratedRows(
+  migration: Migration | null,
+  name: string,
+  columns: [name: string, column: Column][],
+): MigratedRows | null {
+  if (!migration) return null;
+  if (migration.tables.includes(name)) return { condition: () => 'true', values: [] };
   const added = new Set(
     migration.columns.filter(({ table }) => table === name).flatMap((entry) => entry.columns),
   );
-  return [...added]
-    .filter((column) => Object.hasOwn(columns, column))
-    .sort()
-    .map((column) => differsFromEmpty(quote(column), columns[column]!))
-    .join(' OR ');
+  const values = columns.map(([column]) => added.has(column));
+  if (!values.includes(true)) return null;
+  const differs = (first: number) =>
+    columns.map(
+      ([column, declared], n) => `($${first + n} AND ${differsFromEmpty(quote(column), declared)})`,
+    );
+  return { condition: (first) => differs(first).join(' OR '), values };
 }
 
 function differsFromEmpty(name: string, { emptyValue }: Column): string {
@@ -114,8 +120,8 @@ async function countPart(snapshot: Snapshot, plan: ReadPlan, part: Part): Promis
   const where = [accountAnd(part)];
   const values: SqlValue[] = [plan.accountId];
   if (plan.since !== null) {
-    where.push(changedOrMigrated(part, '$2'));
-    values.push(plan.since);
+    where.push(changedOrMigrated(part, 2));
+    values.push(plan.since, ...(part.migrated?.values ?? []));
   }
   const [row] = await snapshot.query<{ n: number }>(
     `SELECT count(*) AS n FROM ${quote(part.name)} WHERE ${where.join(' AND ')}`,
@@ -127,7 +133,7 @@ async function countPart(snapshot: Snapshot, plan: ReadPlan, part: Part): Promis
 async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncGenerator<string, void> {
   const sql = pageStatement(snapshot.dialect, plan, part);
   let cursor: SqlValue[] = part.byStamp ? [plan.since, AFTER_ALL_IDS] : [''];
-  const fixed = !part.byStamp && plan.since !== null ? [plan.since] : [];
+  const fixed = !part.byStamp && plan.since !== null ? [plan.since, ...(part.migrated?.values ?? [])] : [];
   for (let separator = ''; ; separator = ',') {
     const [page] = await snapshot.query<Page>(sql, [plan.accountId, ...cursor, ...fixed]);
     if (page!.cursor === null) return;
@@ -144,10 +150,10 @@ async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncG
 const AFTER_ALL_IDS = '~';
 const STAMP_DIGITS = 16;
 
-/** Parameters: the account, the cursor (stamp and id, or id alone), then `since` where pages follow the ids. */
+/** Parameters: the account, the cursor (stamp and id, or id alone), then, where pages follow the ids, `since` and the migration's. */
 function pageStatement(dialect: Dialect, plan: ReadPlan, part: Part): string {
   const where = [accountAnd(part), part.byStamp ? '(last_modified, id) > ($2, $3)' : 'id > $2'];
-  if (!part.byStamp && plan.since !== null) where.push(changedOrMigrated(part, '$3'));
+  if (!part.byStamp && plan.since !== null) where.push(changedOrMigrated(part, 3));
   const order = part.byStamp ? 'last_modified, id' : 'id';
   const rows = `SELECT * FROM ${quote(part.name)} WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ${PAGE_ROWS[dialect]}`;
   const stamp =
@@ -164,8 +170,8 @@ function accountAnd(part: Part): string {
   return `account_id = $1 AND ${part.isTombstones ? 'is_deleted' : 'NOT is_deleted'}`;
 }
 
-function changedOrMigrated(part: Part, since: string): string {
-  return part.alsoMigrated === ''
-    ? `last_modified > ${since}`
-    : `(last_modified > ${since} OR ${part.alsoMigrated})`;
+/** @param since the number of its parameter, which those of the migration follow */
+function changedOrMigrated({ migrated }: Part, since: number): string {
+  const changed = `last_modified > $${since}`;
+  return migrated ? `(${changed} OR ${migrated.condition(since + 1)})` : changed;
 }

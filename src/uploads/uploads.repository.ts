@@ -53,8 +53,8 @@ export class UploadsRepository {
     return this.database.query<DocumentRef>(
       `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind" FROM documents
        WHERE upload_due_at <= $1 AND (owner_id IS NULL OR owner_id = $2 OR owner_expires_at <= $3)
-       ORDER BY upload_due_at LIMIT ${limit}`,
-      [dueBy, ownerId, now],
+       ORDER BY upload_due_at LIMIT $4`,
+      [dueBy, ownerId, now, limit],
     );
   }
 
@@ -213,8 +213,8 @@ export class UploadsRepository {
     const rows = await this.database.query<DocumentRef & { key: string }>(
       `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", object_key AS "key"
        FROM document_versions WHERE uploaded_at IS NULL AND started_at <= $1
-       ORDER BY started_at LIMIT ${limit}`,
-      [before],
+       ORDER BY started_at LIMIT $2`,
+      [before, limit],
     );
     return rows.map(({ key, ...ref }) => ({ ref, key }));
   }
