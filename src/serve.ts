@@ -9,6 +9,8 @@ import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
 import { findWebBuild } from './web/web-build.js';
 
+/** Ample for what closes files and connections. */
+const CLOSE_MS = 10_000;
 const LINGER_MS = 500;
 
 /**
@@ -30,7 +32,7 @@ export async function serve(config: Config): Promise<number> {
   announce(app, config, logger);
   const signal = await signalled;
   logger.info({ signal }, 'Stopping: running requests and uploads finish first');
-  const isClean = await drain(app, config);
+  const isClean = await drain(app, config, logger);
   if (!isClean) logger.warn('Some requests did not finish in time');
   logger.info('Stopped');
   const exitCode = isClean ? 0 : 1;
@@ -39,10 +41,15 @@ export async function serve(config: Config): Promise<number> {
   return exitCode;
 }
 
-async function drain(app: NestFastifyApplication, config: Config): Promise<boolean> {
+async function drain(app: NestFastifyApplication, config: Config, logger: Logger): Promise<boolean> {
   try {
     return await app.get(Lifecycle).drain(config.shutdownDeadlineSeconds * 1_000);
   } finally {
+    // What a module waits for may never come.
+    setTimeout(() => {
+      logger.warn('Something did not close in time');
+      process.exit(1);
+    }, CLOSE_MS).unref();
     await app.close();
   }
 }

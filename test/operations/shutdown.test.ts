@@ -136,3 +136,12 @@ forEachDatabase((database) => {
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });
+
+test('what does not close does not hold the end up, and the exit code says so', async () => {
+  const storage = await createStorage('sqlite');
+  const neverClosing = "import{Server}from'node:net';Server.prototype.close=function(){return(this)}";
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(neverClosing)}` };
+  await using server = await startServer({ storage, env });
+  expect(await server.kill('SIGTERM')).toEqual({ code: 1, signal: null });
+  await storage.dispose();
+});

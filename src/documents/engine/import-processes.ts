@@ -48,7 +48,8 @@ export class ImportProcesses {
       serialization: 'advanced',
       env: {}, // no secrets
     });
-    this.all.add(child);
+    // One that cannot be started has no id, and never exits.
+    if (child.pid !== undefined) this.all.add(child);
     child.once('exit', () => {
       this.all.delete(child);
       this.wake(child);
@@ -63,11 +64,12 @@ export class ImportProcesses {
     const ended = new AbortController();
     const deadline = setTimeout(() => child.kill('SIGKILL'), this.deadlineMs);
     try {
-      child.send(task);
       const answered = once(child, 'message', ended) as Promise<[ImportAnswer]>;
       const died = once(child, 'exit', ended).then(([code, signal]) =>
         this.failDead((signal ?? code) as string),
       );
+      // To one that could not be started nothing can be sent; why it could not comes as its `error`.
+      if (this.all.has(child)) child.send(task);
       const [answer] = await Promise.race([answered, died]);
       return answer;
     } finally {

@@ -1,9 +1,11 @@
+import childProcess, { type ForkOptions } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImportProcesses } from '../../../src/documents/engine/import-processes.js';
 import { databaseBytes } from '../../support/databases.js';
 import { until } from '../../support/exchange.js';
 import { makeScratchDir } from '../../support/scratch.js';
+import { atNext } from '../../uploads/hold-back.js';
 import { AMPLE, LAYOUT } from './importing.js';
 
 const folder = makeScratchDir('import-processes');
@@ -57,6 +59,19 @@ test('a process that dies fails its own import only', async () => {
   const [victim] = processesOf(imports);
   process.kill(victim!, 'SIGKILL');
   expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect(await imports.run(newTask(1))).toBeNull();
+  await imports.close();
+});
+
+test('a process that cannot be started fails its own import only, and does not hold up the end', async () => {
+  const imports = new ImportProcesses();
+  type Fork = (program: URL, options: ForkOptions) => childProcess.ChildProcess;
+  atNext(
+    childProcess as { fork: Fork },
+    'fork',
+    (fork) => (program, options) => fork(program, { ...options, execPath: join(folder, 'nowhere') }),
+  );
+  await expect(imports.run(newTask(1))).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await imports.run(newTask(1))).toBeNull();
   await imports.close();
 });
