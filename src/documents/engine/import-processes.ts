@@ -42,7 +42,7 @@ export class ImportProcesses {
   }
 
   private start(): ChildProcess {
-    const child = fork(PROGRAM, {
+    const child = fork(PROGRAM, [String(process.pid)], {
       execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',

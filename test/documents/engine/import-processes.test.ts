@@ -1,6 +1,8 @@
 import childProcess, { type ForkOptions } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ImportProcesses } from '../../../src/documents/engine/import-processes.js';
 import { databaseBytes } from '../../support/databases.js';
 import { until } from '../../support/exchange.js';
@@ -65,15 +67,58 @@ test('a process that dies fails its own import only', async () => {
 
 test('a process that cannot be started fails its own import only, and does not hold up the end', async () => {
   const imports = new ImportProcesses();
-  type Fork = (program: URL, options: ForkOptions) => childProcess.ChildProcess;
+  type Fork = (program: URL, args: string[], options: ForkOptions) => childProcess.ChildProcess;
   atNext(
     childProcess as { fork: Fork },
     'fork',
-    (fork) => (program, options) => fork(program, { ...options, execPath: join(folder, 'nowhere') }),
+    (fork) => (program, args, options) =>
+      fork(program, args, { ...options, execPath: join(folder, 'nowhere') }),
   );
   await expect(imports.run(newTask(1))).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await imports.run(newTask(1))).toBeNull();
   await imports.close();
+});
+
+/** A server that imports one upload, and tells the id of the process that does. */
+const IMPORTING = `
+  import { ImportProcesses } from '${pathToFileURL('dist/documents/engine/import-processes.js').href}';
+  const imports = new ImportProcesses();
+  void imports.run(JSON.parse(process.argv[1]));
+  console.log([...imports.all][0].pid);`;
+/** Where a SQLite file says that it is written through a WAL: imports take that away, and hand it to SQLite. */
+const WAL_BYTE = 18;
+
+function isGone(pid: number): boolean {
+  const { error, stdout } = childProcess.spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], {
+    encoding: 'utf8',
+  });
+  if (error) throw error;
+  return /^(Z|$)/.test(stdout.trim());
+}
+
+test('a server that dies takes an import with it that SQLite keeps busy', async () => {
+  const task = newTask(1);
+  writeFileSync(task.upload, readFileSync(task.upload).fill(2, WAL_BYTE, WAL_BYTE + 2));
+  // SQLite waits for ever for somebody to write to this one.
+  childProcess.execFileSync('mkfifo', [`${task.upload}-journal`]);
+  const server = childProcess.spawn(
+    process.execPath,
+    ['--input-type=module', '--eval', IMPORTING, JSON.stringify(task)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(server.stdout, 'data')) as [Buffer];
+  const pid = Number(line);
+  try {
+    await until(
+      async () => readFileSync(task.upload)[WAL_BYTE],
+      (byte) => byte === 1,
+    );
+    expect(isGone(pid)).toBe(false);
+    server.kill('SIGKILL');
+    await until(async () => isGone(pid), Boolean);
+  } finally {
+    if (!isGone(pid)) process.kill(pid, 'SIGKILL');
+  }
 });
 
 test('closing ends what is under way', async () => {
