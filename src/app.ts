@@ -18,6 +18,9 @@ import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
 import { serveWebApp } from './web/web-app.js';
 
+/** A request that trickles in for so long is cut. */
+const REQUEST_MS = 15 * 60_000;
+
 /** What a server can be given beyond its settings. */
 export interface AppParts {
   /** The declared records; default: `protocol/tables.ts`. */
@@ -42,6 +45,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     trustProxy: config.trustProxy && ((_address: string, hop: number) => hop === 0),
     genReqId: requestId,
     requestIdHeader: false,
+    requestTimeout: REQUEST_MS,
     // After draining, whatever connection is left is cut.
     forceCloseConnections: true,
     // What fails before a route is found, such as a path that is no valid URL, passes by every filter.

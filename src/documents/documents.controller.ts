@@ -29,6 +29,7 @@ import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
 import { ApiProblems } from '../errors/api-problems.js';
 import { AppError } from '../errors/app-error.js';
 import { validated } from '../errors/validation.js';
+import { cutWhenSilent } from '../http/body.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ContentService } from './content.service.js';
 import { videoId } from './document-route.js';
@@ -49,10 +50,6 @@ import { DocumentsService } from './documents.service.js';
 import { DocumentKinds } from './kinds.js';
 
 const LISTED = 200;
-/** A body that brings nothing for so long has been given up. */
-const STALL_MS = 30_000;
-/** And one that trickles on for so long. */
-const BODY_MS = 15 * 60_000;
 const DOCUMENT = 'videos/:id/database/:db';
 
 /** Routes of documents: the databases that belong to videos. */
@@ -223,11 +220,6 @@ function bodyOf({ body, raw }: FastifyRequest): Readable {
       hint: 'Send the database gzipped, with Content-Type: application/gzip.',
     });
   }
-  // A small one is in before it is asked for; from then on the client waits for the server, not the other way round.
-  if (raw.readableEnded) return body;
-  raw.setTimeout(STALL_MS, () => raw.destroy());
-  raw.once('end', () => raw.setTimeout(0));
-  const deadline = setTimeout(() => raw.destroy(), BODY_MS).unref();
-  raw.once('close', () => clearTimeout(deadline));
+  cutWhenSilent(raw);
   return body;
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -14,6 +14,8 @@ const SMALL_BYTES = 65_536;
 const LARGE_BYTES = 1_048_576;
 const LARGE_AT_ONCE = 2;
 const LARGE_WAIT_MS = 30_000;
+/** A body that brings nothing for so long has been given up. */
+const STALL_MS = 30_000;
 /** Of a body that was refused; beyond this the connection is cut. */
 const MAX_DRAINED_BYTES = 536_870_912;
 /** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
@@ -42,6 +44,7 @@ export function readJsonBodies(
       // Made only when it is needed: an error notes where it was made, which takes longer than most bodies do.
       const tooLarge = () =>
         refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most here.` });
+      cutWhenSilent(request.raw);
       const plain = inflated(request, payload);
       const body = await collect(plain, limit, tooLarge).catch((fault: unknown) => {
         if (plain !== payload) plain.destroy();
@@ -60,6 +63,14 @@ export function readJsonBodies(
       return text.trim() === '' ? undefined : parse(text);
     },
   );
+}
+
+/** Cuts the connection when a body that is not in yet brings nothing for too long. */
+export function cutWhenSilent(request: IncomingMessage): void {
+  // A small one is in before it is asked for; from then on the client waits for the server, not the other way round.
+  if (request.complete) return;
+  request.setTimeout(STALL_MS, () => request.destroy());
+  request.once('end', () => request.setTimeout(0));
 }
 
 /** Hands the bodies of one route on as they come in, unread: databases are too large to be collected. */
