@@ -14,6 +14,8 @@ const SMALL_BYTES = 65_536;
 const LARGE_BYTES = 1_048_576;
 const LARGE_AT_ONCE = 2;
 const LARGE_WAIT_MS = 30_000;
+/** What they may take together while they come in and wait, in bodies of the limit; by bytes, as many send little, slowly. */
+const LARGE_HELD = 8;
 /** A body that brings nothing for so long has been given up. */
 const STALL_MS = 30_000;
 /** Of a body that was refused; beyond this the connection is cut. */
@@ -32,6 +34,7 @@ export function readJsonBodies(
   { maxBytes, largeRoute }: { maxBytes: number; largeRoute: string },
 ): void {
   const largeBodies = new Permits(LARGE_AT_ONCE, LARGE_WAIT_MS);
+  let heldBytes = 0;
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
   server.removeAllContentTypeParsers();
@@ -44,17 +47,35 @@ export function readJsonBodies(
       // Made only when it is needed: an error notes where it was made, which takes longer than most bodies do.
       const tooLarge = () =>
         refusal ?? new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limit} bytes at most here.` });
+      const response = responses.get(request)!;
       cutWhenSilent(request.raw);
       const plain = inflated(request, payload);
-      const body = await collect(plain, limit, tooLarge).catch((fault: unknown) => {
-        if (plain !== payload) plain.destroy();
+      let ownBytes = 0;
+      const grow = (size: number): void => {
+        if (size > limit) throw tooLarge();
+        if (size <= LARGE_BYTES || response.destroyed) return;
+        if (heldBytes + size - ownBytes > LARGE_HELD * maxBytes) {
+          throw new AppError('OVERLOADED', {
+            detail: 'Too many large bodies are coming in.',
+            retry_after: 5,
+          });
+        }
+        if (ownBytes === 0) response.once('close', () => (heldBytes -= ownBytes));
+        heldBytes += size - ownBytes;
+        ownBytes = size;
+      };
+      const body = await collect(plain, grow).catch((fault: unknown) => {
+        if (plain !== payload) {
+          // Its own, later unpiping would pause the payload again.
+          payload.unpipe();
+          plain.destroy();
+        }
         drain(payload);
         throw fault;
       });
       if (body.length > LARGE_BYTES) {
         if (countContainers(body) > MAX_CONTAINERS) throw tooLarge();
         await largeBodies.take();
-        const response = responses.get(request)!;
         if (response.destroyed) largeBodies.giveBack();
         else response.once('close', () => largeBodies.giveBack());
         await breathe();
@@ -147,8 +168,11 @@ function inflated(request: FastifyRequest, payload: Readable): Readable {
   return payload.pipe(gunzip);
 }
 
-/** By events: iterating takes longer than all else does for a small body. */
-function collect(stream: Readable, limit: number, tooLarge: () => AppError): Promise<Buffer> {
+/**
+ * By events: iterating takes longer than all else does for a small body.
+ * @param grow is told how many bytes there are by now, and throws what they are refused with
+ */
+function collect(stream: Readable, grow: (size: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
@@ -156,12 +180,13 @@ function collect(stream: Readable, limit: number, tooLarge: () => AppError): Pro
       reject(new AppError('BAD_REQUEST', { detail: 'The body is broken off, or no valid gzip.' }, { cause }));
     const take = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size <= limit) {
+      try {
+        grow(size);
         chunks.push(chunk);
-        return;
+      } catch (refusal) {
+        stream.off('data', take);
+        reject(refusal as Error);
       }
-      stream.off('data', take);
-      reject(tooLarge());
     };
     stream.on('data', take);
     stream.once('end', () => resolve(Buffer.concat(chunks, size)));

@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { startApp, type TestApp } from '../support/app.js';
+import { clockOf, expectProblem, until } from '../support/exchange.js';
+import { creating, game } from '../support/records.js';
+
+const LIMIT = 2_000_000;
+/** In bodies of the limit: what large ones may take together. */
+const HELD = 8;
 
 /** Begins a request whose body is said to be longer than what is sent of it. */
 function begin(app: TestApp, path: string, more: string, body: Buffer): Socket {
@@ -17,6 +23,28 @@ function begin(app: TestApp, path: string, more: string, body: Buffer): Socket {
 
 /** Bodies that come slowly, or never to their end. */
 describe('slow bodies', () => {
+  test('large ones take only so much memory together, and who goes away makes room', async () => {
+    await using app = await startApp('sqlite', { env: { MAX_BODY_BYTES: String(LIMIT) } });
+    const device = await app.newDevice();
+    const query = { last_pulled_at: await clockOf(device) };
+    const token = `Authorization: Bearer ${device.accessToken}\r\n`;
+    const large = Buffer.alloc(LIMIT - 1, ' ');
+    const sockets = Array.from({ length: HELD }, () => begin(app, '/sync/push', token, large));
+    const body = JSON.stringify(creating({ games: [game('g1')] }));
+    const refused = await until(
+      () => device.request('POST', '/sync/push', { query, body: body.padEnd(LIMIT) }),
+      ({ status }) => status !== 200,
+    );
+    expectProblem(refused, 503, 'OVERLOADED');
+    expect((await device.request('POST', '/sync/push', { query, body })).status).toBe(200);
+
+    for (const socket of sockets) socket.destroy();
+    await until(
+      () => device.request('POST', '/sync/push', { query, body: body.padEnd(LIMIT) }),
+      ({ status }) => status === 200,
+    );
+  });
+
   test('one that brings nothing more is cut off, without a token too', async () => {
     await using app = await startApp('sqlite');
     const socket = begin(app, '/auth/devices', '', Buffer.from('{'));
