@@ -22,6 +22,7 @@ const STALL_MS = 30_000;
 const MAX_DRAINED_BYTES = 536_870_912;
 /** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
 const MAX_CONTAINERS = 1_000_000;
+const TOO_MANY = `A body may have ${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`;
 
 /**
  * Reads bodies as JSON, sent as `application/json` or `text/plain`, plain or gzipped; inflating stops at the limit.
@@ -74,7 +75,8 @@ export function readJsonBodies(
         throw fault;
       });
       if (body.length > LARGE_BYTES) {
-        if (countContainers(body) > MAX_CONTAINERS) throw tooLarge();
+        if (countContainers(body) > MAX_CONTAINERS)
+          throw new AppError('BODY_TOO_LARGE', { detail: TOO_MANY });
         await largeBodies.take();
         if (response.destroyed) largeBodies.giveBack();
         else response.once('close', () => largeBodies.giveBack());

@@ -42,6 +42,13 @@ forEachDatabase((database) => {
     expect(Date.now() - started).toBeLessThan(DEADLINE_MS);
   });
 
+  test('more objects and arrays than any records have are refused, and the answer says why', async () => {
+    const device = await app().newDevice();
+    const reply = await device.request('POST', '/sync/push', { body: '[]'.repeat(1_000_001) });
+    expectProblem(reply, 413, 'BODY_TOO_LARGE');
+    expect(reply.body.detail).toMatch(/objects and arrays/);
+  });
+
   test('a hundred thousand conflicts are all listed, and nothing is applied', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await clockOf(device);
