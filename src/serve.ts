@@ -10,7 +10,7 @@ import { createLogger } from './operations/log.js';
 import { findWebBuild } from './web/web-build.js';
 
 /** Ample for what closes files and connections. */
-const CLOSE_MS = 30_000;
+const CLOSE_MS = 15_000;
 const LINGER_MS = 500;
 
 /**

@@ -180,8 +180,9 @@ export class UploadsService implements OnModuleDestroy {
       return await this.copies.hold(ref, epoch, sizeBytes);
     } catch (error) {
       const document = await this.documents.find(ref);
-      // Replaced since, and with it the copy: what took its place is due by itself.
-      if (document?.epoch !== epoch) throw new Superseded();
+      // Replaced since, and with it the copy: what took its place is due by itself. Or uploaded by another process, and with
+      // that gone from the journal.
+      if (document?.epoch !== epoch || isStored(document, document)) throw new Superseded();
       throw error;
     }
   }

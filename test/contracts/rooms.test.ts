@@ -13,7 +13,7 @@ const mayImport: Record<string, string[]> = {
   shares: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'sync', 'http'],
   locks: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
   storage: ['protocol', 'errors', 'config', 'auth'],
-  documents: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'locks', 'storage'],
+  documents: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'locks', 'storage', 'http'],
   uploads: [
     'protocol',
     'errors',

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { DocumentState } from '../../src/protocol/documents.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
+import { UploadsService } from '../../src/uploads/uploads.service.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import {
@@ -116,7 +117,9 @@ describe.each(databases)('on %s', (database) => {
         'write',
         () => () => Promise.reject(new Error('The store failed.')),
       );
-      await expect(download(laptop, 'v1')).rejects.toThrow('500');
+      const ref = { accountId: laptop.accountId, videoId: 'v1', kind: 'layout' };
+      const uploading = first.nest.get(UploadsService).upload(ref, { isForced: false }); // as the schedule does
+      await expect(uploading).rejects.toThrow('The store failed.');
       expect((await documentState(laptop, 'v1')).upload_failures).toBe(1);
       await run('backup');
       await first.stop();
