@@ -17,8 +17,6 @@ export interface StoredDocument extends Pair {
   updatedAt: number;
   /** The first change that is not uploaded; null: everything is. */
   pendingSince: number | null;
-  /** Null: nothing to upload. */
-  uploadDueAt: number | null;
   uploadFailures: number;
   /** Of the newest upload; the stored… are null together. */
   storedEpoch: number | null;
@@ -27,9 +25,7 @@ export interface StoredDocument extends Pair {
   storedSha256: string | null;
   storedSizeBytes: number | null;
   uploadedAt: number | null;
-  ownerId: string | null;
   ownerToken: number;
-  ownerExpiresAt: number | null;
 }
 
 /** One uploaded version. */
@@ -60,10 +56,9 @@ export interface Claim {
 /** The columns of a StoredDocument, for other queries to select along. */
 export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
   d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
-  d.upload_due_at AS "uploadDueAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
-  d.stored_version AS "storedVersion", d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256",
-  d.stored_size_bytes AS "storedSizeBytes", d.uploaded_at AS "uploadedAt", d.owner_id AS "ownerId",
-  d.owner_token AS "ownerToken", d.owner_expires_at AS "ownerExpiresAt"`;
+  d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
+  d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256", d.stored_size_bytes AS "storedSizeBytes",
+  d.uploaded_at AS "uploadedAt", d.owner_token AS "ownerToken"`;
 
 const HASTEN_BATCH = 1_000;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';

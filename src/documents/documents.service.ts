@@ -64,7 +64,7 @@ export class DocumentsService {
     return this.documents.listVersions(ref);
   }
 
-  /** Takes or renews the lock. @throws AppError LOCK_HELD, OPERATOR_ONLY */
+  /** Takes or renews the lock. @throws AppError LOCK_HELD, OPERATOR_ONLY, BAD_REQUEST, QUOTA_EXCEEDED, OVERLOADED */
   async lock(actor: Actor, ref: DocumentRef, request: LockRequest): Promise<GrantedLock> {
     const { type, sessionId, reason, takeOver, known } = request;
     const isOperator = actor.userId === null;

@@ -41,7 +41,7 @@ export class DownloadsService {
   /**
    * An address for the document as it is now, or newer; what is not uploaded yet is uploaded first.
    * @param origin where the request came to
-   * @throws AppError NOT_FOUND, STORAGE_UNAVAILABLE, OVERLOADED
+   * @throws AppError NOT_FOUND, STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   async find(ref: DocumentRef, origin: string): Promise<Download> {
     const document = await this.upToDate(ref).catch(failWithRetry);

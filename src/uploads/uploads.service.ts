@@ -83,7 +83,7 @@ export class UploadsService implements OnModuleDestroy {
    * Uploads a document if it has anything to upload; calls for the same document at the same time share one upload. A
    * failure will be retried by the schedule, and puts that off unless the upload was forced.
    * @param isForced also when another process owns the document, unless that is uploading it just now
-   * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN, INTERNAL when the content is damaged
+   * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   upload(ref: DocumentRef, { isForced }: { isForced: boolean }): Promise<UploadOutcome> {
     const name = keyOf(ref);

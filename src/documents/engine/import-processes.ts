@@ -25,7 +25,10 @@ export class ImportProcesses {
   /** @param deadlineMs after so long an import is given up */
   constructor(private readonly deadlineMs = DEADLINE_MS) {}
 
-  /** @throws AppError DOCUMENT_INVALID when the process does not come to an end with it, SHUTTING_DOWN */
+  /**
+   * @throws AppError DOCUMENT_INVALID when the process does not come to an end with it, SHUTTING_DOWN; the system's Error
+   *   when none can be started
+   */
   async run(task: ImportTask): Promise<TaskResult> {
     if (this.isClosed) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
     const child = this.idle.pop() ?? this.start();
