@@ -3,7 +3,6 @@ import { Interval, Timeout } from '@nestjs/schedule';
 import { CONFIG, NOW, type Now } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
 import { Database } from '../database/database.js';
-import { Permits } from '../database/permits.js';
 import { Turns } from '../database/turns.js';
 import { DocumentOwner } from '../documents/owner.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
@@ -16,8 +15,6 @@ import { VersionsSweep } from './versions-sweep.js';
 const MINUTE_MS = 60_000;
 const BATCH = 200;
 const SETTLE_MS = 2_000;
-/** An upload may take hours; whoever waited for longer is followed by the next tick. */
-const SLOT_WAIT_MS = 24 * 60 * MINUTE_MS;
 const WHENEVER = Number.MAX_SAFE_INTEGER;
 
 /** Uploads what is due, every minute; and before the end of the process everything that is pending. */
@@ -25,7 +22,6 @@ const WHENEVER = Number.MAX_SAFE_INTEGER;
 export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('Uploads');
   private readonly stopping = new AbortController();
-  private readonly slots: Permits;
   private readonly turns = new Turns();
   /** By the name of the document, whichever tick began it. */
   private readonly underWay = new Map<string, Promise<unknown>>();
@@ -39,11 +35,9 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     private readonly sweep: VersionsSweep,
     private readonly owner: DocumentOwner,
     private readonly lifecycle: Lifecycle,
-    @Inject(CONFIG) config: Config,
+    @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
-  ) {
-    this.slots = new Permits(config.uploadsAtOnce, SLOT_WAIT_MS);
-  }
+  ) {}
 
   async onModuleInit(): Promise<void> {
     if (this.database.dialect === 'sqlite') {
@@ -111,8 +105,8 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
       const queue = due.filter((ref) => !tried.has(keyOf(ref)));
       if (queue.length === 0) return;
       for (const ref of queue) {
-        await this.slots.take();
-        if (this.stopping.signal.aborted) return this.slots.giveBack();
+        while (this.underWay.size >= this.config.uploadsAtOnce) await Promise.race(this.underWay.values());
+        if (this.stopping.signal.aborted) return;
         tried.add(keyOf(ref));
         this.begin(ref);
       }
@@ -125,10 +119,7 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
       .upload(ref, { isForced: false })
       // A failure is counted, told and put off where it happens; the others have their turn.
       .catch(() => undefined)
-      .finally(() => {
-        this.underWay.delete(name);
-        this.slots.giveBack();
-      });
+      .finally(() => this.underWay.delete(name));
     this.underWay.set(name, upload);
   }
 }
