@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from '../auth/access-tokens.js';
 import { bearerToken } from '../auth/device.guard.js';
 import { breathe } from '../database/database.js';
+import { ByteBudget, type ByteShare } from '../database/byte-budget.js';
 import { Permits } from '../database/permits.js';
 import { AppError } from '../errors/app-error.js';
 
@@ -16,6 +17,7 @@ const LARGE_AT_ONCE = 2;
 const LARGE_WAIT_MS = 30_000;
 /** What they may take together while they come in and wait, in bodies of the limit; by bytes, as many send little, slowly. */
 const LARGE_HELD = 8;
+const TOO_MANY_LARGE = { detail: 'Too many large bodies are coming in.', retry_after: 5 };
 /** A body that brings nothing for so long has been given up. */
 const STALL_MS = 30_000;
 /** Of a body that was refused; beyond this the connection is cut. */
@@ -35,7 +37,7 @@ export function readJsonBodies(
   { maxBytes, largeRoute }: { maxBytes: number; largeRoute: string },
 ): void {
   const largeBodies = new Permits(LARGE_AT_ONCE, LARGE_WAIT_MS);
-  let heldBytes = 0;
+  const budget = new ByteBudget(LARGE_HELD * maxBytes, TOO_MANY_LARGE);
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
   server.removeAllContentTypeParsers();
@@ -51,19 +53,15 @@ export function readJsonBodies(
       const response = responses.get(request)!;
       cutWhenSilent(request.raw);
       const plain = inflated(request, payload);
-      let ownBytes = 0;
+      let held: ByteShare | undefined;
       const grow = (size: number): void => {
         if (size > limit) throw tooLarge();
         if (size <= LARGE_BYTES || response.destroyed) return;
-        if (heldBytes + size - ownBytes > LARGE_HELD * maxBytes) {
-          throw new AppError('OVERLOADED', {
-            detail: 'Too many large bodies are coming in.',
-            retry_after: 5,
-          });
+        if (!held) {
+          held = budget.begin();
+          response.once('close', held.end);
         }
-        if (ownBytes === 0) response.once('close', () => (heldBytes -= ownBytes));
-        heldBytes += size - ownBytes;
-        ownBytes = size;
+        held.grow(size);
       };
       const body = await collect(plain, grow).catch((fault: unknown) => {
         if (plain !== payload) {
