@@ -5,7 +5,7 @@ import { ensureBuilt, ensureInstalled, root, say } from './setup.mjs';
 
 await ensureInstalled();
 ensureBuilt();
-const { describeOptionsAsTable } = await import('../dist/config/options.js');
+const { describeOptionsAsTable } = await import('../dist/foundation/config/options.js');
 const { format, resolveConfig } = await import('prettier');
 
 const path = join(root, 'README.md');

@@ -1,12 +1,12 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AuthModule } from './auth/auth.module.js';
-import { ConfigModule, type Now } from './config/config.module.js';
-import type { Config } from './config/config.js';
-import { DatabaseModule } from './database/database.module.js';
-import type { Database } from './database/database.js';
+import { ConfigModule, type Now } from './foundation/config/config.module.js';
+import type { Config } from './foundation/config/config.js';
+import { DatabaseModule } from './foundation/database/database.module.js';
+import type { Database } from './foundation/database/database.js';
 import { DocumentsModule } from './documents/documents.module.js';
-import { EventsModule } from './events/event-bus.js';
+import { EventsModule } from './foundation/events/event-bus.js';
 import { LocksModule } from './locks/locks.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import type { Schema } from './protocol/schema.js';

@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { sqliteFile } from '../../src/database/open.js';
+import { sqliteFile } from '../../src/foundation/database/open.js';
 
 /** Locks to be taken and released, each by a worker of its own, over and over. */
 export interface LockJob {

@@ -1,4 +1,4 @@
-import { sqliteFile } from '../../src/database/open.js';
+import { sqliteFile } from '../../src/foundation/database/open.js';
 import { answerCalls } from '../lab/remote.js';
 import { makeGames, type RowsByTable } from '../rows.js';
 import { RawPostgres } from './postgres.js';

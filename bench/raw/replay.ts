@@ -1,4 +1,4 @@
-import type { SqlValue } from '../../src/database/database.js';
+import type { SqlValue } from '../../src/foundation/database/database.js';
 import { FRESH_ID } from '../load/placeholder.js';
 import type { Recording, Statement } from '../server/recorder.js';
 

@@ -1,5 +1,5 @@
 import BetterSqlite from 'better-sqlite3';
-import type { SqlValue } from '../../src/database/database.js';
+import type { SqlValue } from '../../src/foundation/database/database.js';
 import { freshIds } from '../load/placeholder.js';
 import type { RowsByTable } from '../rows.js';
 import type { Statement } from '../server/recorder.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
-import { workingCopyPath } from '../../src/documents/working-copies.js';
+import { workingCopyPath } from '../../src/documents/content/working-copies.js';
 
 /** A document to be uploaded. */
 export interface UploadJob {

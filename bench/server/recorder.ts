@@ -1,4 +1,4 @@
-import type { Database, SqlValue, Transaction } from '../../src/database/database.js';
+import type { Database, SqlValue, Transaction } from '../../src/foundation/database/database.js';
 
 /** One statement that a request sent: once with `params`, or once for each of `rows`. */
 export type Statement = { sql: string; params: SqlValue[] } | { sql: string; rows: SqlValue[][] };

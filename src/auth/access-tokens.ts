@@ -1,10 +1,10 @@
 import { createHmac, webcrypto } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { AppError } from '../errors/app-error.js';
-import { signingSecret } from './secret.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { signingSecret } from '../foundation/config/signing-secret.js';
 
 /** Whom a valid access token speaks for. */
 export interface TokenBearer {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Connection, Transaction } from '../database/database.js';
-import { AppError } from '../errors/app-error.js';
+import type { Connection, Transaction } from '../foundation/database/database.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { Timestamp } from '../protocol/sync.js';
 
 /** Where an account's history stands. */

@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createParamDecorator, Inject, Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { CONFIG } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { Database } from '../database/database.js';
-import { AppError } from '../errors/app-error.js';
+import { CONFIG } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { Database } from '../foundation/database/database.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { AccountsRepository } from './accounts.repository.js';
 
 /** Whoever acts on an account: one of its devices, or a job of the operator's (both ids null). */

@@ -19,9 +19,9 @@ import {
   ApiOkResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiProblems } from '../errors/api-problems.js';
-import { AppError } from '../errors/app-error.js';
-import { validated } from '../errors/validation.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { validated } from '../foundation/errors/validation.js';
 import { ID_PATTERN } from '../protocol/sync.js';
 import {
   CredentialsAnswer,

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { Database, type Transaction } from '../database/database.js';
-import { AppError } from '../errors/app-error.js';
-import { EventBus } from '../events/event-bus.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { Database, type Transaction } from '../foundation/database/database.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { EventBus } from '../foundation/events/event-bus.js';
 import { AccessTokens } from './access-tokens.js';
 import { AccountsRepository } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';

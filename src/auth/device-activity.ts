@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { NOW, type Now } from '../config/config.module.js';
-import { Database } from '../database/database.js';
+import { NOW, type Now } from '../foundation/config/config.module.js';
+import { Database } from '../foundation/database/database.js';
 import { DevicesRepository } from './devices.repository.js';
 
 const WRITE_EVERY_MS = 60_000;

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { AccessTokens } from './access-tokens.js';
 import { ALLOWS_OPERATOR, Operator } from './actor.js';
 import { DeviceActivity } from './device-activity.js';

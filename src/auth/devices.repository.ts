@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Connection, type Transaction } from '../database/database.js';
+import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
 
 /** A device as its account's people see it; times are epoch ms. */
 export interface DeviceProfile {

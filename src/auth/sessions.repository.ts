@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../database/database.js';
-import { Lookup } from '../database/lookup.js';
+import { Database } from '../foundation/database/database.js';
+import { Lookup } from '../foundation/database/lookup.js';
 import { ACCOUNT_STATE, type AccountState } from './accounts.repository.js';
 
 /** A device's account, and what the device is called. */

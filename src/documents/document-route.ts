@@ -1,5 +1,5 @@
 import type { PipeTransform } from '@nestjs/common';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { VIDEO_ID_PATTERN } from '../protocol/documents.js';
 
 /** Lets ids of videos pass. @throws AppError BAD_REQUEST */

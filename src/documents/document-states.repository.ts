@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../database/database.js';
-import { Lookup } from '../database/lookup.js';
+import { Database } from '../foundation/database/database.js';
+import { Lookup } from '../foundation/database/lookup.js';
 import type { DocumentRef, LockRow } from '../locks/lock.js';
 import { STORED_LOCK, toLockRow, type StoredLock } from '../locks/locks.repository.js';
 import type { StoredDocument } from './documents.repository.js';

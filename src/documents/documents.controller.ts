@@ -26,12 +26,12 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
-import { ApiProblems } from '../errors/api-problems.js';
-import { AppError } from '../errors/app-error.js';
-import { validated } from '../errors/validation.js';
-import { cutWhenSilent } from '../http/body.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { validated } from '../foundation/errors/validation.js';
+import { cutWhenSilent } from '../foundation/http/json-body.js';
 import type { DocumentRef } from '../locks/lock.js';
-import { ContentService } from './content.service.js';
+import { ContentService } from './content/content.service.js';
 import { videoId } from './document-route.js';
 import {
   ContentQuery,

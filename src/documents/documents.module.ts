@@ -1,16 +1,16 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LocksModule } from '../locks/locks.module.js';
-import { ContentService } from './content.service.js';
+import { ContentService } from './content/content.service.js';
 import { DocumentStatesRepository } from './document-states.repository.js';
 import { DocumentsController } from './documents.controller.js';
 import { DocumentsRepository } from './documents.repository.js';
 import { DocumentsService } from './documents.service.js';
-import { SqliteWorkers } from './engine/sqlite-workers.js';
-import { JournalRepository } from './journal.repository.js';
+import { SqliteWorkers } from './import/sqlite-workers.js';
+import { JournalRepository } from './content/journal.repository.js';
 import { DocumentKinds } from './kinds.js';
 import { DocumentOwner } from './owner.js';
-import { WorkingCopies } from './working-copies.js';
+import { WorkingCopies } from './content/working-copies.js';
 
 /** SQLite databases that belong to something bigger: their state, their content, and who may write them. */
 @Module({

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Connection, type Transaction } from '../database/database.js';
+import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
 import type { DocumentRef } from '../locks/lock.js';
 
 /** A state of a document's content; pairs are compared in this order. */

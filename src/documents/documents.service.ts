@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '../auth/actor.js';
-import { NOW, type Now } from '../config/config.module.js';
-import { AppError } from '../errors/app-error.js';
+import { NOW, type Now } from '../foundation/config/config.module.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { heldAt } from '../locks/lock-rules.js';
 import { toDocumentLock, type DocumentRef, type Lock } from '../locks/lock.js';
 import { LocksService } from '../locks/locks.service.js';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import BetterSqlite from 'better-sqlite3';
-import { AppError } from '../errors/app-error.js';
-import { AppStartError } from '../errors/app-start-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { AppStartError } from '../foundation/errors/app-start-error.js';
 
 /** A column of a table, as SQLite tells it. */
 export interface KindColumn {

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { EventBus } from '../events/event-bus.js';
+import { EventBus } from '../foundation/events/event-bus.js';
 import { LocksService } from './locks.service.js';
 
 const EVERY_MS = 1_000;

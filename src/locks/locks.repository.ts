@@ -1,7 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { Batches } from '../database/batches.js';
-import { Database, type Connection, type SqlValue, type Transaction } from '../database/database.js';
+import { Batches } from '../foundation/flow/batcher.js';
+import {
+  Database,
+  type Connection,
+  type SqlValue,
+  type Transaction,
+} from '../foundation/database/database.js';
 import type { LockType } from '../protocol/documents.js';
 import type { DocumentRef, Lock, LockRow } from './lock.js';
 

@@ -1,9 +1,9 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOperation, ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Public } from '../auth/device.guard.js';
-import { Database } from '../database/database.js';
-import { ApiProblems } from '../errors/api-problems.js';
-import { AppError } from '../errors/app-error.js';
+import { Database } from '../foundation/database/database.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { HealthDetails } from './health-details.js';
 import { Lifecycle } from './lifecycle.js';
 

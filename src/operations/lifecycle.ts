@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../errors/app-error.js';
-import { EventBus } from '../events/event-bus.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { EventBus } from '../foundation/events/event-bus.js';
 
 const RETRY_AFTER_SECONDS = 5;
 const FOR_MONITORS = /^\/(health|metrics)\b/;

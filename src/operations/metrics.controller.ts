@@ -2,7 +2,7 @@ import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/device.guard.js';
-import { ApiProblems } from '../errors/api-problems.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { Metrics } from './metrics.js';
 
 /** The route for monitors; it needs no token. */

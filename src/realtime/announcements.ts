@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { AppError } from '../errors/app-error.js';
-import { EventBus, type Events } from '../events/event-bus.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { EventBus, type Events } from '../foundation/events/event-bus.js';
 import { accountRoom, deviceRoom } from './rooms.js';
-import { hangUp, SocketServer, type Announcement } from './socket-server.js';
+import { hangUp, SocketServer, type Announcement } from '../foundation/sockets/io.adapter.js';
 import { WatchedGames } from './watched-games.js';
 
 /** What to do in this process about an event, wherever it happened. */

@@ -1,19 +1,24 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DeviceActivity } from '../auth/device-activity.js';
 import { SessionsRepository } from '../auth/sessions.repository.js';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { AppError } from '../errors/app-error.js';
-import { toProblem } from '../errors/problem.js';
-import { EventBus } from '../events/event-bus.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { toProblem } from '../foundation/errors/problem.js';
+import { EventBus } from '../foundation/events/event-bus.js';
 import type { ErrorCode } from '../protocol/errors.js';
 import type { ClientEvents, Hello, Pong, TokenAccepted } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
-import { dropIfDeaf } from './backlog.js';
+import { dropIfDeaf } from '../foundation/sockets/backlog.js';
 import { Handshake } from './handshake.js';
-import { DEVICE_LIMITS, PacketAllowance, WATCHER_LIMITS } from './packet-allowance.js';
+import { DEVICE_LIMITS, PacketAllowance, WATCHER_LIMITS } from '../foundation/sockets/packet-allowance.js';
 import { accountRoom, deviceRoom, gameRoom, shareRoom } from './rooms.js';
-import { hangUp, SocketServer, type ClientSocket, type SocketOwner } from './socket-server.js';
+import {
+  hangUp,
+  SocketServer,
+  type ClientSocket,
+  type SocketOwner,
+} from '../foundation/sockets/io.adapter.js';
 import { WatchedGames } from './watched-games.js';
 
 const SWEEP_EVERY_MS = 1_000;

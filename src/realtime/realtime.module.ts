@@ -4,7 +4,7 @@ import { SharesModule } from '../shares/shares.module.js';
 import { Announcements } from './announcements.js';
 import { Handshake } from './handshake.js';
 import { RealtimeGateway } from './realtime.gateway.js';
-import { SocketServer } from './socket-server.js';
+import { SocketServer } from '../foundation/sockets/io.adapter.js';
 import { WatchedGames } from './watched-games.js';
 
 /** Tells devices at once that something changed; nobody imports it, it listens to the event bus. */

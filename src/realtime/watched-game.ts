@@ -1,7 +1,7 @@
 import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { GameState } from '../shares/scoreboard.reader.js';
-import { Coalesced } from './coalesced.js';
+import { Coalesced } from '../foundation/flow/single-flight.js';
 
 /** One shared game, read once however many watch it; however often it changes, one reading runs and one waits. */
 export class WatchedGame {

@@ -1,13 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import { ScoreboardReader } from '../shares/scoreboard.reader.js';
 import { SharesRepository, type Share } from '../shares/shares.repository.js';
-import { isBusy, untilSent } from './backlog.js';
-import { Coalesced } from './coalesced.js';
+import { isBusy, untilSent } from '../foundation/sockets/backlog.js';
+import { Coalesced } from '../foundation/flow/single-flight.js';
 import { gameRoom, shareRoom } from './rooms.js';
-import { hangUp, SocketServer, type ClientSocket } from './socket-server.js';
+import { hangUp, SocketServer, type ClientSocket } from '../foundation/sockets/io.adapter.js';
 import { WatchedGame } from './watched-game.js';
 
 const MAX_WATCHERS_PER_SHARE = 200;

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../auth/accounts.repository.js';
-import type { Connection, SqlValue } from '../database/database.js';
-import { SCHEMA } from '../database/database.module.js';
-import { AppError } from '../errors/app-error.js';
+import type { Connection, SqlValue } from '../foundation/database/database.js';
+import { SCHEMA } from '../foundation/database/database.module.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { Schema } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
-import { AccountSnapshots } from '../sync/account-snapshots.js';
+import { AccountSnapshots } from '../sync/pull/account-snapshots.js';
 import { isOneOf, quote, rowMembers, selectJson } from '../sync/records.sql.js';
 import { partsOfSharedGame, SHARED_TABLE, type SharedPart } from './shared-game.js';
 

@@ -1,5 +1,5 @@
 import type { Schema } from '../protocol/schema.js';
-import { ownershipsOf, type Ownership } from '../sync/cascade.js';
+import { ownershipsOf, type Ownership } from '../sync/push/cascade.js';
 
 /** The table whose rows can be shared. */
 export const SHARED_TABLE = 'games';

@@ -9,9 +9,9 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { CurrentDevice, type Device } from '../auth/device.guard.js';
-import { ApiProblems } from '../errors/api-problems.js';
-import { AppError } from '../errors/app-error.js';
-import { originOf } from '../http/origin.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { originOf } from '../foundation/http/origin.js';
 import { ID_PATTERN } from '../protocol/sync.js';
 import { NewShareAnswer, ShareAnswer, toShareAnswer } from './shares.dto.js';
 import { SharesService } from './shares.service.js';

@@ -1,5 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Connection, type SqlValue, type Transaction } from '../database/database.js';
+import {
+  Database,
+  type Connection,
+  type SqlValue,
+  type Transaction,
+} from '../foundation/database/database.js';
 import type { Timestamp } from '../protocol/sync.js';
 import { quote } from '../sync/records.sql.js';
 import { SHARED_TABLE } from './shared-game.js';

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../auth/accounts.repository.js';
-import { NOW, type Now } from '../config/config.module.js';
-import { Database, type Transaction } from '../database/database.js';
-import { AppError } from '../errors/app-error.js';
-import { EventBus } from '../events/event-bus.js';
+import { NOW, type Now } from '../foundation/config/config.module.js';
+import { Database, type Transaction } from '../foundation/database/database.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { EventBus } from '../foundation/events/event-bus.js';
 import { ScoreboardReader } from './scoreboard.reader.js';
 import { SharesRepository, type Share, type ShareProfile } from './shares.repository.js';
 

@@ -1,4 +1,4 @@
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 
 /** The bytes from `start` to `end`, both included. */
 export interface ByteRange {

@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { signingSecret } from '../auth/secret.js';
-import type { Config } from '../config/config.js';
-import type { Now } from '../config/config.module.js';
-import { AppError } from '../errors/app-error.js';
+import { signingSecret } from '../foundation/config/signing-secret.js';
+import type { Config } from '../foundation/config/config.js';
+import type { Now } from '../foundation/config/config.module.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { DownloadRequest } from './storage.js';
 
 /** Where downloads are served, below the API's prefix. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../config/config.js';
-import type { Now } from '../config/config.module.js';
-import { AppStartError } from '../errors/app-start-error.js';
+import type { Config } from '../foundation/config/config.js';
+import type { Now } from '../foundation/config/config.module.js';
+import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { DownloadLinks } from './download-links.js';
 import { FileStorage } from './drivers/file.storage.js';
 import { parseS3Url } from './drivers/s3-url.js';

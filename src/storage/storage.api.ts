@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
-import { ApiProblems } from '../errors/api-problems.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
 
 const text = { type: 'string' as const };
 const header = (description: string) => ({ description, required: true, schema: text });

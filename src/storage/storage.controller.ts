@@ -3,9 +3,9 @@ import { Controller, Get, Head, Inject, Logger, Query, Req, Res } from '@nestjs/
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
-import { CONFIG } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { AppError } from '../errors/app-error.js';
+import { CONFIG } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { parseByteRange, type ByteRange } from './byte-range.js';
 import { contentDisposition } from './content-disposition.js';
 import { DOWNLOAD_ROUTE, type DownloadLink } from './download-links.js';

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { CONFIG, NOW } from '../config/config.module.js';
+import { CONFIG, NOW } from '../foundation/config/config.module.js';
 import { openStorage } from './open.js';
 import { StorageController } from './storage.controller.js';
 import { ObjectStorage } from './storage.js';

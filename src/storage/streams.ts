@@ -1,5 +1,5 @@
 import { PassThrough, pipeline, type Readable } from 'node:stream';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 
 /** How much is read or written at once. */
 export const CHUNK_BYTES = 262_144;

@@ -1,5 +1,5 @@
 import type { AccountState } from '../auth/accounts.repository.js';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { Schema } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 

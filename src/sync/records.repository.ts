@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { breathe, type Connection, type Transaction } from '../database/database.js';
-import { SCHEMA } from '../database/database.module.js';
+import { breathe, type Connection, type Transaction } from '../foundation/database/database.js';
+import { SCHEMA } from '../foundation/database/database.module.js';
 import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
-import type { FullRow, StoredRow } from './merge.js';
+import type { FullRow, StoredRow } from './push/merge.js';
 import {
   insertRows,
   isOneOf,

@@ -1,7 +1,7 @@
-import type { SqlValue, Transaction } from '../database/database.js';
+import type { SqlValue, Transaction } from '../foundation/database/database.js';
 import type { Column, Dialect } from '../protocol/columns.js';
 import type { Table } from '../protocol/schema.js';
-import type { FullRow } from './merge.js';
+import type { FullRow } from './push/merge.js';
 
 // The few places where the SQL of the two databases differs, and the SQL that derives from the declaration.
 

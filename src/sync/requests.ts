@@ -1,4 +1,4 @@
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { Migration, Timestamp } from '../protocol/sync.js';
 import type { ClientState } from './history.js';
 

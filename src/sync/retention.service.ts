@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { AccountsRepository } from '../auth/accounts.repository.js';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { Database } from '../database/database.js';
-import { SCHEMA } from '../database/database.module.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { Database } from '../foundation/database/database.js';
+import { SCHEMA } from '../foundation/database/database.module.js';
 import type { Schema } from '../protocol/schema.js';
 import { TombstonesRepository } from './tombstones.repository.js';
 

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery } from '@nestjs/swagger';
-import { ApiProblems } from '../errors/api-problems.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
 
 // How the sync routes stand in the OpenAPI document. Rows and their tables are added from the declaration (openapi.ts).
 

@@ -2,17 +2,17 @@ import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CurrentDevice, type Device } from '../auth/device.guard.js';
-import { CONFIG } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { SCHEMA } from '../database/database.module.js';
+import { CONFIG } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { SCHEMA } from '../foundation/database/database.module.js';
 import type { Schema } from '../protocol/schema.js';
 import type { PushAnswer } from '../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
-import { PullService } from './pull.service.js';
-import { sendPull } from './pull.response.js';
+import { PullService } from './pull/pull.service.js';
+import { sendPull } from './pull/pull.response.js';
 import { readClientState, readPullRequest, readPushRequest } from './requests.js';
 import { ApiMeta, ApiPull, ApiPush, ApiStatus, type MetaAnswer, type StatusAnswer } from './sync.api.js';
-import { SyncService } from './sync.service.js';
+import { SyncService } from './push/push.service.js';
 
 /** Routes of record sync. */
 @ApiTags('Sync')

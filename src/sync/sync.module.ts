@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
-import { AccountSnapshots } from './account-snapshots.js';
-import { ChangesReader } from './changes.reader.js';
-import { PullService } from './pull.service.js';
+import { AccountSnapshots } from './pull/account-snapshots.js';
+import { ChangesReader } from './pull/changes.reader.js';
+import { PullService } from './pull/pull.service.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
-import { SyncService } from './sync.service.js';
+import { SyncService } from './push/push.service.js';
 import { TombstonesRepository } from './tombstones.repository.js';
 
 /** Pulling and pushing records. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction } from '../database/database.js';
+import { Database, type Transaction } from '../foundation/database/database.js';
 import type { Timestamp } from '../protocol/sync.js';
 import { quote } from './records.sql.js';
 

@@ -4,8 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
 import { videoId } from '../documents/document-route.js';
 import { DocumentKinds } from '../documents/kinds.js';
-import { ApiProblems } from '../errors/api-problems.js';
-import { originOf } from '../http/origin.js';
+import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { originOf } from '../foundation/http/origin.js';
 import { DownloadAnswer, toDownloadAnswer } from './downloads.dto.js';
 import { DownloadsService } from './downloads.service.js';
 

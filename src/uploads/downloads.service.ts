@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
+import { CONFIG } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
 import {
   DocumentsRepository,
   isStored,
   type Pair,
   type StoredDocument,
 } from '../documents/documents.repository.js';
-import { AppError } from '../errors/app-error.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ObjectStorage } from '../storage/storage.js';
 import { UploadsService } from './uploads.service.js';

@@ -1,13 +1,13 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Interval, Timeout } from '@nestjs/schedule';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { Database } from '../database/database.js';
-import { Turns } from '../database/turns.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { Database } from '../foundation/database/database.js';
+import { Turns } from '../foundation/flow/keyed-mutex.js';
 import { DocumentOwner } from '../documents/owner.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { Lifecycle, type Ending } from '../operations/lifecycle.js';
-import { settle } from './settle.js';
+import { settle } from '../foundation/flow/all-settled.js';
 import { UploadsRepository } from './uploads.repository.js';
 import { UploadsService } from './uploads.service.js';
 import { VersionsSweep } from './versions-sweep.js';

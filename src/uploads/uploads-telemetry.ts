@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { Counter } from 'prom-client';
-import { CONFIG, NOW, type Now } from '../config/config.module.js';
-import type { Config } from '../config/config.js';
-import { AppError } from '../errors/app-error.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { AppError } from '../foundation/errors/app-error.js';
 import { HealthDetails, type HealthDetail } from '../operations/health-details.js';
 import { Metrics } from '../operations/metrics.js';
 import { UploadsRepository } from './uploads.repository.js';

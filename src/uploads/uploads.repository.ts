@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction } from '../database/database.js';
+import { Database, type Transaction } from '../foundation/database/database.js';
 import type { Pair } from '../documents/documents.repository.js';
 import type { DocumentRef } from '../locks/lock.js';
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { NOW, type Now } from '../config/config.module.js';
-import { Database } from '../database/database.js';
-import { JournalRepository } from '../documents/journal.repository.js';
+import { NOW, type Now } from '../foundation/config/config.module.js';
+import { Database } from '../foundation/database/database.js';
+import { JournalRepository } from '../documents/content/journal.repository.js';
 import { ObjectStorage } from '../storage/storage.js';
 import { UploadsRepository } from './uploads.repository.js';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { acceptsEncoding } from '../http/accept-encoding.js';
+import { acceptsEncoding } from '../foundation/http/accept-encoding.js';
 import { findWebBuild, readWebBuild, type WebFile } from './web-build.js';
 
 /**

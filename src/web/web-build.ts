@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppStartError } from '../errors/app-start-error.js';
+import { AppStartError } from '../foundation/errors/app-start-error.js';
 
 /** One file of the web app, whole in memory: a build that replaces it on disk cannot mix two versions. */
 export interface WebFile {

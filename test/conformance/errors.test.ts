@@ -3,7 +3,7 @@ import { send } from '../support/device.js';
 import { clockOf, expectProblem, pull } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
-import { options } from '../../src/config/options.js';
+import { options } from '../../src/foundation/config/options.js';
 import { errors } from '../../src/protocol/errors.js';
 
 /** records.md, "Errors". Health and load are in operations/, limits of registration in auth/. */

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { clockOf, expectProblem, pull, push, until } from '../support/exchange.js';
-import { options } from '../../src/config/options.js';
+import { options } from '../../src/foundation/config/options.js';
 import { creating, game } from '../support/records.js';
 
 const ROWS = 100_000;

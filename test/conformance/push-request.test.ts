@@ -21,8 +21,8 @@ import {
   updating,
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
-import { SyncService } from '../../src/sync/sync.service.js';
-import { EventBus } from '../../src/events/event-bus.js';
+import { SyncService } from '../../src/sync/push/push.service.js';
+import { EventBus } from '../../src/foundation/events/event-bus.js';
 
 /** records.md, "POST /api/v1/sync/push": how it is asked, answered and announced. */
 forEachDatabase((database) => {

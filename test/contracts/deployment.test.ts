@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
-import { loadConfig } from '../../src/config/config.js';
-import { options } from '../../src/config/options.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
+import { options } from '../../src/foundation/config/options.js';
 import { parseS3Url } from '../../src/storage/drivers/s3-url.js';
 
 interface Service {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { options, type Option } from '../../src/config/options.js';
+import { options, type Option } from '../../src/foundation/config/options.js';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 const readme = read('README.md');

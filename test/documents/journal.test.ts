@@ -1,5 +1,5 @@
-import { Database } from '../../src/database/database.js';
-import { JournalRepository } from '../../src/documents/journal.repository.js';
+import { Database } from '../../src/foundation/database/database.js';
+import { JournalRepository } from '../../src/documents/content/journal.repository.js';
 import { hold, lock, packedLayout, putContent } from '../support/documents.js';
 import { clockOf, expectProblem } from '../support/exchange.js';
 import { around, holdNext } from '../uploads/hold-back.js';

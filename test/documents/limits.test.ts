@@ -1,5 +1,5 @@
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
-import { IncomingUploads } from '../../src/documents/incoming-uploads.js';
+import { IncomingUploads } from '../../src/documents/content/incoming-content.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { hold, lock, packedLayout, putContent, write } from '../support/documents.js';

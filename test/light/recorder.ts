@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { sqliteFile } from '../../src/database/open.js';
+import { sqliteFile } from '../../src/foundation/database/open.js';
 import type { ColumnValue } from '../../src/protocol/columns.js';
 import { schema } from '../../src/protocol/tables.js';
 import type { Storage } from '../support/storage.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../../src/errors/app-error.js';
+import { AppError } from '../../src/foundation/errors/app-error.js';
 import { toDocumentLock, type DocumentRef, type Lock } from '../../src/locks/lock.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { until } from '../support/exchange.js';

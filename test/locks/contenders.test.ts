@@ -1,4 +1,4 @@
-import { AppError } from '../../src/errors/app-error.js';
+import { AppError } from '../../src/foundation/errors/app-error.js';
 import type { Lock, Session } from '../../src/locks/lock.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';

@@ -1,4 +1,4 @@
-import type { Connection } from '../../src/database/database.js';
+import type { Connection } from '../../src/foundation/database/database.js';
 import { toDocumentLock, type DocumentRef, type Session } from '../../src/locks/lock.js';
 import type { LocksService } from '../../src/locks/locks.service.js';
 import { forEachDatabase, startApp } from '../support/app.js';

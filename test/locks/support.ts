@@ -1,5 +1,5 @@
-import { Database } from '../../src/database/database.js';
-import { AppError } from '../../src/errors/app-error.js';
+import { Database } from '../../src/foundation/database/database.js';
+import { AppError } from '../../src/foundation/errors/app-error.js';
 import type { LockRequest } from '../../src/locks/lock-rules.js';
 import type { DocumentRef, Session } from '../../src/locks/lock.js';
 import { LocksService } from '../../src/locks/locks.service.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem, pull, until } from '../support/exchange.js';

@@ -7,7 +7,7 @@ import { clockOf, pull, push } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 import { runTidemark, startServer, StartFailure, type CommandResult } from '../support/server-process.js';
 import { createStorage } from '../support/storage.js';
-import { options } from '../../src/config/options.js';
+import { options } from '../../src/foundation/config/options.js';
 
 /** One plain line on stderr, no stack, and an exit code that says so. */
 function expectOneLine(result: CommandResult, pattern: RegExp): void {

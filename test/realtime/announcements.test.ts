@@ -1,4 +1,4 @@
-import { EventBus } from '../../src/events/event-bus.js';
+import { EventBus } from '../../src/foundation/events/event-bus.js';
 import type { LockChanged, SessionTransferred } from '../../src/protocol/events.js';
 import { forEachDatabase } from '../support/app.js';
 import { clockOf, expectProblem, findRow, push, store } from '../support/exchange.js';

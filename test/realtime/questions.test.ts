@@ -1,4 +1,4 @@
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import type { Problem } from '../../src/protocol/errors.js';
 import type { TokenAccepted } from '../../src/protocol/events.js';
 import { forEachDatabase } from '../support/app.js';

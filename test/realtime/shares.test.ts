@@ -1,6 +1,6 @@
 import { declareSchema } from '../../src/protocol/schema.js';
 import { text } from '../../src/protocol/columns.js';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { send, type TestDevice } from '../support/device.js';
 import { clockOf, expectProblem, push, store } from '../support/exchange.js';

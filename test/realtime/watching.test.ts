@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { Problem } from '../../src/protocol/errors.js';
 import type { Scoreboard } from '../../src/protocol/events.js';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { clockOf, liveRows, push, store, until } from '../support/exchange.js';

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { createApp } from '../../src/app.js';
-import type { loadConfig } from '../../src/config/config.js';
+import type { loadConfig } from '../../src/foundation/config/config.js';
 import type { RetentionService } from '../../src/sync/retention.service.js';
 import type { Host } from '../convergence/world.js';
 import type { Storage } from '../support/storage.js';

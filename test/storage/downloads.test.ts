@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.js';
-import { loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
 import { openStorage } from '../../src/storage/open.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { startApp, type TestApp } from '../support/app.js';

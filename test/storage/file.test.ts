@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
 import { openStorage } from '../../src/storage/open.js';
 import type { ObjectStorage } from '../../src/storage/storage.js';
 import { makeScratchDir } from '../support/scratch.js';

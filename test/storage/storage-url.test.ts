@@ -1,5 +1,5 @@
-import { loadConfig } from '../../src/config/config.js';
-import { AppStartError } from '../../src/errors/app-start-error.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
+import { AppStartError } from '../../src/foundation/errors/app-start-error.js';
 import { openStorage } from '../../src/storage/open.js';
 import { startApp } from '../support/app.js';
 

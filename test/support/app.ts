@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from '../../src/app.js';
-import { loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
 import type { Schema } from '../../src/protocol/schema.js';
 import { TestDevice } from './device.js';
 import { OpenApiCheck } from './openapi-check.js';

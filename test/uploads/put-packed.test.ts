@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
 import { openStorage } from '../../src/storage/open.js';
 import { putPacked } from '../../src/uploads/put-packed.js';
 import { until } from '../support/exchange.js';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Database } from '../../src/database/database.js';
-import { EventBus, type Events } from '../../src/events/event-bus.js';
+import { Database } from '../../src/foundation/database/database.js';
+import { EventBus, type Events } from '../../src/foundation/events/event-bus.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { forEachDatabase } from '../support/app.js';
 import {

@@ -11,7 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import BetterSqlite from 'better-sqlite3';
-import { loadConfig } from '../../src/config/config.js';
+import { loadConfig } from '../../src/foundation/config/config.js';
 import { makeS3Client } from '../../src/storage/drivers/s3-client.js';
 import { parseS3Url, type S3Options } from '../../src/storage/drivers/s3-url.js';
 import { FaultyStore } from '../storage/faulty-store.js';

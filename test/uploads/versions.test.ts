@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase } from '../support/app.js';
 import { pathOf, write } from '../support/documents.js';
 import type { TestDevice } from '../support/device.js';

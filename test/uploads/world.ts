@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, syml
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
-import { Database } from '../../src/database/database.js';
+import { Database } from '../../src/foundation/database/database.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
 import { send, type TestDevice } from '../support/device.js';

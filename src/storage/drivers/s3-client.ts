@@ -1,5 +1,5 @@
 import { S3Client, S3ServiceException, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { AppError } from '../../errors/app-error.js';
+import { AppError } from '../../foundation/errors/app-error.js';
 import type { S3Options } from './s3-url.js';
 
 /** How long a store may take, in milliseconds. */

@@ -1,5 +1,5 @@
-import type { Config } from '../../config/config.js';
-import { AppStartError } from '../../errors/app-start-error.js';
+import type { Config } from '../../foundation/config/config.js';
+import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import { isKey } from '../storage-key.js';
 
 /** Where an S3 store is, and by what to enter. */

@@ -2,8 +2,8 @@ import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, type S3Client
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Readable } from 'node:stream';
-import type { Now } from '../../config/config.module.js';
-import { AppError } from '../../errors/app-error.js';
+import type { Now } from '../../foundation/config/config.module.js';
+import { AppError } from '../../foundation/errors/app-error.js';
 import { contentDisposition } from '../content-disposition.js';
 import { checkKey } from '../storage-key.js';
 import { ObjectStorage, type DownloadRequest, type WrittenObject } from '../storage.js';

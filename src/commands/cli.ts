@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { loadConfig } from '../foundation/config/config.js';
+import { describeOptions } from '../foundation/config/options.js';
+import { AppStartError } from '../foundation/errors/app-start-error.js';
+
+/** What it takes to carry out a command is loaded by the command: to load the whole server takes a second. */
+interface Command {
+  usage: string;
+  about: string;
+  /** @returns the exit code */
+  run(args: string[]): Promise<number>;
+}
+
+const commands: Record<string, Command> = {
+  start: {
+    usage: 'tidemark start [options]',
+    about: 'Runs the server; migrates its database first.',
+    run: async (args) => {
+      const config = loadConfig({ argv: args, env: process.env });
+      const { serve } = await import('../serve.js');
+      return serve(config);
+    },
+  },
+  backup: {
+    usage: 'tidemark backup <file> [options]',
+    about: 'Writes a consistent copy of the data; the server may be running.',
+    run: (args) =>
+      withFile(args, async (config, file) => {
+        const { backup } = await import('./backup.js');
+        return backup(config, file);
+      }),
+  },
+  restore: {
+    usage: 'tidemark restore <file> [options]',
+    about:
+      'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
+    run: (args) =>
+      withFile(args, async (config, file) => {
+        const { restore } = await import('./backup.js');
+        const { lookForObjects } = await import('./documents.js');
+        return (await restore(config, file)) + (await lookForObjects(config));
+      }),
+  },
+  documents: {
+    usage: 'tidemark documents [options]',
+    about: 'Lists the documents and their uploaded versions.',
+    run: async (args) => {
+      const { listDocuments } = await import('./documents.js');
+      return print(listDocuments(args, process.env));
+    },
+  },
+  'documents restore': {
+    usage: 'tidemark documents restore <account>/<video>/<kind> <version> [--dry-run] [options]',
+    about:
+      'Makes an uploaded version, such as 3-1, the content again in a new epoch; on SQLite with the server stopped.',
+    run: async (args) => {
+      const { restoreDocument } = await import('./documents.js');
+      return print(restoreDocument(args, process.env));
+    },
+  },
+};
+
+async function print(text: Promise<string>): Promise<number> {
+  process.stdout.write(`${await text}\n`);
+  return 0;
+}
+
+async function withFile(
+  [file, ...rest]: string[],
+  work: (config: ReturnType<typeof loadConfig>, file: string) => Promise<string>,
+): Promise<number> {
+  if (!file || file.startsWith('-')) throw new AppStartError('Which file? See --help.');
+  return print(work(loadConfig({ argv: rest, env: process.env }), file));
+}
+
+function help(): string {
+  const list = Object.values(commands).map(({ usage, about }) => `  ${usage}\n      ${about}`);
+  return `Tidemark, an offline-first sync server.\n\n${list.join('\n')}\n\n${optionsHelp()}`;
+}
+
+function optionsHelp(): string {
+  return `Options, also read from the environment (--data-dir is DATA_DIR):\n${describeOptions()}\n`;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+const isHelp = (word: string): boolean => ['--help', '-h', 'help'].includes(word);
+
+async function run(words: string[]): Promise<number> {
+  const first = words[0];
+  if (first === undefined || (first.startsWith('-') && !isHelp(first) && first !== '--version')) {
+    return run(['start', ...words]);
+  }
+  const isNested = Object.hasOwn(commands, words.slice(0, 2).join(' '));
+  const name = words.slice(0, isNested ? 2 : 1).join(' ');
+  const args = words.slice(isNested ? 2 : 1);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (name === '--version') process.stdout.write(`${version()}\n`);
+  else if (isHelp(name)) process.stdout.write(help());
+  else if (!command) throw new AppStartError(`"${name}" is no command; see --help.`);
+  else if (args.some(isHelp)) {
+    process.stdout.write(`${command.usage}\n${command.about}\n\n${optionsHelp()}`);
+  } else return command.run(args);
+  return 0;
+}
+
+/**
+ * Runs one command, `start` when none is named.
+ * @param words what stands behind the program's name
+ * @returns the exit code; faults are told on stderr
+ */
+export async function runCommandLine(words: string[]): Promise<number> {
+  try {
+    return await run(words);
+  } catch (error) {
+    // One line for what an operator can mend; a stack only for what nobody expected.
+    const text = error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`${text}\n`);
+    return 1;
+  }
+}

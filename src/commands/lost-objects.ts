@@ -1,0 +1,101 @@
+import type { Database } from '../foundation/database/database.js';
+import { inflatedBytes } from '../documents/import/inflate.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import type { DocumentRef } from '../locks/lock.js';
+import type { ObjectStorage } from '../storage/storage.js';
+
+const AT_ONCE = 16;
+
+interface Stored extends DocumentRef {
+  epoch: number;
+  version: number;
+  key: string;
+  /** Of the content; 0: not known. */
+  sizeBytes: number;
+  isPending: boolean;
+}
+
+interface Outcome {
+  name: string;
+  /** What is left of the document. */
+  left: 'all' | 'older' | 'nothing';
+}
+
+/**
+ * Looks whether the store still has what a restored database points at: versions are swept after the backup. A document
+ * goes on from the newest version that is there, and has its size.
+ * @returns a sentence about documents that are not as they were; empty: all are
+ * @throws AppError STORAGE_UNAVAILABLE
+ */
+export async function findLostObjects(database: Database, storage: ObjectStorage): Promise<string> {
+  const queue = await database.query<Stored>(
+    `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", epoch AS "epoch", version AS "version",
+       stored_key AS "key", size_bytes AS "sizeBytes", upload_due_at IS NOT NULL AS "isPending"
+     FROM documents WHERE stored_key IS NOT NULL`,
+  );
+  const outcomes: Outcome[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift())
+      outcomes.push(await look(storage, database, next));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const named = (left: Outcome['left']) =>
+    outcomes.filter((one) => one.left === left).map(({ name }) => name);
+  const [older, gone] = [named('older'), named('nothing')];
+  if (gone.length > 0 && gone.length === outcomes.length) {
+    return ' The store has none of the documents; is STORAGE_URL what it was? If not, restore again.';
+  }
+  return [
+    older.length > 0 &&
+      ` Their newest version is no longer in the store, so these go on from an older one: ${older.join(', ')}.`,
+    gone.length > 0 && ` Nothing is left in the store of: ${gone.join(', ')}.`,
+  ]
+    .filter(Boolean)
+    .join('');
+}
+
+async function look(storage: ObjectStorage, database: Database, document: Stored): Promise<Outcome> {
+  const { accountId, videoId, kind, key, sizeBytes, isPending } = document;
+  const name = `${accountId}/${videoId}/${kind}`;
+  // What is pending is in the journal, or on the disk, and uploaded anew.
+  if (isPending || (sizeBytes > 0 && (await storage.stat(key)))) return { name, left: 'all' };
+  const versions = await database.query<{ key: string }>(
+    `SELECT object_key AS "key" FROM document_versions
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL
+     ORDER BY object_key <> $4, epoch DESC, version DESC`,
+    [accountId, videoId, kind, key],
+  );
+  for (const version of versions) {
+    const contentBytes = await contentBytesOf(storage, version.key);
+    if (contentBytes === null) continue;
+    await goOnFrom(database, document, version.key, contentBytes);
+    return { name, left: version.key === key ? 'all' : 'older' };
+  }
+  return { name, left: 'nothing' };
+}
+
+/** The size of an object's content; null: it is not there, or not whole. @throws AppError STORAGE_UNAVAILABLE */
+async function contentBytesOf(storage: ObjectStorage, key: string): Promise<number | null> {
+  try {
+    return await inflatedBytes(await storage.read(key));
+  } catch (error) {
+    if (error instanceof AppError && ['OBJECT_NOT_FOUND', 'DOCUMENT_INVALID'].includes(error.code))
+      return null;
+    throw error;
+  }
+}
+
+async function goOnFrom(
+  database: Database,
+  { accountId, videoId, kind, epoch, version, key }: Stored,
+  newKey: string,
+  contentBytes: number,
+): Promise<void> {
+  await database.write(
+    `UPDATE documents SET size_bytes = $8, (stored_key, stored_sha256, stored_size_bytes, uploaded_at) = (
+       SELECT object_key, sha256, size_bytes, uploaded_at FROM document_versions
+       WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND object_key = $4)
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND epoch = $5 AND version = $6 AND stored_key = $7`,
+    [accountId, videoId, kind, newKey, epoch, version, key, contentBytes],
+  );
+}

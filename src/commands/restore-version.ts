@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import BetterSqlite from 'better-sqlite3';
+import type { Database } from '../foundation/database/database.js';
+import {
+  DocumentsRepository,
+  type StoredDocument,
+  type UploadedVersion,
+} from '../documents/documents.repository.js';
+import { inflateTo, UNLIMITED } from '../documents/import/inflate.js';
+import { JournalRepository } from '../documents/content/journal.repository.js';
+import { AppStartError } from '../foundation/errors/app-start-error.js';
+import type { DocumentRef } from '../locks/lock.js';
+import type { ObjectStorage } from '../storage/storage.js';
+import { objectKey } from '../uploads/object-key.js';
+import { UploadsRepository } from '../uploads/uploads.repository.js';
+
+/** Which version is to be brought back. */
+export interface RestoreRequest {
+  ref: DocumentRef;
+  epoch: number;
+  version: number;
+  /** Look at everything and change nothing. */
+  isDryRun: boolean;
+}
+
+/**
+ * Makes an uploaded version of a document its content again, in a new epoch, so that every client notices.
+ * @returns a sentence that says what was done
+ * @throws AppStartError
+ */
+export async function restoreVersion(
+  parts: { database: Database; storage: ObjectStorage },
+  { ref, epoch, version, isDryRun }: RestoreRequest,
+): Promise<string> {
+  const { database, storage } = parts;
+  const documents = new DocumentsRepository(database);
+  const name = `${ref.videoId}/${ref.kind}`;
+  const document = await documents.find(ref);
+  if (!document) throw new AppStartError(`There is no document ${name} in the account ${ref.accountId}.`);
+  const versions = await documents.listVersions(ref);
+  const wanted = versions.find((one) => one.epoch === epoch && one.version === version);
+  if (!wanted) {
+    const known = versions.map((one) => `${one.epoch}-${one.version}`).join(', ') || 'none';
+    throw new AppStartError(`${name} has no uploaded version ${epoch}-${version}; there are: ${known}.`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-restore-'));
+  try {
+    const file = join(folder, 'content.db');
+    await fetchChecked(storage, wanted, file);
+    // Not the next one: a write that was never committed may have left a file of that.
+    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1 };
+    const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
+    if (isDryRun)
+      return `${about}, is whole and sound. It would become ${next.epoch}-1; nothing was changed.`;
+    await putBack(parts, ref, document, wanted, next.epoch, (await stat(file)).size);
+    return `${about}, is the content again, as ${next.epoch}-1. Clients download it anew.`;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Brings an object here and looks whether it is what was once uploaded. @throws AppStartError */
+async function fetchChecked(
+  storage: ObjectStorage,
+  { key, sha256 }: UploadedVersion,
+  file: string,
+): Promise<void> {
+  const hash = createHash('sha256');
+  const source = await storage.read(key);
+  const hashed = async function* () {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await inflateTo(Readable.from(hashed()), file, UNLIMITED);
+  if (hash.digest('hex') !== sha256)
+    throw new AppStartError('The object in storage is not what was uploaded.');
+  const database = new BetterSqlite(file, { readonly: true });
+  try {
+    if (database.pragma('integrity_check(1)', { simple: true }) === 'ok') return;
+    throw new AppStartError('The object in storage holds a damaged database.');
+  } finally {
+    database.close();
+  }
+}
+
+/** The object is copied under a key of its own: versions share none, so that each can be swept by itself. */
+async function putBack(
+  { database, storage }: { database: Database; storage: ObjectStorage },
+  ref: DocumentRef,
+  document: StoredDocument,
+  wanted: UploadedVersion,
+  epoch: number,
+  sizeBytes: number,
+): Promise<void> {
+  const uploads = new UploadsRepository(database);
+  const upload = { ref, epoch, version: 1, key: objectKey(ref, { epoch, version: 1 }) };
+  await database.transaction((tx) => uploads.begin(tx, upload, Date.now()));
+  const written = await storage.write(upload.key, await storage.read(wanted.key));
+  if (written.sha256 !== wanted.sha256) throw new AppStartError('The object changed while it was copied.');
+  await database.transaction(async (tx) => {
+    const restored = { ...upload, ...written, uploadedAt: Date.now() };
+    if (!(await uploads.restore(tx, document, restored, sizeBytes))) {
+      throw new AppStartError('The document was changed meanwhile; look at it and try again.');
+    }
+    await new JournalRepository(database).drop(tx, ref, { epoch, version: 0 });
+  });
+}

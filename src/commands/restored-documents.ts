@@ -1,0 +1,108 @@
+import { existsSync, linkSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type BetterSqlite from 'better-sqlite3';
+import type { ClientBase } from 'pg';
+import { syncPath } from '../foundation/files/data-dir.js';
+import { workingCopyPath } from '../documents/content/working-copies.js';
+
+// A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
+// knows: epoch milliseconds are above everything that counting has reached.
+
+/** More than a fencing token can have grown since the backup. */
+const TOKENS_APART = 1_000_000_000;
+
+const RELEASE_LOCKS = `UPDATE document_locks SET lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL,
+  device_id = NULL, holder_name = NULL, acquired_at = NULL, expires_at = NULL,
+  fencing_token = fencing_token + ${TOKENS_APART}`;
+
+const FREE = `owner_id = NULL, owner_expires_at = NULL, owner_token = owner_token + ${TOKENS_APART}`;
+
+const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
+
+/** What is uploaded goes on as the first version of the new epoch. Its size, if it is older, the store has to tell. */
+const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_version = 1, pending_since = NULL,
+  upload_due_at = NULL, upload_failures = 0, size_bytes = CASE WHEN ${IS_UPLOADED} THEN size_bytes ELSE 0 END, ${FREE}`;
+
+/** What is not uploaded yet is due. */
+const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE}`;
+
+/** What was being uploaded may have become a version in a later backup: its object is forgotten, never swept. */
+const FORGET_OPEN_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
+
+/** Above all that is known: an earlier restore may have gone by a clock that was ahead. */
+const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
+  FROM documents`;
+
+interface DocumentRow {
+  account_id: string;
+  video_id: string;
+  kind: string;
+  epoch: number;
+}
+
+/**
+ * Begins a new epoch for every document of a restored database.
+ * @param dataDir where working copies may still be
+ * @param at the time, epoch ms; the new epoch, unless one that is known is greater
+ * @returns a sentence about documents whose newest content could not be kept; empty: there are none
+ */
+export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, at: number): string {
+  const next = Math.max(at, handle.prepare(LEAST_EPOCH).pluck().get() as number);
+  // better-sqlite3 knows parameters by name, or each by its one place.
+  const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
+  const onlyInCopy = prepare(
+    `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
+  ).all() as DocumentRow[];
+  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, next));
+  const goOn = prepare(
+    `UPDATE documents SET ${GO_ON_FROM_COPY} WHERE account_id = $2 AND video_id = $3 AND kind = $4`,
+  );
+  for (const { account_id, video_id, kind } of kept) {
+    goOn.run({ p1: next, p2: account_id, p3: video_id, p4: kind });
+  }
+  const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
+  prepare(stored).run({ p1: next });
+  const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: next }).changes;
+  handle.exec(FORGET_OPEN_UPLOADS);
+  handle.exec(RELEASE_LOCKS);
+  const older = onlyInCopy.length - kept.length - gone;
+  return sentence(older, gone);
+}
+
+/** As `renewSqliteDocuments`; what is not uploaded lies in the journal, which is in the backup. */
+export async function renewPostgresDocuments(client: ClientBase, at: number): Promise<void> {
+  const { rows } = await client.query<{ epoch: string }>(LEAST_EPOCH);
+  const next = Math.max(at, Number(rows[0]!.epoch));
+  await client.query(
+    `DELETE FROM document_journal j WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.account_id = j.account_id
+       AND d.video_id = j.video_id AND d.kind = j.kind AND d.epoch = j.epoch AND d.version = j.version)`,
+  );
+  await client.query('UPDATE document_journal SET epoch = $1, version = 1', [next]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [next]);
+  await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [next]);
+  await client.query(FORGET_OPEN_UPLOADS);
+  await client.query(RELEASE_LOCKS);
+}
+
+/** Gives a working copy the name of the new epoch as well. @returns false when it is not on this disk */
+function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
+  const folder = join(dataDir, 'documents');
+  const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };
+  for (const number of existsSync(folder) ? readdirSync(folder) : []) {
+    const copy = workingCopyPath(join(folder, number), ref, row.epoch);
+    if (!existsSync(copy)) continue;
+    linkSync(copy, workingCopyPath(join(folder, number), ref, next));
+    syncPath(dirname(copy));
+    return true;
+  }
+  return false;
+}
+
+function sentence(older: number, gone: number): string {
+  const parts = [
+    older > 0 && `${older} documents go on from their last upload`,
+    gone > 0 && `${gone} documents that were never uploaded are lost`,
+  ].filter(Boolean);
+  if (parts.length === 0) return '';
+  return ` Working copies are not part of a backup, and were not in the data folder: ${parts.join('; ')}.`;
+}

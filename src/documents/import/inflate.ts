@@ -1,0 +1,118 @@
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Transform, Writable, type Readable, type TransformCallback } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { AppError } from '../../foundation/errors/app-error.js';
+import { asDiskFull } from '../../foundation/files/disk-full.js';
+
+const MEBIBYTE = 1_048_576;
+/** Small databases may be mostly empty pages, which pack very well. */
+const RATIO_COUNTS_FROM = 16 * MEBIBYTE;
+/** What cannot be packed grows by a few bytes in each block. */
+const PACKING_OVERHEAD = 1.01;
+
+const IS_BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE'];
+
+/** How much may come out of a packed body. */
+export interface InflateLimits {
+  maxBytes: number;
+  /** Unpacked bytes for each packed one. */
+  maxRatio: number;
+  /** Is told how many bytes were unpacked so far; may throw. */
+  onGrowth?: (bytes: number) => void;
+}
+
+/** For what this server packed itself. */
+export const UNLIMITED: InflateLimits = { maxBytes: Infinity, maxRatio: Infinity };
+
+/**
+ * Unpacks a gzipped body, of one member or several, into a new file; on failure there is no file.
+ * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST when the body breaks off, DISK_FULL
+ */
+export async function inflateTo(
+  body: Readable,
+  file: string,
+  limits: InflateLimits,
+): Promise<{ sizeBytes: number; packedBytes: number }> {
+  try {
+    return await inflateInto(createWriteStream(file, { flags: 'wx', mode: 0o600 }), body, limits);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') await rm(file, { force: true });
+    throw translated(error);
+  }
+}
+
+/**
+ * How many bytes a gzipped body unpacks to.
+ * @throws AppError DOCUMENT_INVALID; what the body itself fails with, if it is an AppError
+ */
+export async function inflatedBytes(body: Readable): Promise<number> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  try {
+    return (await inflateInto(nowhere, body, UNLIMITED)).sizeBytes;
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+async function inflateInto(
+  target: Writable,
+  body: Readable,
+  { maxBytes, maxRatio, onGrowth }: InflateLimits,
+) {
+  const tooLarge = () =>
+    new AppError('BODY_TOO_LARGE', { detail: `A document may have ${maxBytes} bytes at most.` });
+  const packed = new Meter((bytes) => {
+    // Empty members unpack to nothing, however many there are.
+    if (bytes > maxBytes * PACKING_OVERHEAD + MEBIBYTE) throw tooLarge();
+  });
+  const unpacked = new Meter((bytes) => {
+    if (bytes > maxBytes) throw tooLarge();
+    onGrowth?.(bytes);
+    if (bytes > RATIO_COUNTS_FROM && bytes > packed.bytes * maxRatio) {
+      throw invalid('The body unpacks to far more than it should.');
+    }
+  });
+  const gunzip = createGunzip({ chunkSize: MEBIBYTE / 4 });
+  await pipeline(body, packed, gunzip, unpacked, target);
+  if (gunzip.bytesWritten < packed.bytes) throw invalid(TRAILING);
+  return { sizeBytes: unpacked.bytes, packedBytes: packed.bytes };
+}
+
+const TRAILING = 'Something follows the end of the gzip.';
+
+function invalid(detail: string, cause?: unknown): AppError {
+  return new AppError('DOCUMENT_INVALID', { detail }, { cause });
+}
+
+function translated(error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  const { code = '' } = error as { code?: string };
+  if (IS_BROKEN_OFF.includes(code)) {
+    return new AppError('BAD_REQUEST', { detail: 'The body broke off.' }, { cause: error });
+  }
+  if (code.startsWith('Z_')) return invalid('The body is no whole gzip.', error);
+  // gunzip ends by itself where zeros follow, and leaves what is still coming unread.
+  if (code === 'ABORT_ERR') return invalid(TRAILING, error);
+  return asDiskFull(error);
+}
+
+/** Counts what passes, and stops it when `check` throws. */
+class Meter extends Transform {
+  bytes = 0;
+
+  constructor(private readonly check: (bytes: number) => void) {
+    super();
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length;
+    try {
+      this.check(this.bytes);
+      done(null, chunk);
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { open, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Piscina } from 'piscina';
+import { AppError } from '../../foundation/errors/app-error.js';
+import type { DocumentKind } from '../kinds.js';
+import { ImportProcesses } from '../../foundation/workers/child-processes.js';
+import type { TaskResult } from './tasks.js';
+
+const IDLE_MS = 30_000;
+/** Always what was compiled, also when tests run the sources: Node loads no TypeScript into its threads. */
+const TASKS = new URL('../../../dist/documents/import/tasks.js', import.meta.url).href;
+
+/**
+ * Works on whole SQLite files so that requests are answered meanwhile: on the server's own in threads, on a stranger's
+ * in processes.
+ */
+@Injectable()
+export class SqliteWorkers implements OnModuleDestroy {
+  private readonly pool = new Piscina({
+    filename: TASKS,
+    minThreads: 0,
+    // At least two, so that a large document does not hold up the others.
+    maxThreads: Math.max(2, availableParallelism() - 1),
+    idleTimeout: IDLE_MS,
+    // Of JavaScript: SQLite's own memory does not count.
+    resourceLimits: { maxOldGenerationSizeMb: 128 },
+  });
+
+  private readonly imports = new ImportProcesses();
+
+  constructor() {
+    // A thread that ends between tasks is replaced; one that ends within a task rejects it. Unheard, either would end
+    // the process.
+    this.pool.on('error', () => undefined);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all([this.pool.destroy(), this.imports.close()]);
+  }
+
+  /**
+   * Copies the rows of an uploaded database into a fresh one of its kind; its bytes are on the disk then.
+   * @param upload never used as it is; its header and the names of its statistics may be changed
+   * @param target must not exist, and does not after a failure
+   * @param maxBytes which the fresh one may have
+   * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, DISK_FULL, SHUTTING_DOWN
+   */
+  importDatabase(
+    kind: DocumentKind,
+    upload: string,
+    target: string,
+    maxBytes: number,
+  ): Promise<{ sizeBytes: number }> {
+    return make(target, () => this.imports.run({ kind, upload, target, maxBytes }));
+  }
+
+  /**
+   * Copies a database as it stands into a new file, which need not outlive a crash.
+   * @param target must not exist, and does not after a failure
+   * @throws AppError DISK_FULL
+   */
+  snapshot(source: string, target: string): Promise<{ sizeBytes: number }> {
+    return make(target, () => this.pool.run({ source, target }, { name: 'snapshot' }) as Promise<TaskResult>);
+  }
+
+  /** @throws Error with the first things that are wrong with the database */
+  async check(file: string): Promise<void> {
+    await this.pool.run({ file }, { name: 'check' });
+  }
+}
+
+async function make(target: string, work: () => Promise<TaskResult>): Promise<{ sizeBytes: number }> {
+  // SQLite would let others read it.
+  await (await open(target, 'wx', 0o600)).close();
+  try {
+    const result = await work();
+    if (result?.fault === 'DISK_FULL') throw new AppError('DISK_FULL', { retry_after: 60 });
+    if (result) throw new AppError(result.fault, { detail: result.detail });
+    return { sizeBytes: (await stat(target)).size };
+  } catch (error) {
+    await Promise.all(['', '-journal'].map((suffix) => rm(`${target}${suffix}`, { force: true })));
+    throw error;
+  }
+}

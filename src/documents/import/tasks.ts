@@ -1,0 +1,65 @@
+import BetterSqlite from 'better-sqlite3';
+import { normalized } from '../kinds.js';
+import { DISK_FULL_CODES } from '../../foundation/files/disk-full.js';
+import { importDatabase as importInto } from './import-database.js';
+import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
+
+// What the workers run. Errors of our own do not survive the way from there: a fault travels as data.
+
+/** What came of a task; a fault is something that a client can mend, or wait out. */
+export type TaskResult = {
+  fault: 'DOCUMENT_INVALID' | 'BODY_TOO_LARGE' | 'DISK_FULL';
+  detail?: string;
+} | null;
+
+const DISK_IS_FULL = ['SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
+
+/** See `SqliteWorkers.importDatabase`. */
+export function importDatabase(task: Parameters<typeof importInto>[0]): TaskResult {
+  return faultOf(() => importInto(task));
+}
+
+/** See `SqliteWorkers.snapshot`. */
+export function snapshot({ source, target }: { source: string; target: string }): TaskResult {
+  return faultOf(() =>
+    reading(source, (database) => {
+      // A snapshot that does not outlive a crash is made anew.
+      database.pragma('synchronous = OFF');
+      database.prepare('VACUUM INTO ?').run(target);
+    }),
+  );
+}
+
+/** See `SqliteWorkers.check`. */
+export function check({ file }: { file: string }): TaskResult {
+  return faultOf(() =>
+    reading(file, (database) => {
+      const complaints = database.pragma('integrity_check(3)') as { integrity_check: string }[];
+      const text = normalized(complaints.map((complaint) => complaint.integrity_check).join('; '));
+      if (text !== 'ok') throw new Error(`The database is damaged: ${text}`);
+    }),
+  );
+}
+
+function reading(file: string, work: (database: BetterSqlite.Database) => void): void {
+  const database = new BetterSqlite(file, { readonly: true, fileMustExist: true });
+  try {
+    work(database);
+  } finally {
+    database.close();
+  }
+}
+
+function faultOf(work: () => void): TaskResult {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    if (error instanceof InvalidDatabase) return { fault: 'DOCUMENT_INVALID', detail: error.message };
+    if (error instanceof OversizedDatabase) return { fault: 'BODY_TOO_LARGE', detail: error.message };
+    const { code = '', message } = error as { code?: string; message: string };
+    if (DISK_IS_FULL.includes(code)) return { fault: 'DISK_FULL' };
+    // SQLite's errors lose even their text on the way.
+    throw error instanceof BetterSqlite.SqliteError ? new Error(`${message} (${code})`) : error;
+  }
+}

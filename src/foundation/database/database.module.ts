@@ -1,0 +1,27 @@
+import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { schema as defaultSchema } from '../../protocol/tables.js';
+import type { Schema } from '../../protocol/schema.js';
+import { Database } from './database.js';
+
+/** Injection token of the declared records. */
+export const SCHEMA = Symbol('schema');
+
+/** Makes the one open database, and the declaration it was opened with, available everywhere. */
+@Global()
+@Module({})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(private readonly database: Database) {}
+
+  /** For the module list: the open database and its declaration. */
+  static with(database: Database, schema: Schema = defaultSchema): DynamicModule {
+    const providers = [
+      { provide: Database, useValue: database },
+      { provide: SCHEMA, useValue: schema },
+    ];
+    return { module: DatabaseModule, providers, exports: providers };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}

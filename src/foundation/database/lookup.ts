@@ -1,0 +1,66 @@
+import { Batches } from '../flow/batcher.js';
+import type { Database } from './database.js';
+
+/** Beyond this all is forgotten: on a quiet server nothing else would ever do so. */
+const MAX_KNOWN = 10_000;
+
+/**
+ * Reads single rows for many who ask at the same time. Nothing is remembered that could have changed: where this
+ * process makes all commits (SQLite) a row is known until the next of them, elsewhere (PostgreSQL) what is asked for
+ * while a statement is under way is read by the next one, together.
+ */
+export class Lookup<R extends object> {
+  /** What was read since the last commit; null: there is no such row. */
+  private readonly known = new Map<string, R | null>();
+  private knownAt = -1;
+  private readonly batches = new Batches((keys: string[][]) => this.readMany(keys));
+  private readonly selectOne: string;
+  private readonly selectMany: string;
+
+  /**
+   * @param keys how many texts name a row
+   * @param select the SELECT of the one row that is named by these expressions, one for each text
+   */
+  constructor(
+    private readonly database: Database,
+    keys: number,
+    select: (...key: string[]) => string,
+  ) {
+    const names = Array.from({ length: keys }, (_, index) => `k${index}`);
+    this.selectOne = select(...names.map((_, index) => `$${index + 1}`));
+    // The lateral LIMIT makes the planner go by the primary keys, whatever it believes of the tables' sizes. Rows come as
+    // JSON, which is read faster than the driver reads columns.
+    this.selectMany = `SELECT k."n" AS "n", row_to_json(r) AS "row"
+      FROM json_to_recordset($1::json) AS k ("n" integer, ${names.map((name) => `${name} text`).join(', ')})
+      CROSS JOIN LATERAL (${select(...names.map((name) => `k.${name}`))} LIMIT 1) AS r`;
+  }
+
+  /** The row as committed when asked; null: there is none. The texts of a key hold no `/`. */
+  async find(...key: string[]): Promise<R | null> {
+    const { commits } = this.database;
+    if (commits === null) return this.batches.ask(key);
+    if (commits !== this.knownAt || this.known.size >= MAX_KNOWN) {
+      this.known.clear();
+      this.knownAt = commits;
+    }
+    const name = key.join('/');
+    let row = this.known.get(name);
+    if (row === undefined) {
+      [row = null] = await this.database.query<R>(this.selectOne, key);
+      if (this.knownAt === commits && this.database.commits === commits) this.known.set(name, row);
+    }
+    return row;
+  }
+
+  private async readMany(keys: string[][]): Promise<(R | null)[]> {
+    const distinct = new Map(keys.map((key) => [key.join('/'), key]));
+    const named = [...distinct.values()].map((key, n) => ({
+      n,
+      ...Object.fromEntries(key.map((text, index) => [`k${index}`, text])),
+    }));
+    const rows = await this.database.query<{ n: number; row: R }>(this.selectMany, [JSON.stringify(named)]);
+    const names = [...distinct.keys()];
+    const found = new Map(rows.map(({ n, row }) => [names[n], row]));
+    return keys.map((key) => found.get(key.join('/')) ?? null);
+  }
+}

@@ -1,0 +1,202 @@
+import BetterSqlite from 'better-sqlite3';
+import type { DataSource } from 'typeorm';
+import { Batches } from '../flow/batcher.js';
+import type { DataLock } from '../files/folder-lock.js';
+import {
+  Database,
+  SNAPSHOT_CLOSED,
+  type Connection,
+  type Snapshot,
+  type SqlValue,
+  type Transaction,
+} from './database.js';
+import { Permits } from '../flow/semaphore.js';
+
+type Handle = BetterSqlite.Database;
+
+/** Statements kept prepared on one connection. */
+const MAX_PREPARED = 500;
+const SNAPSHOT_WAIT_MS = 1_000;
+
+interface Write {
+  sql: string;
+  params?: readonly SqlValue[];
+}
+
+interface Prepared {
+  statement: BetterSqlite.Statement;
+  /** For each `?`, which parameter it takes. */
+  order: number[];
+}
+
+/**
+ * SQLite in WAL mode: one connection writes, a queue orders its transactions, and others read. TypeORM alone would
+ * share one connection among all, so that reads would see uncommitted rows (typeorm#1884).
+ */
+export class SqliteDatabase extends Database {
+  readonly dialect = 'sqlite';
+  commits = 0;
+  private readonly writer: SqliteConnection;
+  private readonly reader: SqliteConnection;
+  private readonly idle: SqliteConnection[] = [];
+  private readonly snapshots: Permits;
+  private readonly writes = new Batches((writes: Write[]) => this.writeTogether(writes));
+  private lastWrite: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param writer TypeORM's connection, already configured
+   * @param file path of the database, opened again for readers
+   * @param lock keeps other processes out; released on close
+   */
+  constructor(
+    readonly dataSource: DataSource,
+    writer: Handle,
+    private readonly file: string,
+    readonly maxSnapshots: number,
+    private readonly lock: DataLock,
+  ) {
+    super();
+    this.writer = new SqliteConnection(writer);
+    this.reader = this.openReader();
+    this.snapshots = new Permits(maxSnapshots, SNAPSHOT_WAIT_MS);
+  }
+
+  async query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    return this.reader.query<R>(sql, params);
+  }
+
+  async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    const outcome = await this.writes.ask({ sql, params });
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value as R[];
+  }
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.inTurn(() => this.commit(work));
+  }
+
+  async openSnapshot(): Promise<Snapshot> {
+    await this.snapshots.take();
+    let connection: SqliteConnection;
+    try {
+      connection = this.idle.pop() ?? this.openReader();
+      await connection.query('BEGIN');
+    } catch (error) {
+      this.snapshots.giveBack();
+      throw error;
+    }
+    let isOpen = true;
+    return {
+      dialect: this.dialect,
+      query: async (sql, params) => {
+        if (!isOpen) throw new Error(SNAPSHOT_CLOSED);
+        return connection.query(sql, params);
+      },
+      close: async () => {
+        if (!isOpen) return;
+        isOpen = false;
+        await connection.query('COMMIT');
+        this.idle.push(connection);
+        this.snapshots.giveBack();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.writes.settle();
+    await this.lastWrite;
+    for (const connection of [this.reader, ...this.idle]) connection.close();
+    await this.dataSource.destroy();
+    this.lock.release();
+  }
+
+  /** All by one commit, for one wait for the disk. */
+  private writeTogether(writes: Write[]): Promise<PromiseSettledResult<object[]>[]> {
+    return this.inTurn(() =>
+      this.commit(async (tx) => {
+        // A statement that fails takes back itself alone …
+        const outcomes = await Promise.allSettled(writes.map(({ sql, params }) => tx.query(sql, params)));
+        const failed = outcomes.find(({ status }) => status === 'rejected') as
+          PromiseRejectedResult | undefined;
+        // … unless it is the disk that failed.
+        if (failed && !this.writer.inTransaction) throw failed.reason;
+        return outcomes;
+      }),
+    );
+  }
+
+  private async commit<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    await this.writer.query('BEGIN IMMEDIATE');
+    try {
+      const result = await work(this.writer);
+      await this.writer.query('COMMIT');
+      this.commits++;
+      return result;
+    } catch (error) {
+      // A full disk, say, makes SQLite roll back by itself.
+      if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
+      throw error;
+    }
+  }
+
+  private inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const result = this.lastWrite.then(write);
+    this.lastWrite = result.catch(() => undefined);
+    return result;
+  }
+
+  private openReader(): SqliteConnection {
+    const handle = new BetterSqlite(this.file, { readonly: true, fileMustExist: true });
+    handle.pragma('busy_timeout = 5000');
+    return new SqliteConnection(handle);
+  }
+}
+
+/** One SQLite connection with its prepared statements. */
+class SqliteConnection implements Connection, Transaction {
+  readonly dialect = 'sqlite';
+  private readonly statements = new Map<string, Prepared>();
+
+  constructor(private readonly handle: Handle) {}
+
+  get inTransaction(): boolean {
+    return this.handle.inTransaction;
+  }
+
+  async query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
+    const { statement, order } = this.prepare(sql);
+    const values = order.map((index) => toSqlite(params[index]));
+    if (statement.reader) return statement.all(values) as R[];
+    statement.run(values);
+    return [];
+  }
+
+  executeEach(sql: string, rows: Iterable<readonly SqlValue[]>): void {
+    const { statement, order } = this.prepare(sql);
+    for (const row of rows) statement.run(order.map((index) => toSqlite(row[index])));
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+
+  private prepare(sql: string): Prepared {
+    let prepared = this.statements.get(sql);
+    if (!prepared) {
+      const order: number[] = [];
+      const text = sql.replace(/\$(\d+)/g, (_, digits: string) => {
+        order.push(Number(digits) - 1);
+        return '?';
+      });
+      prepared = { statement: this.handle.prepare(text), order };
+      // The oldest makes room: whatever fills it would keep out for good what is not prepared by then.
+      if (this.statements.size >= MAX_PREPARED) this.statements.delete(this.statements.keys().next().value!);
+      this.statements.set(sql, prepared);
+    }
+    return prepared;
+  }
+}
+
+function toSqlite(value: SqlValue | undefined): SqlValue | undefined {
+  return typeof value === 'boolean' ? Number(value) : value;
+}

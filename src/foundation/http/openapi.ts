@@ -1,0 +1,194 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { errors } from '../../protocol/errors.js';
+import { sinceOf, type Schema, type Table } from '../../protocol/schema.js';
+import { ID_PATTERN, REJECTION_REASONS } from '../../protocol/sync.js';
+import { PROTOCOL_VERSION } from '../../protocol/version.js';
+
+type JsonSchema = Record<string, unknown>;
+
+const EPOCH_MS = { type: 'integer', format: 'int64' };
+const ID = { type: 'string', pattern: ID_PATTERN.source };
+const TEXT = { type: 'string' };
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const listOf = (items: JsonSchema) => ({ type: 'array', items });
+
+/** Serves `/openapi.json` (OpenAPI 3.1) and `/docs`, made from the routes and from the declared records. */
+export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void {
+  const base = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Tidemark')
+    .setDescription(
+      'Offline-first sync for WatermelonDB apps. Times are epoch milliseconds; errors are problem+json.',
+    )
+    .setVersion(String(PROTOCOL_VERSION))
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This server')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+    .addTag('Devices', 'Registering, pairing and revoking devices; tokens.')
+    .addTag('Sync', 'Pulling and pushing records.')
+    .addTag('Shares', 'Links by which people without an account watch one game.')
+    .addTag('Documents', 'SQLite databases that belong to a video: locking, reading, replacing.')
+    .addTag('Downloads', 'Documents by signed links, when the server keeps them itself.')
+    .addTag('Health', 'For load balancers and monitors.')
+    .build();
+  const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });
+  document.components ??= {};
+  document.components.schemas = {
+    ...document.components.schemas,
+    ...(recordSchemas(schema) as NonNullable<OpenAPIObject['components']>['schemas']),
+  };
+  const modern = withoutNullable(document) as OpenAPIObject;
+  SwaggerModule.setup('docs', app, modern, {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Tidemark API',
+  });
+}
+
+function operationId(controller: string, method: string): string {
+  const feature = controller.replace(/Controller$/, '').toLowerCase();
+  return feature + method.charAt(0).toUpperCase() + method.slice(1);
+}
+
+/** OpenAPI 3.1 writes `type: [T, "null"]` where 3.0 wrote `nullable: true`. */
+function withoutNullable(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutNullable);
+  if (typeof node !== 'object' || node === null) return node;
+  const { nullable, ...rest } = node as JsonSchema;
+  const members = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, withoutNullable(value)]),
+  );
+  return nullable === true ? { ...members, type: [rest.type, 'null'] } : { ...members };
+}
+
+function recordSchemas(schema: Schema): Record<string, JsonSchema> {
+  const rows = Object.entries(schema.tables).map(([name, table]) => [rowName(name), rowSchema(table)]);
+  return {
+    ...(Object.fromEntries(rows) as Record<string, JsonSchema>),
+    PullAnswer: pullAnswer(schema),
+    PushedChanges: pushedChanges(schema),
+    PushBody: {
+      type: 'object',
+      required: ['changes'],
+      properties: {
+        changes: ref('PushedChanges'),
+        last_pulled_at: { ...EPOCH_MS, minimum: 1 },
+        schema_version: { type: 'integer', minimum: 1 },
+        history_id: TEXT,
+      },
+    },
+    PushAnswer: {
+      type: 'object',
+      required: ['ok', 'timestamp'],
+      additionalProperties: false,
+      properties: {
+        ok: { const: true },
+        timestamp: { ...EPOCH_MS, description: 'Never to be used as last_pulled_at.' },
+        rejected: listOf(ref('Rejection')),
+        experimentalRejectedIds: {
+          type: 'object',
+          additionalProperties: listOf(TEXT),
+          description: 'Ids by table that the client must keep as unsynced.',
+        },
+      },
+    },
+    Rejection: {
+      type: 'object',
+      required: ['table', 'id', 'reason'],
+      additionalProperties: false,
+      properties: {
+        table: TEXT,
+        id: TEXT,
+        reason: {
+          type: 'string',
+          enum: REJECTION_REASONS,
+        },
+      },
+    },
+    Problem: {
+      type: 'object',
+      required: ['type', 'title', 'status', 'detail', 'code', 'hint', 'request_id'],
+      properties: {
+        type: TEXT,
+        title: TEXT,
+        status: { type: 'integer' },
+        detail: { ...TEXT, description: 'What happened this time.' },
+        code: { type: 'string', enum: Object.keys(errors) },
+        hint: { ...TEXT, description: 'What to do next.' },
+        request_id: TEXT,
+      },
+    },
+  };
+}
+
+/** `game_players` → `GamePlayersRow`. */
+function rowName(table: string): string {
+  return `${table.replace(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase())}Row`;
+}
+
+function rowSchema(table: Table): JsonSchema {
+  const columns = Object.entries(table.columns);
+  // What came with a later version is left out for clients that do not know it.
+  const always = columns.filter(([, column]) => sinceOf(table, column) === table.since).map(([name]) => name);
+  return {
+    type: 'object',
+    required: ['id', ...always],
+    additionalProperties: false,
+    properties: {
+      id: ID,
+      ...Object.fromEntries(columns.map(([name, { jsonSchema }]) => [name, jsonSchema])),
+    },
+  };
+}
+
+function pullAnswer(schema: Schema): JsonSchema {
+  const tables = Object.entries(schema.tables);
+  const changes = tables.map(([name]) => [
+    name,
+    {
+      type: 'object',
+      required: ['created', 'updated', 'deleted'],
+      additionalProperties: false,
+      properties: {
+        created: { ...listOf(ref(rowName(name))), maxItems: 0 },
+        updated: listOf(ref(rowName(name))),
+        deleted: listOf(ID),
+      },
+    },
+  ]);
+  return {
+    type: 'object',
+    required: ['changes', 'timestamp', 'history_id', 'schema_version'],
+    additionalProperties: false,
+    properties: {
+      changes: {
+        type: 'object',
+        required: tables.filter(([, table]) => table.since === 1).map(([name]) => name),
+        additionalProperties: false,
+        properties: Object.fromEntries(changes) as JsonSchema,
+      },
+      timestamp: { ...EPOCH_MS, description: 'The next pull’s last_pulled_at.' },
+      history_id: TEXT,
+      schema_version: { type: 'integer', description: 'The server’s.' },
+      experimentalStrategy: { const: 'replacement' },
+    },
+  };
+}
+
+/** What may be pushed: columns may be missing, unknown ones are dropped, values are made to fit. */
+function pushedChanges(schema: Schema): JsonSchema {
+  const tables = Object.entries(schema.tables).map(([name, table]) => {
+    const columns = Object.entries(table.columns).map(([column, { jsonSchema }]) => [column, jsonSchema]);
+    const row = {
+      type: 'object',
+      required: ['id'],
+      properties: { id: TEXT, ...(Object.fromEntries(columns) as JsonSchema) },
+    };
+    return [
+      name,
+      { type: 'object', properties: { created: listOf(row), updated: listOf(row), deleted: listOf(TEXT) } },
+    ];
+  });
+  return { type: 'object', properties: Object.fromEntries(tables) as JsonSchema };
+}

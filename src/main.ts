@@ -1,0 +1,3 @@
+import { runCommandLine } from './commands/cli.js';
+
+process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,0 +1,109 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AccountsRepository, type AccountState } from '../../auth/accounts.repository.js';
+import type { Device } from '../../auth/device.guard.js';
+import { DeviceActivity } from '../../auth/device-activity.js';
+import type { Snapshot } from '../../foundation/database/database.js';
+import { AccountSnapshots } from './account-snapshots.js';
+import { SCHEMA } from '../../foundation/database/database.module.js';
+import { AppError } from '../../foundation/errors/app-error.js';
+import { tablesAt, type Schema } from '../../protocol/schema.js';
+import type { Timestamp } from '../../protocol/sync.js';
+import { ChangesReader, type ReadPlan } from './changes.reader.js';
+import { checkHistory, type ClientState } from '../history.js';
+import type { PullRequest } from '../requests.js';
+
+/** An answer on its way: how many rows it holds, and its JSON text piece by piece. */
+export interface PullStream {
+  rows: number;
+  body: AsyncGenerator<string, void>;
+  /** Lets go of the snapshot; to be called however the answer ends, twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** Answers pulls: from the account's clock alone when there is nothing new, else out of one snapshot. */
+@Injectable()
+export class PullService {
+  /** `"games":{"created":[],"updated":[],"deleted":[]},…` for each client version. */
+  private readonly emptyChanges = new Map<number, string>();
+
+  constructor(
+    private readonly snapshots: AccountSnapshots,
+    private readonly accounts: AccountsRepository,
+    private readonly reader: ChangesReader,
+    private readonly activity: DeviceActivity,
+    @Inject(SCHEMA) private readonly schema: Schema,
+  ) {}
+
+  /**
+   * Gives what changed since the client's last pull (BE pull 1–13).
+   * @returns the whole text when nothing is new, else a stream that holds a snapshot until it is closed
+   * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD, RESYNC_REQUIRED, OVERLOADED
+   */
+  async pull(device: Device, request: PullRequest): Promise<string | PullStream> {
+    checkHistory(device.account, request, this.schema);
+    this.activity.notePulled(device.accountId, device.deviceId);
+    if (request.lastPulledAt === device.account.clock && request.migration === null) {
+      return this.nothingNew(device.account, request);
+    }
+    const snapshot = await this.snapshots.open(device.accountId);
+    try {
+      return await this.read(snapshot, device.accountId, request);
+    } catch (error) {
+      await snapshot.close();
+      throw error;
+    }
+  }
+
+  /** Tells whether a pull would bring anything, from the account's clock alone. @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD */
+  status(device: Device, client: ClientState): { isUpToDate: boolean; timestamp: Timestamp } {
+    checkHistory(device.account, client, this.schema);
+    return { isUpToDate: client.lastPulledAt === device.account.clock, timestamp: device.account.clock };
+  }
+
+  private async read(snapshot: Snapshot, accountId: string, request: PullRequest): Promise<PullStream> {
+    const account = await this.accounts.get(snapshot, accountId);
+    checkHistory(account, request, this.schema);
+    const { lastPulledAt, acceptsReplacement } = request;
+    const isReplacement = lastPulledAt !== null && lastPulledAt < account.horizon;
+    if (isReplacement && !acceptsReplacement) throw new AppError('RESYNC_REQUIRED');
+    const plan: ReadPlan = {
+      accountId,
+      since: isReplacement ? null : lastPulledAt,
+      withTombstones: lastPulledAt !== null,
+      schemaVersion: this.versionOf(request),
+      migration: request.migration,
+    };
+    const rows = await this.reader.count(snapshot, plan);
+    const body = this.text(snapshot, plan, this.ending(account, isReplacement));
+    return { rows, body, close: () => snapshot.close() };
+  }
+
+  private async *text(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
+    yield '{"changes":{';
+    yield* this.reader.read(snapshot, plan);
+    // Nothing more to read: a slow reader of the rest holds nobody up.
+    await snapshot.close();
+    yield ending;
+  }
+
+  private nothingNew(account: AccountState, request: PullRequest): string {
+    const version = this.versionOf(request);
+    let empty = this.emptyChanges.get(version);
+    if (empty === undefined) {
+      empty = tablesAt(this.schema, version)
+        .map(([name]) => `"${name}":{"created":[],"updated":[],"deleted":[]}`)
+        .join();
+      this.emptyChanges.set(version, empty);
+    }
+    return `{"changes":{${empty}${this.ending(account, false)}`;
+  }
+
+  private ending(account: AccountState, isReplacement: boolean): string {
+    const strategy = isReplacement ? ',"experimentalStrategy":"replacement"' : '';
+    return `},"timestamp":${account.clock},"history_id":"${account.historyId}","schema_version":${this.schema.version}${strategy}}`;
+  }
+
+  private versionOf(request: PullRequest): number {
+    return request.schemaVersion ?? this.schema.version;
+  }
+}

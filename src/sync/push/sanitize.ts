@@ -1,0 +1,148 @@
+import { breathe } from '../../foundation/database/database.js';
+import { AppError } from '../../foundation/errors/app-error.js';
+import type { ColumnValue } from '../../protocol/columns.js';
+import type { Schema, Table } from '../../protocol/schema.js';
+import { ID_PATTERN, type Rejection, type RejectionReason } from '../../protocol/sync.js';
+
+/** A pushed row after sanitising: only the declared columns that were present, every value fitting its column. */
+export type PartialRow = Record<string, ColumnValue>;
+
+/** What a push asks of one table. */
+export interface PushedTable {
+  /** Rows by id; `isCreated` when the client had made it since its last push. */
+  rows: Map<string, { values: PartialRow; isCreated: boolean }>;
+  deleted: Set<string>;
+}
+
+/** A push after sanitising. */
+export interface PushedChanges {
+  tables: Map<string, PushedTable>;
+  /** Records that cannot be stored; their clients keep them unsynced. */
+  refused: Rejection[];
+}
+
+const ROWS_AT_ONCE = 5_000;
+// An unknown table's name comes back with each of its ids.
+const MAX_TABLE_NAME = 64;
+
+/**
+ * Reads a changes object that may hold anything: drops what is not declared, makes values fit, sets aside what cannot
+ * be stored (BE push 8–10).
+ * @throws AppError BAD_REQUEST when the shape itself is wrong
+ */
+export async function sanitizeChanges(schema: Schema, changes: unknown): Promise<PushedChanges> {
+  const tables = new Map<string, PushedTable>();
+  const refused: Rejection[] = [];
+  for (const [name, value] of Object.entries(objectAt(changes, 'changes'))) {
+    if (name.length > MAX_TABLE_NAME) throw malformed('changes has a table name of more than 64 characters.');
+    const lists = readLists(name, value);
+    const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
+    if (table) tables.set(name, await sanitizeTable(name, table, lists, refused));
+    else for (const id of allIds(name, lists)) refused.push({ table: name, id, reason: 'TABLE_UNKNOWN' });
+  }
+  return { tables, refused };
+}
+
+interface Lists {
+  created: unknown[];
+  updated: unknown[];
+  deleted: unknown[];
+}
+
+function readLists(table: string, value: unknown): Lists {
+  const lists: Lists = { created: [], updated: [], deleted: [] };
+  for (const [key, list] of Object.entries(objectAt(value, `changes.${table}`))) {
+    if (!isListName(key))
+      throw malformed(`changes.${table} has a key "${key}" beside created, updated and deleted.`);
+    if (!Array.isArray(list)) throw malformed(`changes.${table}.${key} must be an array.`);
+    lists[key] = list;
+  }
+  return lists;
+}
+
+function isListName(key: string): key is keyof Lists {
+  return key === 'created' || key === 'updated' || key === 'deleted';
+}
+
+async function sanitizeTable(
+  name: string,
+  table: Table,
+  lists: Lists,
+  refused: Rejection[],
+): Promise<PushedTable> {
+  const rows: PushedTable['rows'] = new Map();
+  const refusedHere = new Map<string, RejectionReason>();
+  const columns = Object.entries(table.columns);
+  let count = 0;
+  for (const list of ['created', 'updated'] as const) {
+    for (const row of lists[list]) {
+      if (++count % ROWS_AT_ONCE === 0) await breathe();
+      const raw = objectAt(row, `changes.${name}.${list}[]`);
+      const id = idOf(raw.id, `changes.${name}.${list}[].id`);
+      const values: PartialRow = {};
+      if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
+      for (const [column, { coerce }] of columns) {
+        if (!Object.hasOwn(raw, column)) continue;
+        const coerced = coerce(raw[column]);
+        if (coerced !== undefined) values[column] = coerced;
+      }
+      // The same id again: one row, the last content wins column by column.
+      const earlier = rows.get(id);
+      rows.set(id, {
+        values: earlier ? { ...earlier.values, ...values } : values,
+        isCreated: list === 'created' || (earlier?.isCreated ?? false),
+      });
+    }
+  }
+  for (const [id, { values }] of rows) {
+    if (!refusedHere.has(id) && hasTooLongText(table, values)) refusedHere.set(id, 'TEXT_TOO_LONG');
+  }
+  const deleted = new Set<string>();
+  for (const entry of lists.deleted) {
+    const id = idOf(entry, `changes.${name}.deleted[]`);
+    if (ID_PATTERN.test(id)) deleted.add(id);
+  }
+  for (const id of deleted) {
+    rows.delete(id);
+    refusedHere.delete(id);
+  }
+  for (const [id, reason] of refusedHere) {
+    rows.delete(id);
+    refused.push({ table: name, id, reason });
+  }
+  return { rows, deleted };
+}
+
+function hasTooLongText(table: Table, values: PartialRow): boolean {
+  for (const column in values) {
+    const value = values[column];
+    if (typeof value === 'string' && value.length > (table.columns[column]!.maxLength ?? Infinity))
+      return true;
+  }
+  return false;
+}
+
+function allIds(table: string, lists: Lists): Set<string> {
+  const ids = new Set<string>();
+  for (const list of ['created', 'updated'] as const) {
+    const where = `changes.${table}.${list}[]`;
+    for (const row of lists[list]) ids.add(idOf(objectAt(row, where).id, `${where}.id`));
+  }
+  for (const id of lists.deleted) ids.add(idOf(id, `changes.${table}.deleted[]`));
+  return ids;
+}
+
+function idOf(value: unknown, where: string): string {
+  if (typeof value !== 'string') throw malformed(`${where} must be a string.`);
+  return value;
+}
+
+function objectAt(value: unknown, where: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(`${where} must be an object.`);
+  return value as Record<string, unknown>;
+}
+
+function malformed(detail: string): AppError {
+  return new AppError('BAD_REQUEST', { detail });
+}

@@ -1,0 +1,56 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
+import { SqliteWorkers } from '../../../src/documents/import/sqlite-workers.js';
+import { DocumentKinds } from '../../../src/documents/kinds.js';
+import { makeScratchDir } from '../../support/scratch.js';
+
+export const LAYOUT = new DocumentKinds().get('layout');
+
+/** More bytes than the documents of these tests have. */
+export const AMPLE = 1_073_741_824;
+
+/** Imports layouts, one after another, and holds every refusal to the same promises. */
+export class Importing {
+  private readonly workers = new SqliteWorkers();
+  private readonly folder = makeScratchDir('importing');
+  readonly upload = join(this.folder, 'upload');
+  /** What the last import made. */
+  readonly target = join(this.folder, 'target');
+
+  /** @returns why it was refused; null: it was not */
+  async import(bytes: Uint8Array): Promise<string | null> {
+    writeFileSync(this.upload, bytes);
+    rmSync(this.target, { force: true });
+    try {
+      await this.workers.importDatabase(LAYOUT, this.upload, this.target, AMPLE);
+      return null;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'DOCUMENT_INVALID', details: { detail: expect.any(String) } });
+      expect(readdirSync(this.folder)).toEqual(['upload']);
+      return (error as Error).message;
+    }
+  }
+
+  /** Ends the threads and removes the files. */
+  async close(): Promise<void> {
+    await this.workers.onModuleDestroy();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** What `read` finds in a database, which is closed then. */
+export function reading<T>(source: string | Buffer, read: (database: BetterSqlite.Database) => T): T {
+  const database = new BetterSqlite(source, typeof source === 'string' ? { readonly: true } : {});
+  try {
+    return read(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** The page where a table's rows begin. */
+export function rootOf(bytes: Buffer, table: string): number {
+  const sql = 'SELECT rootpage FROM sqlite_schema WHERE name = ?';
+  return reading(bytes, (database) => database.prepare(sql).pluck().get(table) as number);
+}
