@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { Batches } from '../foundation/flow/batcher.js';
+import { Batcher } from '../foundation/flow/batcher.js';
 import {
   Database,
   type Connection,
@@ -61,7 +61,7 @@ const REPLACE_MANY = `WITH asked AS (
 /** The locks of documents. */
 @Injectable()
 export class LocksRepository {
-  private readonly batches = new Batches((swaps: Swap[]) => this.replaceMany(swaps));
+  private readonly batches = new Batcher((swaps: Swap[]) => this.replaceMany(swaps));
 
   constructor(private readonly database: Database) {}
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import type { Transaction } from '../foundation/database/database.js';
-import { Turns } from '../foundation/flow/keyed-mutex.js';
+import { KeyedMutex } from '../foundation/flow/keyed-mutex.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { EventBus } from '../foundation/events/event-bus.js';
 import {
@@ -28,7 +28,7 @@ const LOCKED_PER_DOCUMENT = 2;
 @Injectable()
 export class LocksService {
   /** Whoever wants the same lock waits here, not each on a connection of its own while a write keeps the row. */
-  private readonly turns = new Turns();
+  private readonly mutex = new KeyedMutex();
   private readonly recent = new RecentLocks();
   private readonly ttlMs: number;
 
@@ -106,7 +106,7 @@ export class LocksService {
    * itself it need not read; when that is out of date, it does.
    */
   private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
-    return this.turns.take(keyOf(ref), async () => {
+    return this.mutex.run(keyOf(ref), async () => {
       const known = this.recent.get(ref);
       const guess = known && rule(known);
       if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess;

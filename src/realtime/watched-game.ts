@@ -1,7 +1,7 @@
 import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { GameState } from '../shares/scoreboard.reader.js';
-import { Coalesced } from '../foundation/flow/single-flight.js';
+import { SingleFlight } from '../foundation/flow/single-flight.js';
 
 /** One shared game, read once however many watch it; however often it changes, one reading runs and one waits. */
 export class WatchedGame {
@@ -10,7 +10,7 @@ export class WatchedGame {
   /** The account's clock at the last reading: while it stands, nothing can have changed. */
   clock: Timestamp | null = null;
   private tables: string | null = null;
-  private readonly reading = new Coalesced(() => this.readNow());
+  private readonly reading = new SingleFlight(() => this.readNow());
 
   /**
    * @param read reads the game as it is when called

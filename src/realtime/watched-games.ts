@@ -5,7 +5,7 @@ import type { Timestamp } from '../protocol/sync.js';
 import { ScoreboardReader } from '../shares/scoreboard.reader.js';
 import { SharesRepository, type Share } from '../shares/shares.repository.js';
 import { isBusy, untilSent } from '../foundation/sockets/backlog.js';
-import { Coalesced } from '../foundation/flow/single-flight.js';
+import { SingleFlight } from '../foundation/flow/single-flight.js';
 import { gameRoom, shareRoom } from './rooms.js';
 import { hangUp, SocketServer, type ClientSocket } from '../foundation/sockets/io.adapter.js';
 import { WatchedGame } from './watched-game.js';
@@ -19,7 +19,7 @@ export class WatchedGames {
   /** Account → game → what is known of it. */
   private readonly accounts = new Map<string, Map<string, WatchedGame>>();
   /** Share → the question whether it stands, which all its watchers ask. */
-  private readonly checks = new Map<string, Coalesced<Timestamp>>();
+  private readonly checks = new Map<string, SingleFlight<Timestamp>>();
   /** Watchers to whom the newest scoreboard goes once the one before has left. */
   private readonly late = new WeakMap<ClientSocket, Promise<void>>();
 
@@ -54,7 +54,7 @@ export class WatchedGames {
    */
   async check(share: Share): Promise<Timestamp> {
     const known = this.checks.get(share.shareId);
-    const check = known ?? new Coalesced(() => this.checkNow(share));
+    const check = known ?? new SingleFlight(() => this.checkNow(share));
     if (!known) this.checks.set(share.shareId, check);
     return check.run();
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { breathe, type Connection, type Transaction } from '../foundation/database/database.js';
+import type { Connection, Transaction } from '../foundation/database/database.js';
+import { yieldToEventLoop } from '../foundation/flow/yield-to-event-loop.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
 import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
@@ -100,7 +101,7 @@ export class RecordsRepository {
   ): Promise<void> {
     const columns = Object.keys(this.table(name).columns);
     const sql = upsertStatement(tx.dialect, name, this.table(name));
-    await breathe();
+    await yieldToEventLoop();
     // In the order of the primary key: pages are filled one after another.
     rows.sort((a, b) => (a.id < b.id ? -1 : 1));
     await inPieces(rows, async (piece) => {
@@ -125,7 +126,7 @@ async function inPieces<T, R>(items: Iterable<T>, work: (piece: T[]) => Promise<
   const all = Array.isArray(items) ? (items as T[]) : [...items];
   const results: R[] = [];
   for (let start = 0; start < all.length; start += AT_ONCE) {
-    if (start > 0) await breathe();
+    if (start > 0) await yieldToEventLoop();
     for (const result of await work(all.slice(start, start + AT_ONCE))) results.push(result);
   }
   return results;

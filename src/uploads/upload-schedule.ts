@@ -3,11 +3,11 @@ import { Interval, Timeout } from '@nestjs/schedule';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
-import { Turns } from '../foundation/flow/keyed-mutex.js';
+import { KeyedMutex } from '../foundation/flow/keyed-mutex.js';
 import { DocumentOwner } from '../documents/owner.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { Lifecycle, type Ending } from '../operations/lifecycle.js';
-import { settle } from '../foundation/flow/all-settled.js';
+import { allSettledWithin } from '../foundation/flow/all-settled.js';
 import { UploadsRepository } from './uploads.repository.js';
 import { UploadsService } from './uploads.service.js';
 import { VersionsSweep } from './versions-sweep.js';
@@ -22,7 +22,7 @@ const WHENEVER = Number.MAX_SAFE_INTEGER;
 export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('Uploads');
   private readonly stopping = new AbortController();
-  private readonly turns = new Turns();
+  private readonly mutex = new KeyedMutex();
   /** By the name of the document, whichever tick began it. */
   private readonly underWay = new Map<string, Promise<unknown>>();
   private readonly ticks = new Set<Promise<void>>();
@@ -50,7 +50,7 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await this.uploads.stop();
-    await settle(this.ticks, SETTLE_MS); // or it would find the database closed
+    await allSettledWithin(this.ticks, SETTLE_MS); // or it would find the database closed
   }
 
   /** What fell due while no server ran does not wait for another minute. */
@@ -92,7 +92,7 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
 
   private async uploadAll(dueBy: () => number): Promise<void> {
     // One after another: what one has listed and not begun, another would list as well.
-    await this.turns.take('begin', () => this.beginAll(dueBy));
+    await this.mutex.run('begin', () => this.beginAll(dueBy));
     await Promise.all(this.underWay.values());
   }
 

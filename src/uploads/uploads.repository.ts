@@ -192,7 +192,7 @@ export class UploadsRepository {
   }
 
   /** Nothing is left to upload of a document, though it was due. */
-  async settle(tx: Transaction, ref: DocumentRef): Promise<void> {
+  async closeUploads(tx: Transaction, ref: DocumentRef): Promise<void> {
     await tx.query(
       `UPDATE documents SET upload_due_at = NULL, pending_since = NULL, upload_failures = 0 WHERE ${THIS_DOCUMENT}`,
       valuesOf(ref),

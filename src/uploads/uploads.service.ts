@@ -3,7 +3,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
-import { Permits } from '../foundation/flow/semaphore.js';
+import { Semaphore } from '../foundation/flow/semaphore.js';
 import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
 import { asDiskFull } from '../foundation/files/disk-full.js';
 import { SqliteWorkers } from '../documents/import/sqlite-workers.js';
@@ -17,7 +17,8 @@ import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
 import { backoffMs } from '../foundation/flow/backoff.js';
 import { objectKey } from './object-key.js';
 import { putPacked } from './put-packed.js';
-import { settle } from '../foundation/flow/all-settled.js';
+import { orAborted } from '../foundation/flow/or-aborted.js';
+import { allSettledWithin } from '../foundation/flow/all-settled.js';
 import { UploadsTelemetry } from './uploads-telemetry.js';
 import { UploadsRepository, type BegunUpload } from './uploads.repository.js';
 import { LEFTOVER_AGE_MS } from './versions-sweep.js';
@@ -44,7 +45,7 @@ interface RunningUpload extends BegunUpload {
 @Injectable()
 export class UploadsService implements OnModuleDestroy {
   private readonly running = new Map<string, Promise<UploadOutcome>>();
-  private readonly permits: Permits;
+  private readonly permits: Semaphore;
   private readonly stopping = new AbortController();
 
   constructor(
@@ -61,7 +62,7 @@ export class UploadsService implements OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {
-    this.permits = new Permits(config.uploadsAtOnce, PERMIT_WAIT_MS);
+    this.permits = new Semaphore(config.uploadsAtOnce, PERMIT_WAIT_MS);
   }
 
   /** Ends what is under way; what is not uploaded stays due, and other processes may have it at once. */
@@ -76,7 +77,7 @@ export class UploadsService implements OnModuleDestroy {
   /** Breaks off what is under way; nothing is uploaded any more. */
   async stop(): Promise<void> {
     this.stopping.abort(new AppError('SHUTTING_DOWN', { retry_after: 5 }));
-    await settle(this.running.values(), SETTLE_MS);
+    await allSettledWithin(this.running.values(), SETTLE_MS);
   }
 
   /**
@@ -95,7 +96,7 @@ export class UploadsService implements OnModuleDestroy {
   }
 
   private async run(ref: DocumentRef, isForced: boolean): Promise<UploadOutcome> {
-    await this.permits.take();
+    await this.permits.acquire();
     try {
       const { signal } = this.stopping;
       signal.throwIfAborted();
@@ -108,7 +109,7 @@ export class UploadsService implements OnModuleDestroy {
       if (typeof begun === 'string') return begun;
       return await this.complete({ ...begun, signal });
     } finally {
-      this.permits.giveBack();
+      this.permits.release();
     }
   }
 
@@ -127,7 +128,7 @@ export class UploadsService implements OnModuleDestroy {
       const document = ownerToken === null ? null : before;
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
-        await this.uploads.settle(tx, ref);
+        await this.uploads.closeUploads(tx, ref);
         this.copies.noteUploaded(ref, document.epoch);
         return 'nothing';
       }
@@ -254,20 +255,6 @@ export class UploadsService implements OnModuleDestroy {
 /** Another process owns the document, or has stored what is newer: what was done is rolled back. */
 class Superseded extends Error {
   override readonly name = 'Superseded';
-}
-
-/** What `work` resolves to, unless the signal aborts before; the work is left to itself then. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let breakOff: () => void;
-  const aborted = new Promise<never>((_, reject) => {
-    breakOff = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', breakOff);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', breakOff!);
-  }
 }
 
 function isUnreadable(error: unknown): boolean {

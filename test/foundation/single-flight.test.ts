@@ -1,9 +1,9 @@
-import { Coalesced } from '../../src/foundation/flow/single-flight.js';
+import { SingleFlight } from '../../src/foundation/flow/single-flight.js';
 
 test('however many ask, one run is under way and one waits, which sees what came before they asked', async () => {
   let state = 'before';
   let runs = 0;
-  const coalesced = new Coalesced(async () => {
+  const coalesced = new SingleFlight(async () => {
     runs += 1;
     const seen = state;
     await new Promise(setImmediate);
@@ -20,7 +20,7 @@ test('however many ask, one run is under way and one waits, which sees what came
 
 test('a run that fails fails for those who wait for it, not for the next', async () => {
   let isBroken = true;
-  const coalesced = new Coalesced(() =>
+  const coalesced = new SingleFlight(() =>
     isBroken ? Promise.reject(new Error('broken')) : Promise.resolve('mended'),
   );
   const asked = [coalesced.run(), coalesced.run()];

@@ -1,4 +1,4 @@
-import { Batches } from '../../src/foundation/flow/batcher.js';
+import { Batcher } from '../../src/foundation/flow/batcher.js';
 import { Database } from '../../src/foundation/database/database.js';
 import { Lookup } from '../../src/foundation/database/lookup.js';
 import { forEachDatabase } from '../support/app.js';
@@ -49,7 +49,7 @@ forEachDatabase((database) => {
 
 test('what is asked while a batch is under way makes the next one, and a batch that fails tells everyone in it', async () => {
   const seen: number[][] = [];
-  const batches = new Batches(async (questions: number[]) => {
+  const batches = new Batcher(async (questions: number[]) => {
     seen.push(questions);
     await new Promise(setImmediate);
     if (questions.includes(13)) throw new Error('unlucky');

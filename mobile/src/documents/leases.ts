@@ -1,5 +1,5 @@
 import { toSyncError } from '../sync/sync-error';
-import { Turns } from '../sync/turns';
+import { Mutex } from '../sync/mutex';
 import { keyOf, type DocumentRef, type DocumentsApi, type Grant } from './documents-api';
 
 /** The share of a lease after which it is renewed. */
@@ -18,9 +18,9 @@ interface Lease {
 /** The locks that this page holds, renewed for as long as it does. */
 export class Leases {
   private readonly held = new Map<string, Lease>();
-  private readonly turns = new Map<string, Turns>();
+  private readonly mutexes = new Map<string, Mutex>();
 
-  /** @param look reads the document anew, and forgets its lease here if it turns out to be lost */
+  /** @param look reads the document anew, and forgets its lease here if it mutex out to be lost */
   constructor(
     private readonly api: DocumentsApi,
     private readonly sessionId: string,
@@ -96,8 +96,8 @@ export class Leases {
   /** One after the other for each document, or a renewal could overtake a release. */
   private inTurn<T>(ref: DocumentRef, work: () => Promise<T>): Promise<T> {
     const key = keyOf(ref);
-    let turns = this.turns.get(key);
-    if (!turns) this.turns.set(key, (turns = new Turns()));
-    return turns.take(work);
+    let mutex = this.mutexes.get(key);
+    if (!mutex) this.mutexes.set(key, (mutex = new Mutex()));
+    return mutex.run(work);
   }
 }

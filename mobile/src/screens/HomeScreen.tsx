@@ -8,7 +8,7 @@ import { tendTrash } from '../games/trash';
 import { Navigator } from '../navigation/Navigator';
 import { openSession } from '../session/open-session';
 import type { Session } from '../session/session';
-import { Turns } from '../sync/turns';
+import { Mutex } from '../sync/mutex';
 import { useColors } from '../theme';
 import { ElsewhereScreen } from './ElsewhereScreen';
 import { FailedScreen } from './FailedScreen';
@@ -22,8 +22,8 @@ export function HomeScreen() {
 
   useEffect(() => {
     let session: Session | undefined;
-    // Opening and closing take turns: what is still opening when the claim is lost is closed as well.
-    const turns = new Turns();
+    // Opening and closing take mutex: what is still opening when the claim is lost is closed as well.
+    const mutex = new Mutex();
     const close = async () => {
       const closing = session;
       session = undefined;
@@ -31,7 +31,7 @@ export function HomeScreen() {
     };
     const made = claimDatabase(() => {
       setOpening(null);
-      return turns.take(close);
+      return mutex.run(close);
     });
     const openIfOwned = async () => {
       if (made.state.get() !== 'owned' || session) return;
@@ -43,8 +43,8 @@ export function HomeScreen() {
       }
     };
     setClaim(made);
-    void turns.take(openIfOwned);
-    return made.state.subscribe(() => void turns.take(openIfOwned));
+    void mutex.run(openIfOwned);
+    return made.state.subscribe(() => void mutex.run(openIfOwned));
   }, []);
 
   return claim ? <Claimed claim={claim} opening={opening} /> : <Waiting />;

@@ -18,7 +18,7 @@ import type { SyncStatus } from './status';
 import { Stopwatch } from './stopwatch';
 import { SyncError, toSyncError } from './sync-error';
 import type { Transport } from './transport';
-import { Turns } from './turns';
+import { Mutex } from './mutex';
 
 /** What the sync needs from its surroundings. */
 export interface SyncOptions {
@@ -62,7 +62,7 @@ export class Sync {
   /** Whether the next run takes place although the last word was `incompatible`. */
   private isForced = false;
   /** What is done while stopped is done one after the other. */
-  private readonly turns = new Turns();
+  private readonly mutex = new Mutex();
 
   constructor(private readonly options: SyncOptions) {
     const { database, credentials, transport } = options;
@@ -140,7 +140,7 @@ export class Sync {
   async close(): Promise<void> {
     this.isClosed = true;
     await this.stop();
-    await this.turns.ended();
+    await this.mutex.ended();
     // Behind whatever the screens have begun to write.
     await this.options.database.write(async () => undefined);
   }
@@ -190,7 +190,7 @@ export class Sync {
    * @throws SyncError when this is closed already; nothing is done then
    */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
-    return this.turns.take(async () => {
+    return this.mutex.run(async () => {
       if (this.isClosed) throw SyncError.of('CANCELED', 'Called off.');
       const wasStarted = this.isStarted;
       try {

@@ -8,8 +8,8 @@ import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js'
 import type { Config } from '../../foundation/config/config.js';
 import { AccountsRepository } from '../../auth/accounts.repository.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
-import { Permits } from '../../foundation/flow/semaphore.js';
-import { Turns } from '../../foundation/flow/keyed-mutex.js';
+import { Semaphore } from '../../foundation/flow/semaphore.js';
+import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
 import type { DocumentRef } from '../../locks/lock.js';
@@ -45,9 +45,9 @@ export interface Writer {
 @Injectable()
 export class ContentService {
   private readonly incoming: IncomingUploads;
-  private readonly imports = new Permits(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
+  private readonly imports = new Semaphore(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
   /** One account does not take all of the imports. */
-  private readonly accountImports = new Turns();
+  private readonly accountImports = new KeyedMutex();
 
   constructor(
     private readonly database: Database,
@@ -91,7 +91,7 @@ export class ContentService {
     try {
       const limits = { maxBytes: this.config.maxDocumentBytes, maxRatio: MAX_RATIO, onGrowth: incoming.grow };
       const { sizeBytes: uploadedBytes } = await inflateTo(body, upload, limits);
-      const sizeBytes = await this.accountImports.take(ref.accountId, () =>
+      const sizeBytes = await this.accountImports.run(ref.accountId, () =>
         this.import(ref, upload, content, uploadedBytes),
       );
       next = this.journal.isKept
@@ -125,7 +125,7 @@ export class ContentService {
     content: string,
     uploadedBytes: number,
   ): Promise<number> {
-    await this.imports.take();
+    await this.imports.acquire();
     try {
       await this.copies.makeRoom(uploadedBytes);
       const { sizeBytes } = await this.workers.importDatabase(
@@ -137,7 +137,7 @@ export class ContentService {
       this.checkSize(sizeBytes);
       return sizeBytes;
     } finally {
-      this.imports.giveBack();
+      this.imports.release();
     }
   }
 

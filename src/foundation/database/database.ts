@@ -62,8 +62,3 @@ export abstract class Database {
   /** Closes every connection, once the transactions under way have ended. */
   abstract close(): Promise<void>;
 }
-
-/** Lets other work run; long loops call it between pieces. */
-export function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -1,4 +1,4 @@
-import { Batches } from '../flow/batcher.js';
+import { Batcher } from '../flow/batcher.js';
 import type { Database } from './database.js';
 
 /** Beyond this all is forgotten: on a quiet server nothing else would ever do so. */
@@ -13,7 +13,7 @@ export class Lookup<R extends object> {
   /** What was read since the last commit; null: there is no such row. */
   private readonly known = new Map<string, R | null>();
   private knownAt = -1;
-  private readonly batches = new Batches((keys: string[][]) => this.readMany(keys));
+  private readonly batches = new Batcher((keys: string[][]) => this.readMany(keys));
   private readonly selectOne: string;
   private readonly selectMany: string;
 

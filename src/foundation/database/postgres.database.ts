@@ -9,7 +9,7 @@ import {
   type SqlValue,
   type Transaction,
 } from './database.js';
-import { Permits } from '../flow/semaphore.js';
+import { Semaphore } from '../flow/semaphore.js';
 
 const SNAPSHOT_WAIT_MS = 1_000;
 const TRANSACTION_WAIT_MS = 30_000;
@@ -23,8 +23,8 @@ export class PostgresDatabase extends Database {
   readonly dialect = 'postgres';
   readonly commits = null;
   readonly maxSnapshots: number;
-  private readonly snapshots: Permits;
-  private readonly transactions: Permits;
+  private readonly snapshots: Semaphore;
+  private readonly transactions: Semaphore;
 
   /**
    * @param limits together below the pool's size, so that one-shot statements always find a connection
@@ -38,8 +38,8 @@ export class PostgresDatabase extends Database {
   ) {
     super();
     this.maxSnapshots = limits.snapshots;
-    this.snapshots = new Permits(limits.snapshots, SNAPSHOT_WAIT_MS);
-    this.transactions = new Permits(limits.transactions, TRANSACTION_WAIT_MS);
+    this.snapshots = new Semaphore(limits.snapshots, SNAPSHOT_WAIT_MS);
+    this.transactions = new Semaphore(limits.transactions, TRANSACTION_WAIT_MS);
   }
 
   query<R extends object>(sql: string, params: readonly SqlValue[] = []): Promise<R[]> {
@@ -48,20 +48,20 @@ export class PostgresDatabase extends Database {
 
   /** Commits by itself, without BEGIN and COMMIT. It may wait for a row that is locked, so it counts as a transaction. */
   async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
-    await this.transactions.take();
+    await this.transactions.acquire();
     try {
       return await this.query<R>(sql, params);
     } finally {
-      this.transactions.giveBack();
+      this.transactions.release();
     }
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    await this.transactions.take();
+    await this.transactions.acquire();
     try {
       return await this.run(work);
     } finally {
-      this.transactions.giveBack();
+      this.transactions.release();
     }
   }
 
@@ -79,24 +79,24 @@ export class PostgresDatabase extends Database {
       await this.control(client, 'ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
       throw error;
     } finally {
-      giveBack(client, failure !== undefined);
+      returnToPool(client, failure !== undefined);
     }
   }
 
   async openSnapshot(): Promise<Snapshot> {
-    await this.snapshots.take();
+    await this.snapshots.acquire();
     let client: PoolClient;
     try {
       client = await checkOut(this.pool);
     } catch (error) {
-      this.snapshots.giveBack();
+      this.snapshots.release();
       throw error;
     }
     let isOpen = true;
     const release = (isBroken: boolean) => {
       isOpen = false;
-      giveBack(client, isBroken);
-      this.snapshots.giveBack();
+      returnToPool(client, isBroken);
+      this.snapshots.release();
     };
     const connection = toConnection(client);
     try {
@@ -142,7 +142,7 @@ async function checkOut(pool: Pool): Promise<PoolClient> {
   return client;
 }
 
-function giveBack(client: PoolClient, isBroken: boolean): void {
+function returnToPool(client: PoolClient, isBroken: boolean): void {
   client.off('error', ignore);
   client.release(isBroken);
 }

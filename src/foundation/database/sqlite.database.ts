@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
-import { Batches } from '../flow/batcher.js';
+import { Batcher } from '../flow/batcher.js';
 import type { DataLock } from '../files/folder-lock.js';
 import {
   Database,
@@ -10,7 +10,7 @@ import {
   type SqlValue,
   type Transaction,
 } from './database.js';
-import { Permits } from '../flow/semaphore.js';
+import { Semaphore } from '../flow/semaphore.js';
 
 type Handle = BetterSqlite.Database;
 
@@ -39,8 +39,8 @@ export class SqliteDatabase extends Database {
   private readonly writer: SqliteConnection;
   private readonly reader: SqliteConnection;
   private readonly idle: SqliteConnection[] = [];
-  private readonly snapshots: Permits;
-  private readonly writes = new Batches((writes: Write[]) => this.writeTogether(writes));
+  private readonly snapshots: Semaphore;
+  private readonly writes = new Batcher((writes: Write[]) => this.writeTogether(writes));
   private lastWrite: Promise<unknown> = Promise.resolve();
 
   /**
@@ -58,7 +58,7 @@ export class SqliteDatabase extends Database {
     super();
     this.writer = new SqliteConnection(writer);
     this.reader = this.openReader();
-    this.snapshots = new Permits(maxSnapshots, SNAPSHOT_WAIT_MS);
+    this.snapshots = new Semaphore(maxSnapshots, SNAPSHOT_WAIT_MS);
   }
 
   async query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
@@ -76,13 +76,13 @@ export class SqliteDatabase extends Database {
   }
 
   async openSnapshot(): Promise<Snapshot> {
-    await this.snapshots.take();
+    await this.snapshots.acquire();
     let connection: SqliteConnection;
     try {
       connection = this.idle.pop() ?? this.openReader();
       await connection.query('BEGIN');
     } catch (error) {
-      this.snapshots.giveBack();
+      this.snapshots.release();
       throw error;
     }
     let isOpen = true;
@@ -97,13 +97,13 @@ export class SqliteDatabase extends Database {
         isOpen = false;
         await connection.query('COMMIT');
         this.idle.push(connection);
-        this.snapshots.giveBack();
+        this.snapshots.release();
       },
     };
   }
 
   async close(): Promise<void> {
-    await this.writes.settle();
+    await this.writes.drain();
     await this.lastWrite;
     for (const connection of [this.reader, ...this.idle]) connection.close();
     await this.dataSource.destroy();

@@ -1,4 +1,4 @@
-import { breathe } from '../database/database.js';
+import { yieldToEventLoop } from './yield-to-event-loop.js';
 
 interface Asked<Q, A> {
   question: Q;
@@ -7,7 +7,7 @@ interface Asked<Q, A> {
 }
 
 /** Answers questions together that are asked while others are being answered: one batch is under way at a time. */
-export class Batches<Q, A> {
+export class Batcher<Q, A> {
   private waiting: Asked<Q, A>[] = [];
   /** Null: nobody waits. */
   private running: Promise<void> | null = null;
@@ -24,13 +24,13 @@ export class Batches<Q, A> {
   }
 
   /** Waits until everything asked so far is answered. */
-  async settle(): Promise<void> {
+  async drain(): Promise<void> {
     await this.running;
   }
 
   private async run(): Promise<void> {
     // More requests may have arrived in the same turn of the event loop.
-    await breathe();
+    await yieldToEventLoop();
     while (this.waiting.length > 0) {
       const batch = this.waiting;
       this.waiting = [];

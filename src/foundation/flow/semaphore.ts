@@ -1,28 +1,28 @@
 import { AppError } from '../errors/app-error.js';
 
-/** A counted set of permits, handed out in the order of asking. */
-export class Permits {
+/** A counting semaphore: at most `size` hold it at once, others wait in the order of asking. */
+export class Semaphore {
   private readonly waiting: (() => void)[] = [];
-  private taken = 0;
+  private held = 0;
 
-  /** @param maxWaitMs how long `take` may wait before it gives up */
+  /** @param maxWaitMs how long `acquire` may wait before it gives up */
   constructor(
     private readonly size: number,
     private readonly maxWaitMs: number,
   ) {}
 
-  /** Whether nobody holds or awaits a permit. */
+  /** Whether nobody holds it or waits for it. */
   get isIdle(): boolean {
-    return this.taken === 0;
+    return this.held === 0;
   }
 
   /**
-   * Takes a permit, waiting for one if need be.
+   * Takes one of its places, waiting for a free one if need be.
    * @throws AppError OVERLOADED
    */
-  async take(): Promise<void> {
-    if (this.taken < this.size) {
-      this.taken++;
+  async acquire(): Promise<void> {
+    if (this.held < this.size) {
+      this.held++;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -40,39 +40,39 @@ export class Permits {
     });
   }
 
-  /** Gives a permit back, to the one who has waited longest. */
-  giveBack(): void {
+  /** Frees a place, for the one who has waited longest. */
+  release(): void {
     const next = this.waiting.shift();
     if (next) next();
-    else this.taken--;
+    else this.held--;
   }
 }
 
-/** So many permits for each of many keys, accounts say. */
-export class KeyedPermits {
-  private readonly permits = new Map<string, Permits>();
+/** A semaphore for each of many keys, such as accounts. */
+export class KeyedSemaphore {
+  private readonly semaphores = new Map<string, Semaphore>();
 
-  /** @param maxWaitMs how long `take` may wait before it gives up */
+  /** @param maxWaitMs how long `acquire` may wait before it gives up */
   constructor(
     private readonly size: number,
     private readonly maxWaitMs: number,
   ) {}
 
   /**
-   * Takes one of the key's permits, waiting for it if need be.
-   * @returns what gives it back; a second time is harmless
+   * Takes one of the key's places, waiting for a free one if need be.
+   * @returns what frees it; a second call does nothing
    * @throws AppError OVERLOADED
    */
-  async take(key: string): Promise<() => void> {
-    const permits = this.permits.get(key) ?? new Permits(this.size, this.maxWaitMs);
-    this.permits.set(key, permits);
-    await permits.take();
+  async acquire(key: string): Promise<() => void> {
+    const semaphore = this.semaphores.get(key) ?? new Semaphore(this.size, this.maxWaitMs);
+    this.semaphores.set(key, semaphore);
+    await semaphore.acquire();
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      permits.giveBack();
-      if (permits.isIdle) this.permits.delete(key);
+      semaphore.release();
+      if (semaphore.isIdle) this.semaphores.delete(key);
     };
   }
 }

@@ -1,5 +1,5 @@
 /** Work whose result many ask for at once: however often it is asked for, one run is under way and one waits. */
-export class Coalesced<T> {
+export class SingleFlight<T> {
   private running: Promise<unknown> = Promise.resolve();
   private next: Promise<T> | null = null;
 

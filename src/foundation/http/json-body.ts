@@ -4,9 +4,9 @@ import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessTokens } from '../../auth/access-tokens.js';
 import { bearerToken } from '../../auth/device.guard.js';
-import { breathe } from '../database/database.js';
+import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
 import { ByteBudget, type ByteShare } from '../flow/byte-budget.js';
-import { Permits } from '../flow/semaphore.js';
+import { Semaphore } from '../flow/semaphore.js';
 import { AppError } from '../errors/app-error.js';
 
 /** Ample for every route but the push, and for whoever shows no valid token. */
@@ -36,7 +36,7 @@ export function readJsonBodies(
   tokens: AccessTokens,
   { maxBytes, largeRoute }: { maxBytes: number; largeRoute: string },
 ): void {
-  const largeBodies = new Permits(LARGE_AT_ONCE, LARGE_WAIT_MS);
+  const largeBodies = new Semaphore(LARGE_AT_ONCE, LARGE_WAIT_MS);
   const budget = new ByteBudget(LARGE_HELD * maxBytes, TOO_MANY_LARGE);
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
@@ -75,10 +75,10 @@ export function readJsonBodies(
       if (body.length > LARGE_BYTES) {
         if (countContainers(body) > MAX_CONTAINERS)
           throw new AppError('BODY_TOO_LARGE', { detail: TOO_MANY });
-        await largeBodies.take();
-        if (response.destroyed) largeBodies.giveBack();
-        else response.once('close', () => largeBodies.giveBack());
-        await breathe();
+        await largeBodies.acquire();
+        if (response.destroyed) largeBodies.release();
+        else response.once('close', () => largeBodies.release());
+        await yieldToEventLoop();
       }
       const text = new TextDecoder().decode(body);
       return text.trim() === '' ? undefined : parse(text);

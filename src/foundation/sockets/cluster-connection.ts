@@ -71,7 +71,7 @@ export class ClusterConnection {
   }
 
   /** Waits until everything asked for so far was answered, or failed. */
-  async settle(): Promise<void> {
+  async flushed(): Promise<void> {
     await this.lastQuery;
   }
 

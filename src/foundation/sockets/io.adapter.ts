@@ -9,7 +9,7 @@ import type { Pool } from 'pg';
 import { Server, type Socket } from 'socket.io';
 import { CONFIG } from '../config/config.module.js';
 import type { Config } from '../config/config.js';
-import { Batches } from '../flow/batcher.js';
+import { Batcher } from '../flow/batcher.js';
 import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { Events } from '../events/event-bus.js';
@@ -74,7 +74,7 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Realtime');
   private readonly cluster: ClusterConnection | null;
   private readonly connections = new Set<Duplex>();
-  private readonly told = new Batches((announcements: Announcement[]) => this.tell(announcements));
+  private readonly told = new Batcher((announcements: Announcement[]) => this.tell(announcements));
   private isClosed = false;
 
   constructor(
@@ -121,7 +121,7 @@ export class SocketServer implements OnModuleInit, OnModuleDestroy {
   private async tell(announcements: Announcement[]): Promise<void[]> {
     for (let at = 0; at < announcements.length && !this.isClosed; at += TOLD_AT_ONCE) {
       this.io.serverSideEmit('announce', announcements.slice(at, at + TOLD_AT_ONCE));
-      await this.cluster!.settle();
+      await this.cluster!.flushed();
     }
     await setTimeout(GATHER_MS);
     return [];

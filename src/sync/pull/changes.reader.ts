@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { breathe, type Snapshot, type SqlValue } from '../../foundation/database/database.js';
+import type { Snapshot, SqlValue } from '../../foundation/database/database.js';
+import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import type { Column, Dialect } from '../../protocol/columns.js';
 import { columnsAt, tablesAt, type Schema, type Table } from '../../protocol/schema.js';
@@ -142,7 +143,7 @@ async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncG
     cursor = part.byStamp
       ? [Number(page!.cursor.slice(0, STAMP_DIGITS)), page!.cursor.slice(STAMP_DIGITS)]
       : [page!.cursor];
-    await breathe();
+    await yieldToEventLoop();
   }
 }
 

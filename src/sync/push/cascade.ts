@@ -1,4 +1,5 @@
-import { breathe, type Transaction } from '../../foundation/database/database.js';
+import type { Transaction } from '../../foundation/database/database.js';
+import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
 import type { Schema } from '../../protocol/schema.js';
 import { IdSets } from './id-sets.js';
 import type { LiveRow, Merge } from './merge.js';
@@ -73,7 +74,7 @@ type ChildIndex = Map<Ownership, Map<string, string[]>>;
 async function indexByOwner(merge: Merge, ownerships: Ownership[]): Promise<ChildIndex> {
   const index: ChildIndex = new Map();
   for (const ownership of ownerships) {
-    await breathe();
+    await yieldToEventLoop();
     const byOwner = new Map<string, string[]>();
     for (const [id, { row }] of merge.live.get(ownership.table) ?? new Map<string, LiveRow>()) {
       const ownerId = row[ownership.column] as string;

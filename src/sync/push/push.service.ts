@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository, type AccountState } from '../../auth/accounts.repository.js';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
-import { breathe, Database, type Transaction } from '../../foundation/database/database.js';
+import { Database, type Transaction } from '../../foundation/database/database.js';
+import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
@@ -14,7 +15,7 @@ import { IdSets } from './id-sets.js';
 import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
 import { RecordsRepository } from '../records.repository.js';
 import type { PushRequest } from '../requests.js';
-import { Turns } from '../../foundation/flow/keyed-mutex.js';
+import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
 import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 
 /** What a push left behind. */
@@ -29,7 +30,7 @@ interface Outcome {
 @Injectable()
 export class SyncService {
   /** Pushes of one account wait here, not each on a connection of its own. */
-  private readonly turns = new Turns();
+  private readonly mutex = new KeyedMutex();
 
   constructor(
     private readonly database: Database,
@@ -54,11 +55,11 @@ export class SyncService {
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, accountId, pushed);
       const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
-      await breathe();
+      await yieldToEventLoop();
       await cascade(tx, accountId, this.schema, merge, this.records);
       return this.apply(tx, accountId, account, merge, stored);
     };
-    const outcome = await this.turns.take(accountId, () => this.database.transaction(apply));
+    const outcome = await this.mutex.run(accountId, () => this.database.transaction(apply));
     if (outcome.isVisible) {
       this.events.publish('records.changed', { accountId, deviceId, timestamp: outcome.timestamp });
     }
@@ -70,7 +71,7 @@ export class SyncService {
     for (const [name, { rows, deleted }] of pushed.tables) {
       const found = await this.records.listByIds(tx, accountId, name, [...rows.keys(), ...deleted]);
       stored.set(name, new Map(found.map((row) => [row.id, row])));
-      await breathe();
+      await yieldToEventLoop();
     }
     return stored;
   }

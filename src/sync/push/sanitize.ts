@@ -1,4 +1,4 @@
-import { breathe } from '../../foundation/database/database.js';
+import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import type { ColumnValue } from '../../protocol/columns.js';
 import type { Schema, Table } from '../../protocol/schema.js';
@@ -76,7 +76,7 @@ async function sanitizeTable(
   let count = 0;
   for (const list of ['created', 'updated'] as const) {
     for (const row of lists[list]) {
-      if (++count % ROWS_AT_ONCE === 0) await breathe();
+      if (++count % ROWS_AT_ONCE === 0) await yieldToEventLoop();
       const raw = objectAt(row, `changes.${name}.${list}[]`);
       const id = idOf(raw.id, `changes.${name}.${list}[].id`);
       const values: PartialRow = {};
