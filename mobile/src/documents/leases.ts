@@ -20,7 +20,7 @@ export class Leases {
   private readonly held = new Map<string, Lease>();
   private readonly mutexes = new Map<string, Mutex>();
 
-  /** @param look reads the document anew, and forgets its lease here if it mutex out to be lost */
+  /** @param look reads the document anew, and forgets its lease here if it turns out to be lost */
   constructor(
     private readonly api: DocumentsApi,
     private readonly sessionId: string,

@@ -22,7 +22,7 @@ export function HomeScreen() {
 
   useEffect(() => {
     let session: Session | undefined;
-    // Opening and closing take mutex: what is still opening when the claim is lost is closed as well.
+    // Opening and closing take turns: what is still opening when the claim is lost is closed as well.
     const mutex = new Mutex();
     const close = async () => {
       const closing = session;
