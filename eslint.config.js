@@ -11,6 +11,7 @@ export default tseslint.config(
       'mobile/android/',
       'mobile/ios/',
       'data/',
+      'src/metadata.ts',
       '**/coverage/',
     ],
   },

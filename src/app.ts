@@ -12,6 +12,7 @@ import { passBinaryBodies, readJsonBodies } from './foundation/http/json-body.js
 import { serveOpenApi } from './foundation/http/openapi.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
 import { closeQueuedAnswers } from './http/queued-answers.js';
+import metadata from './metadata.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import type { Schema } from './protocol/schema.js';
@@ -71,7 +72,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     largeRoute: `${config.apiPrefix}/sync/push`,
   });
   passBinaryBodies(server, `${config.apiPrefix}/videos/:id/database/:db/content`);
-  serveOpenApi(app, schema);
+  await serveOpenApi(app, schema, metadata);
   serveWebApp(server, config.webDir);
   return app;
 }

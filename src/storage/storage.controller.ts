@@ -26,9 +26,10 @@ export class StorageController {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Says what a download would bring. Declared itself: the framework's own would read the whole object for it. */
+  /** Says what a download would bring. */
+  // Without this route, the framework would answer HEAD by reading the whole object.
   @Head()
-  @ApiDownload('Ask what a download would bring', { hasBody: false })
+  @ApiDownload({ hasBody: false })
   async describe(
     @Query() query: Record<string, unknown>,
     @Req() request: FastifyRequest,
@@ -41,7 +42,7 @@ export class StorageController {
 
   /** Sends an object, or the part of it that is asked for. */
   @Get()
-  @ApiDownload('Download an object by its signed link', { hasBody: true })
+  @ApiDownload({ hasBody: true })
   async download(
     @Query() query: Record<string, unknown>,
     @Req() request: FastifyRequest,
