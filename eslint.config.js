@@ -12,6 +12,7 @@ export default tseslint.config(
       'mobile/ios/',
       'data/',
       'src/metadata.ts',
+      'src/metadata.d.ts',
       '**/coverage/',
     ],
   },
