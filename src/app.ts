@@ -5,10 +5,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AccessTokens } from './auth/access-tokens.js';
+import { bearerToken } from './auth/device.guard.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
 import { openDatabase } from './foundation/database/open.js';
-import { passBinaryBodies, readJsonBodies } from './foundation/http/json-body.js';
+import { passBinaryBodies } from './foundation/http/binary-body.js';
+import { readJsonBodies } from './foundation/http/json-body.js';
+import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
 import { closeQueuedAnswers } from './http/queued-answers.js';
@@ -66,11 +69,11 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   closeQueuedAnswers(server.server);
   app.get(Lifecycle).watch(server);
   logRequests(server, logger);
-  readJsonBodies(server, app.get(AccessTokens), {
-    maxBytes: config.maxBodyBytes,
-    largeRoute: `${config.apiPrefix}/sync/push`,
-  });
-  passBinaryBodies(server, `${config.apiPrefix}/videos/:id/database/:db/content`);
+  const tokens = app.get(AccessTokens);
+  const authorize = async ({ headers }: FastifyRequest) =>
+    void (await tokens.verify(bearerToken(headers.authorization)));
+  readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
+  passBinaryBodies(server);
   serveOpenApi(app, schema);
   serveWebApp(server, config.webDir);
   return app;
