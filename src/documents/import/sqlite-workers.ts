@@ -6,7 +6,8 @@ import { AppError } from '../../foundation/errors/app-error.js';
 import { ChildProcesses } from '../../foundation/workers/child-processes.js';
 import { workerFile } from '../../foundation/workers/worker-file.js';
 import type { DocumentKind } from '../kinds.js';
-import type { importDatabase, TaskResult } from './tasks.js';
+import type { importDatabase } from './import-database.js';
+import type { TaskResult } from './tasks.js';
 
 const IDLE_MS = 30_000;
 const IMPORT_DEADLINE_MS = 180_000;
