@@ -17,6 +17,7 @@ import { ProblemFilter } from './foundation/http/problem.filter.js';
 import { closeQueuedAnswers } from './http/queued-answers.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
+import { ReadinessChecks } from './operations/readiness-checks.js';
 import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
 import { serveWebApp } from './web/web-app.js';
@@ -68,6 +69,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const server = adapter.getInstance();
   closeQueuedAnswers(server.server);
   app.get(Lifecycle).watch(server);
+  app.get(ReadinessChecks).add(async () => void (await database.query('SELECT 1')));
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
   const authorize = async ({ headers }: FastifyRequest) =>
