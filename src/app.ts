@@ -8,6 +8,7 @@ import { AccessTokens } from './auth/access-tokens.js';
 import { bearerToken } from './auth/device.guard.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
+import { pingDatabase } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
@@ -69,7 +70,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const server = adapter.getInstance();
   closeQueuedAnswers(server.server);
   app.get(Lifecycle).watch(server);
-  app.get(ReadinessChecks).add(async () => void (await database.query('SELECT 1')));
+  app.get(ReadinessChecks).add(() => pingDatabase(database));
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
   const authorize = async ({ headers }: FastifyRequest) =>
