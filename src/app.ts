@@ -5,16 +5,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AccessTokens } from './auth/access-tokens.js';
+import { bearerToken } from './auth/device.guard.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
+import { pingDatabase } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
-import { passBinaryBodies, readJsonBodies } from './foundation/http/json-body.js';
+import { passBinaryBodies } from './foundation/http/binary-body.js';
+import { readJsonBodies } from './foundation/http/json-body.js';
+import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
 import { closeQueuedAnswers } from './http/queued-answers.js';
 import metadata from './metadata.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
+import { ReadinessChecks } from './operations/readiness-checks.js';
 import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
 import { serveWebApp } from './web/web-app.js';
@@ -66,12 +71,13 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const server = adapter.getInstance();
   closeQueuedAnswers(server.server);
   app.get(Lifecycle).watch(server);
+  app.get(ReadinessChecks).add(() => pingDatabase(database));
   logRequests(server, logger);
-  readJsonBodies(server, app.get(AccessTokens), {
-    maxBytes: config.maxBodyBytes,
-    largeRoute: `${config.apiPrefix}/sync/push`,
-  });
-  passBinaryBodies(server, `${config.apiPrefix}/videos/:id/database/:db/content`);
+  const tokens = app.get(AccessTokens);
+  const authorize = async ({ headers }: FastifyRequest) =>
+    void (await tokens.verify(bearerToken(headers.authorization)));
+  readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
+  passBinaryBodies(server);
   await serveOpenApi(app, schema, metadata);
   serveWebApp(server, config.webDir);
   return app;

@@ -1,26 +1,15 @@
 import { sqliteFile } from '../../src/foundation/database/open.js';
 import { answerCalls } from '../lab/remote.js';
-import { makeGames, type RowsByTable } from '../rows.js';
+import { makeGames } from '../rows.js';
 import { RawPostgres } from './postgres.js';
 import { lockPairs, type LockJob } from './lock-pairs.js';
+import type { RawDatabase } from './raw-database.js';
 import type { ReplayJob } from './replay.js';
 import { RawSqlite } from './sqlite.js';
 import { columnsByTable } from './statements.js';
 import { uploadByHand, type UploadJob } from './upload-by-hand.js';
 
 // The raw limits: the same data, SQL and durability with nothing around them. A process of its own.
-
-/** What the drivers can do by themselves. */
-export interface RawDatabase {
-  /** Fills an account by set-based SQL, as if one push had done it. */
-  seed(accountId: string, games: number): Promise<{ rows: number; clock: number }>;
-  /** The account's live rows as JSON arrays, one a table, in the order of the declaration. */
-  readJson(accountId: string): Promise<(string | Buffer)[]>;
-  /** @returns what inserts the rows in one transaction, everything else being done */
-  prepareInsert(accountId: string, stamp: number, rows: RowsByTable): Promise<() => Promise<void>>;
-  /** @returns how many requests' worth of statements went through in a second */
-  replay(job: ReplayJob): Promise<number>;
-}
 
 const { DATABASE_URL, DATA_DIR } = process.env;
 const raw: RawDatabase = DATABASE_URL

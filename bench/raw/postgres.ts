@@ -2,7 +2,7 @@ import pg from 'pg';
 import { freshIds } from '../load/placeholder.js';
 import type { RowsByTable } from '../rows.js';
 import type { Recording, Statement } from '../server/recorder.js';
-import type { RawDatabase } from './main.js';
+import type { RawDatabase } from './raw-database.js';
 import { parametersOf, Substitution, type ReplayJob } from './replay.js';
 import { columnsByTable, insertColumns, jsonStatement, seedStatements } from './statements.js';
 import { schema } from '../../src/protocol/tables.js';

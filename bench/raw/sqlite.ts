@@ -3,7 +3,7 @@ import type { SqlValue } from '../../src/foundation/database/database.js';
 import { freshIds } from '../load/placeholder.js';
 import type { RowsByTable } from '../rows.js';
 import type { Statement } from '../server/recorder.js';
-import type { RawDatabase } from './main.js';
+import type { RawDatabase } from './raw-database.js';
 import { parametersOf, Substitution, type ReplayJob } from './replay.js';
 import { columnsByTable, insertColumns, jsonStatement, seedStatements } from './statements.js';
 

@@ -2,6 +2,7 @@ import { io, type Socket } from 'socket.io-client';
 import type { Changes } from '../../src/protocol/events.js';
 import { answerCalls } from '../lab/remote.js';
 import { machineMs } from './clock.js';
+import type { Connection } from './connection.js';
 import { connectHocuspocus } from './hocuspocus-client.js';
 import { connectBareSocketIo } from './socket-io-client.js';
 
@@ -19,13 +20,6 @@ export type Client =
 export interface Arrival {
   number: number;
   atMs: number;
-}
-
-/** An open connection, whatever it speaks. */
-export interface Connection {
-  /** Milliseconds until the answer; undefined: this protocol has no such question. */
-  ping?(n: number): Promise<number>;
-  close(): void;
 }
 
 let connections: Connection[] = [];

@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import type { Connection } from './clients.js';
+import type { Connection } from './connection.js';
 
 // The few messages of Hocuspocus 3 that are needed: each is the document's name, a type, and what belongs to it, as
 // lib0 encodes them (texts led by their length, both as variable-length integers).

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import type { Changes, Pong } from '../../src/protocol/events.js';
-import type { Connection } from './clients.js';
+import type { Connection } from './connection.js';
 
 // As much of Socket.IO's protocol (version 5, over Engine.IO 4) as is needed: frames are texts, led by the packet's type.
 

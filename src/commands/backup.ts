@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
-import { makeDataDir, syncPath } from '../foundation/files/data-dir.js';
-import { DataLock } from '../foundation/files/folder-lock.js';
+import { makeDataDir } from '../foundation/files/data-dir.js';
+import { FolderLock } from '../foundation/files/folder-lock.js';
+import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../foundation/database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
@@ -63,7 +64,7 @@ function dumpPostgres(url: string, file: string): void {
 
 function restoreSqlite(dataDir: string, file: string): string {
   makeDataDir(dataDir);
-  const lock = DataLock.take(dataDir);
+  const lock = FolderLock.take(dataDir);
   const database = sqliteFile(dataDir);
   const temporary = `${database}.part`;
   try {
@@ -149,9 +150,9 @@ function foldWal(database: string): void {
 
 /** Makes a finished file appear under its name, durably. */
 function publish(temporary: string, file: string): void {
-  syncPath(temporary);
+  syncToDiskSync(temporary);
   renameSync(temporary, file);
-  syncPath(dirname(file));
+  syncToDiskSync(dirname(file));
 }
 
 async function restorePostgres(url: string, file: string): Promise<string> {

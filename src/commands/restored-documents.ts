@@ -2,7 +2,7 @@ import { existsSync, linkSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import type { ClientBase } from 'pg';
-import { syncPath } from '../foundation/files/data-dir.js';
+import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { workingCopyPath } from '../documents/content/working-copies.js';
 
 // A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
@@ -92,7 +92,7 @@ function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
     const copy = workingCopyPath(join(folder, number), ref, row.epoch);
     if (!existsSync(copy)) continue;
     linkSync(copy, workingCopyPath(join(folder, number), ref, next));
-    syncPath(dirname(copy));
+    syncToDiskSync(dirname(copy));
     return true;
   }
   return false;

@@ -28,7 +28,8 @@ import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { validated } from '../foundation/errors/validation.js';
-import { cutWhenSilent } from '../foundation/http/json-body.js';
+import { BinaryBody } from '../foundation/http/binary-body.js';
+import { cutWhenSilent } from '../foundation/http/unread-body.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ContentService } from './content/content.service.js';
 import { videoId } from './document-route.js';
@@ -160,6 +161,7 @@ export class DocumentsController {
 
   /** Replaces the whole content, by the lock's holder; the document is made if it is not there. */
   @Put(`${DOCUMENT}/content`)
+  @BinaryBody()
   @ApiConsumes('application/gzip', 'application/octet-stream', 'application/vnd.sqlite3')
   @ApiBody({ description: 'A SQLite database, gzipped.', schema: { type: 'string', format: 'binary' } })
   @ApiHeader({

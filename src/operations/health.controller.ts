@@ -1,11 +1,11 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Public } from '../auth/device.guard.js';
-import { Database } from '../foundation/database/database.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { HealthDetails } from './health-details.js';
 import { Lifecycle } from './lifecycle.js';
+import { ReadinessChecks } from './readiness-checks.js';
 
 /** Answer of the health routes. */
 export class HealthAnswer {
@@ -18,9 +18,9 @@ export class HealthAnswer {
 @Controller('health')
 export class HealthController {
   constructor(
-    private readonly database: Database,
     private readonly lifecycle: Lifecycle,
     private readonly details: HealthDetails,
+    private readonly readiness: ReadinessChecks,
   ) {}
 
   /** How the parts of the server are doing, for people and monitors; `degraded` still serves every request. */
@@ -50,14 +50,14 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** Whether requests should be sent here: the database answers, and the server is not shutting down. */
+  /** Whether requests should be sent here: the parts that they need work, and the server is not shutting down. */
   @Get('ready')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })
   @ApiProblems(400)
   async ready(): Promise<HealthAnswer> {
     if (this.lifecycle.isDraining) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
-    await this.database.query('SELECT 1');
+    await this.readiness.run();
     return { status: 'ok' };
   }
 }

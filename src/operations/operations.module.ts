@@ -1,14 +1,17 @@
 import { Module } from '@nestjs/common';
+import { EventsModule } from '../foundation/events/event-bus.js';
 import { HealthDetails } from './health-details.js';
 import { HealthController } from './health.controller.js';
 import { Lifecycle } from './lifecycle.js';
 import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.js';
+import { ReadinessChecks } from './readiness-checks.js';
 
 /** What operators need: health, figures, and a clean end. */
 @Module({
+  imports: [EventsModule],
   controllers: [HealthController, MetricsController],
-  providers: [HealthDetails, Lifecycle, Metrics],
-  exports: [HealthDetails, Lifecycle, Metrics],
+  providers: [HealthDetails, Lifecycle, Metrics, ReadinessChecks],
+  exports: [HealthDetails, Lifecycle, Metrics, ReadinessChecks],
 })
 export class OperationsModule {}

@@ -5,6 +5,7 @@ import { CurrentDevice, type Device } from '../auth/device.guard.js';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
+import { LargeBody } from '../foundation/http/large-bodies.js';
 import type { Schema } from '../protocol/schema.js';
 import type { PushAnswer } from '../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
@@ -43,6 +44,7 @@ export class SyncController {
   /** Applies a device's offline changes, all or nothing. */
   @Post('push')
   @HttpCode(200)
+  @LargeBody()
   @ApiPush()
   push(
     @CurrentDevice() device: Device,

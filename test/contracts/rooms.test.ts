@@ -1,95 +1,151 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve, sep } from 'node:path';
 
-/** Who may import whom. Files directly under src/ put the rooms together and may import all of them. */
-const mayImport: Record<string, string[]> = {
+const halls = ['auth', 'locks', 'storage'];
+
+/**
+ * Which rooms of src/ a room may import, besides itself, `protocol` and, but for `protocol`, `foundation`. Null: all of
+ * them, and the files directly in src/, which put the rooms together.
+ */
+const mayImport: Record<string, string[] | null> = {
   protocol: [],
-  errors: ['protocol'],
-  config: ['protocol', 'errors'],
-  events: ['protocol'],
-  database: ['protocol', 'errors', 'config'],
-  auth: ['protocol', 'errors', 'config', 'database', 'events'],
-  sync: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'http'],
-  shares: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'sync', 'http'],
-  locks: ['protocol', 'errors', 'config', 'database', 'events', 'auth'],
-  storage: ['protocol', 'errors', 'config', 'auth'],
-  documents: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'locks', 'storage', 'http'],
-  uploads: [
-    'protocol',
-    'errors',
-    'config',
-    'database',
-    'events',
-    'auth',
-    'locks',
-    'storage',
-    'documents',
-    'operations',
-    'http',
-  ],
-  realtime: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'sync', 'shares'],
-  operations: ['protocol', 'errors', 'config', 'database', 'events', 'auth', 'documents'],
-  http: ['protocol', 'errors', 'config', 'database', 'auth'],
-  web: ['errors', 'http'],
+  foundation: [],
+  auth: [],
+  locks: [],
+  storage: ['auth'],
+  // The wings: records, documents. The second room of a wing builds on the first.
+  sync: [...halls, 'operations'],
+  shares: [...halls, 'operations', 'sync'],
+  documents: [...halls, 'operations'],
+  uploads: [...halls, 'operations', 'documents'],
+  realtime: ['auth', 'sync', 'shares'],
+  operations: ['auth'],
+  web: [],
+  commands: null,
 };
 
-const src = join(process.cwd(), 'src');
+const project = process.cwd();
+const trees = ['src', 'bench', 'demo', 'client/src', 'mobile/src', 'test'].filter(existsSync);
 
+/** A file's import, by paths below the project; `to` is null for a package. */
 interface Import {
-  file: string;
-  target: string;
+  from: string;
+  to: string | null;
 }
 
-function listImports(): Import[] {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
-  );
-  return files.flatMap((file) => {
-    const text = readFileSync(join(src, file), 'utf8');
-    const found = text.matchAll(
-      /^(?:import|export)\s(?:[^'";=(]*?\sfrom\s)?'([^']+)';|\bimport\('([^']+)'/gm,
-    );
-    return [...found].map((match) => ({ file: file.replaceAll(sep, '/'), target: match[1] ?? match[2]! }));
+const files = trees.flatMap((tree) =>
+  readdirSync(tree, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => `${tree}/${file.replaceAll(sep, '/')}`),
+);
+const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+const imports = files.flatMap(importsOf);
+
+/** Imports and exports of others' names, static and dynamic, types included. */
+function importsOf(from: string): Import[] {
+  const found = texts
+    .get(from)!
+    .matchAll(/^(?:import|export)\s(?:[^'";=(]*?\sfrom\s)?'([^']+)';|\bimport\('([^']+)'/gm);
+  return [...found].flatMap((match) => {
+    const target = match[1] ?? match[2]!;
+    if (!target.startsWith('.')) return { from, to: null };
+    const path = relative(project, resolve(dirname(from), target)).replaceAll(sep, '/');
+    const bare = path.replace(/\.js$/, '');
+    // The app has some files twice, for phones and for browsers.
+    const endings = ['.ts', '.tsx', '.web.ts', '.web.tsx', '.native.ts', '.native.tsx'];
+    const sources = endings.map((ending) => bare + ending).filter((file) => texts.has(file));
+    return sources.length > 0 ? sources.map((to) => ({ from, to })) : { from, to: path };
   });
 }
 
-const roomOf = (path: string): string | undefined => (path.includes('/') ? path.split('/')[0] : undefined);
-
-/** The path below src/ that a relative import leads to. */
-function below(file: string, target: string): string {
-  return relative(src, resolve(src, dirname(file), target)).replaceAll(sep, '/');
+/** The folder directly in src/ that a file is in; null: the file is directly in src/, or not in src/ at all. */
+function roomOf(path: string): string | null {
+  return /^src\/([^/]+)\//.exec(path)?.[1] ?? null;
 }
 
-const imports = listImports();
+/** The same, but with each folder of the foundation as a room of its own. */
+function smallRoomOf(path: string): string | null {
+  return /^src\/(foundation\/[^/]+|[^/]+)\//.exec(path)?.[1] ?? null;
+}
 
-test('every room under src/ has its rule here', () => {
-  const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+/** Nodes of which each has an arrow to the next, and the last one to the first; empty: there is no circle. */
+function findCircle(arrows: { from: string; to: string }[]): string[] {
+  const targets = new Map<string, Set<string>>();
+  for (const { from, to } of arrows) targets.set(from, (targets.get(from) ?? new Set()).add(to));
+  const cleared = new Set<string>();
+  const visit = (node: string, path: string[]): string[] => {
+    if (path.includes(node)) return path.slice(path.indexOf(node));
+    if (cleared.has(node)) return [];
+    for (const target of targets.get(node) ?? []) {
+      const circle = visit(target, [...path, node]);
+      if (circle.length > 0) return circle;
+    }
+    cleared.add(node);
+    return [];
+  };
+  for (const node of targets.keys()) {
+    const circle = visit(node, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
+test('every room of src/ has its rule here', () => {
+  const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(rooms.map((room) => room.name).filter((name) => !(name in mayImport))).toEqual([]);
   expect(imports.length).toBeGreaterThan(50);
 });
 
 test('rooms import only the rooms they may, and nothing outside src/', () => {
-  const strangers = imports.filter(({ file, target }) => {
-    const from = roomOf(file);
-    if (!target.startsWith('.')) return false;
-    const path = below(file, target);
-    if (path.startsWith('..')) return true;
-    if (from === undefined) return false;
-    const to = roomOf(path);
-    return to !== from && (to === undefined || !mayImport[from]!.includes(to));
+  const strangers = imports.filter(({ from, to }) => {
+    const room = roomOf(from);
+    if (room === null || to === null) return from.startsWith('src/') && to?.startsWith('src/') === false;
+    const target = roomOf(to);
+    if (target === room) return false;
+    const allowed = mayImport[room];
+    if (allowed === null) return !to.startsWith('src/');
+    const below = room === 'protocol' ? [] : ['protocol', 'foundation'];
+    return target === null || ![...below, ...allowed!].includes(target);
   });
   expect(strangers).toEqual([]);
 });
 
+test('rooms do not import one another in a circle, and those of the foundation neither', () => {
+  const arrows = imports.flatMap(({ from, to }) => {
+    const rooms = { from: smallRoomOf(from), to: to && smallRoomOf(to) };
+    return rooms.from && rooms.to && rooms.from !== rooms.to ? [{ from: rooms.from, to: rooms.to }] : [];
+  });
+  expect(findCircle(arrows)).toEqual([]);
+});
+
+test('files do not import one another in a circle', () => {
+  expect(findCircle(imports.flatMap(({ from, to }) => (to ? [{ from, to }] : [])))).toEqual([]);
+});
+
 test('the protocol imports no package, so that an app can share it', () => {
-  const packages = imports.filter(
-    ({ file, target }) => roomOf(file) === 'protocol' && !target.startsWith('.'),
+  expect(imports.filter(({ from, to }) => roomOf(from) === 'protocol' && to === null)).toEqual([]);
+});
+
+test("apps share the protocol with the server, and none of the server's own code", () => {
+  const strangers = imports.filter(
+    ({ from, to }) => /^(client|mobile)\//.test(from) && to?.startsWith('src/') && roomOf(to) !== 'protocol',
   );
-  expect(packages).toEqual([]);
+  expect(strangers).toEqual([]);
+});
+
+test('only repositories hold SQL, and what they are made of', () => {
+  const isAllowed = (file: string) =>
+    /\.(repository|reader|sql)\.ts$/.test(file) ||
+    // These open databases themselves: the server's to connect and migrate, all of it to back up, a client's to import.
+    /^src\/(foundation\/database|commands|documents\/(import|kinds\.ts$))/.test(file);
+  const holders = files.filter((file) => {
+    if (!file.startsWith('src/') || isAllowed(file)) return false;
+    const code = texts.get(file)!.replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+    return /\b(SELECT\s|INSERT INTO\s|UPDATE\s+["\w]+\s+SET\s|DELETE FROM\s)/.test(code);
+  });
+  expect(holders).toEqual([]);
 });
 
 test('no barrels: no file exports everything of another', () => {
-  const files = [...new Set(imports.map(({ file }) => file))];
-  const barrels = files.filter((file) => /^export \* from/m.test(readFileSync(join(src, file), 'utf8')));
-  expect(barrels).toEqual([]);
+  expect(files.filter((file) => /^export \* from/m.test(texts.get(file)!))).toEqual([]);
 });

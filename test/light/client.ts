@@ -11,7 +11,7 @@ import { schema } from '../../src/protocol/tables.js';
 import type { TestDevice } from '../support/device.js';
 import type { Editor } from './edits.js';
 import { valuesOf } from './recorder.js';
-import type { Cell, LocalRows } from './referee.js';
+import type { Cell, LocalRows } from './local-rows.js';
 import type { Watched } from './watch.js';
 
 // The copy of WatermelonDB that the app's code has: the app may have brought its own.

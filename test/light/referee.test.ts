@@ -1,14 +1,7 @@
 import type { Edit } from './edits.js';
 import { History, type Values } from './history.js';
-import {
-  arrivalOf,
-  differencesAtTheEnd,
-  findStaleness,
-  judge,
-  type Cell,
-  type LocalRows,
-  type Seen,
-} from './referee.js';
+import { arrivalOf, differencesAtTheEnd, findStaleness, judge, type Seen } from './referee.js';
+import type { Cell, LocalRows } from './local-rows.js';
 
 const T = 1_700_000_000_000;
 

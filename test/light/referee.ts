@@ -1,25 +1,11 @@
 import type { ColumnValue } from '../../src/protocol/columns.js';
 import type { Edit } from './edits.js';
 import type { History, Values } from './history.js';
-import type { Green, Watch } from './watch.js';
-
-/** One row on a device. */
-export interface Cell {
-  values: Values;
-  /**
-   * The columns, by their place, with changes that the server has not acknowledged, of which the server may have the
-   * old or the new value; `row` when that goes for the row's very existence.
-   */
-  unacknowledged: readonly number[] | 'row';
-}
-
-/** Everything that a device holds, by `table/id`. */
-export type LocalRows = ReadonlyMap<string, Cell>;
+import type { Cell, LocalRows } from './local-rows.js';
+import { EDIT_GRACE_MS, type Green, type Watch } from './watch.js';
 
 /** How far behind the server a green light may be. */
 export const MAX_AGE_MS = 4_000;
-/** How long after an edit a light may still say `synced`: the count of what is waiting follows the edit. */
-export const EDIT_GRACE_MS = 250;
 
 const SHOWN_DIFFERENCES = 6;
 

@@ -1,5 +1,5 @@
 import type { SyncStatus } from '../../mobile/src/sync/status.js';
-import { EDIT_GRACE_MS, type LocalRows } from './referee.js';
+import type { LocalRows } from './local-rows.js';
 
 /** What can be watched. */
 export interface Watched {
@@ -21,6 +21,9 @@ export interface Green {
   /** The light's promise is hardest to keep here: the server may have moved on since. */
   lastAt: number;
 }
+
+/** How long after an edit a light may still say `synced`: the count of what is waiting follows the edit. */
+export const EDIT_GRACE_MS = 250;
 
 const INTERVAL_MS = 50;
 

@@ -1,5 +1,9 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import pg from 'pg';
 import { Database } from '../../src/foundation/database/database.js';
+import { OperationsModule } from '../../src/operations/operations.module.js';
+import { ReadinessChecks } from '../../src/operations/readiness-checks.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem, pull, until } from '../support/exchange.js';
@@ -34,6 +38,25 @@ forEachDatabase((database) => {
     expect((await send('POST', `${own.url}/sync-api/v9/auth/devices`, { body: {} })).status).toBe(201);
     expectProblem(await send('POST', `${own.url}/api/v1/auth/devices`, { body: {} }), 404, 'NOT_FOUND');
   });
+});
+
+test('the module of operations starts alone, and is as ready as the parts that register with it', async () => {
+  const app = await NestFactory.create<NestFastifyApplication>(OperationsModule, new FastifyAdapter(), {
+    logger: false,
+  });
+  try {
+    await app.listen(0, '127.0.0.1');
+    const url = await app.getUrl();
+    for (const path of ['/health', '/health/live', '/health/ready', '/metrics'])
+      expect((await send('GET', url + path)).status).toBe(200);
+    app.get(ReadinessChecks).add(async () => undefined);
+    expect((await send('GET', `${url}/health/ready`)).status).toBe(200);
+    app.get(ReadinessChecks).add(() => Promise.reject(new Error('gone')));
+    expect((await send('GET', `${url}/health/ready`)).status).toBe(500);
+    expect((await send('GET', `${url}/health/live`)).status).toBe(200);
+  } finally {
+    await app.close();
+  }
 });
 
 describe('on postgres, when the database goes away', () => {

@@ -1,4 +1,4 @@
-import type { Reason } from '../sync/status';
+import type { Reason } from '../sync/reason';
 
 type Texts = Pick<Reason, 'message' | 'hint'>;
 

@@ -1,5 +1,5 @@
 import type { Rejection, Timestamp } from '../../../src/protocol/sync.js';
-import type { Progress, Reason } from './status';
+import type { Progress, Reason } from './reason';
 
 // Everything the light knows, and nothing else: events come in with the moment they happened. Moments (`now`,
 // `sentAt`) are milliseconds of one stopwatch, except where a name says wall.

@@ -1,4 +1,4 @@
-import type { Progress } from './status';
+import type { Progress } from './reason';
 
 /** What every row of an answer begins with. */
 const ROW = '{"id":';

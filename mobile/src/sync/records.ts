@@ -16,7 +16,7 @@ import type { MergedRow, Notices } from './notices';
 import { contentOf, type IdsByTable, type LocalChanges } from './raw-row';
 import { dropOrphans, keepUnsynced } from './recovery';
 import type { Refusals } from './refusals';
-import type { Progress } from './status';
+import type { Progress } from './reason';
 import { SyncError } from './sync-error';
 
 /** Who follows a sync. */

@@ -1,5 +1,6 @@
 import type { Rejection } from '../../../src/protocol/sync.js';
 import { hasPulse, isUpToDate, type Facts } from './facts';
+import type { Progress, Reason } from './reason';
 
 /** How things stand between this device and the server. */
 export type SyncState =
@@ -14,26 +15,6 @@ export type SyncState =
 
 /** The color of the status light. */
 export type Light = 'grey' | 'yellow' | 'green' | 'amber' | 'red';
-
-/** Why something does not work: `code` is for the program, the texts are for people. */
-export interface Reason {
-  code: string;
-  message: string;
-  hint: string;
-}
-
-/** How far a long sync has come. */
-export interface Progress {
-  phase: 'download' | 'apply' | 'upload';
-  rows: number;
-  /** Null while nobody knows. */
-  totalRows: number | null;
-  bytes: number;
-  /** Null while nobody knows. */
-  totalBytes: number | null;
-  /** An estimate; null while there is none. */
-  secondsLeft: number | null;
-}
 
 /** What the status light and its details show. */
 export interface SyncStatus {

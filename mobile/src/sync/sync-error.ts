@@ -1,6 +1,6 @@
 import type { Problem } from '../../../src/protocol/errors.js';
 import type { Failure } from './facts';
-import type { Reason } from './status';
+import type { Reason } from './reason';
 
 /** The client's own codes, beside those of the server. */
 type ClientCode = 'NO_ANSWER' | 'STALLED' | 'CANCELED' | 'NOT_SIGNED_IN' | 'HTTP_ERROR' | 'FRAME_TOO_LARGE';

@@ -5,11 +5,12 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { makeDataDir } from '../../foundation/files/data-dir.js';
-import { DataLock } from '../../foundation/files/folder-lock.js';
+import { FolderLock } from '../../foundation/files/folder-lock.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
-import { moveDurably, syncFile } from '../../foundation/files/durable-move.js';
+import { moveDurably } from '../../foundation/files/durable-move.js';
+import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { DocumentsRepository, isStored } from '../documents.repository.js';
 import { inflateTo, UNLIMITED } from '../import/inflate.js';
 import { JournalRepository } from './journal.repository.js';
@@ -50,7 +51,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private readonly removing = new Map<string, Promise<void>>();
   private totalBytes = 0;
   private root = '';
-  private lock?: DataLock;
+  private lock?: FolderLock;
 
   constructor(
     private readonly documents: DocumentsRepository,
@@ -184,7 +185,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     const file = this.incoming();
     const { sizeBytes } = await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
     if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
-    await syncFile(file);
+    await syncToDisk(file);
     await this.place(ref, epoch, file);
   }
 
@@ -192,11 +193,11 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * A folder that no other process works in: with PostgreSQL several may share a data directory.
    * @throws AppStartError on SQLite, where what is in the folder is the truth, when another process works in it
    */
-  private takeFolder(): { folder: string; lock: DataLock } {
+  private takeFolder(): { folder: string; lock: FolderLock } {
     for (let number = 0; ; number += 1) {
       const folder = join(this.config.dataDir, 'documents', String(number));
       makeDataDir(folder);
-      const lock = DataLock.tryTake(folder);
+      const lock = FolderLock.tryTake(folder);
       if (lock) return { folder, lock };
       if (!this.journal.isKept) throw new AppStartError(`Another process works in ${folder}; stop it first.`);
     }

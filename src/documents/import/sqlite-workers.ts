@@ -1,15 +1,41 @@
 import { open, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { AppError } from '../../foundation/errors/app-error.js';
+import { ChildProcesses } from '../../foundation/workers/child-processes.js';
+import { workerFile } from '../../foundation/workers/worker-file.js';
 import type { DocumentKind } from '../kinds.js';
-import { ImportProcesses } from '../../foundation/workers/child-processes.js';
+import type { importDatabase } from './import-database.js';
 import type { TaskResult } from './tasks.js';
 
 const IDLE_MS = 30_000;
-/** Always what was compiled, also when tests run the sources: Node loads no TypeScript into its threads. */
-const TASKS = new URL('../../../dist/documents/import/tasks.js', import.meta.url).href;
+const IMPORT_DEADLINE_MS = 180_000;
+/** Of JavaScript, a thread or a process: SQLite's own memory does not count. */
+const MAX_HEAP_MB = 128;
+
+/** What an import is asked to do. */
+export type ImportTask = Parameters<typeof importDatabase>[0];
+
+/**
+ * Processes that read strangers' databases: SQLite can neither be interrupted nor contained within a thread, and a file
+ * may make it run for hours, take all memory or crash.
+ * @param deadlineMs after so long an import is given up as DOCUMENT_INVALID
+ */
+export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses<ImportTask, TaskResult> {
+  const logger = new Logger('Documents');
+  return new ChildProcesses({
+    program: workerFile(new URL('./import-process.js', import.meta.url)),
+    deadlineMs,
+    maxHeapMb: MAX_HEAP_MB,
+    toError: (reason) => {
+      logger.warn(`The process of an import ended (${reason})`);
+      return new AppError('DOCUMENT_INVALID', {
+        detail: 'The database cannot be read: it takes too long or too much memory, or it is damaged.',
+      });
+    },
+  });
+}
 
 /**
  * Works on whole SQLite files so that requests are answered meanwhile: on the server's own in threads, on a stranger's
@@ -18,16 +44,15 @@ const TASKS = new URL('../../../dist/documents/import/tasks.js', import.meta.url
 @Injectable()
 export class SqliteWorkers implements OnModuleDestroy {
   private readonly pool = new Piscina({
-    filename: TASKS,
+    filename: workerFile(new URL('./tasks.js', import.meta.url)).href,
     minThreads: 0,
     // At least two, so that a large document does not hold up the others.
     maxThreads: Math.max(2, availableParallelism() - 1),
     idleTimeout: IDLE_MS,
-    // Of JavaScript: SQLite's own memory does not count.
-    resourceLimits: { maxOldGenerationSizeMb: 128 },
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
 
-  private readonly imports = new ImportProcesses();
+  private readonly imports = importProcesses();
 
   constructor() {
     // A thread that ends between tasks is replaced; one that ends within a task rejects it. Unheard, either would end

@@ -62,3 +62,8 @@ export abstract class Database {
   /** Closes every connection, once the transactions under way have ended. */
   abstract close(): Promise<void>;
 }
+
+/** Resolves when the database answers. @throws AppError OVERLOADED when it does not in time */
+export async function pingDatabase(database: Database): Promise<void> {
+  await database.query('SELECT 1');
+}

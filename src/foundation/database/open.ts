@@ -7,7 +7,7 @@ import { makeDataDir } from '../files/data-dir.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { Dialect } from '../../protocol/columns.js';
 import type { Schema } from '../../protocol/schema.js';
-import { DataLock } from '../files/folder-lock.js';
+import { FolderLock } from '../files/folder-lock.js';
 import type { Database } from './database.js';
 import { entities } from './entities.js';
 import { migrations } from './migrations.js';
@@ -55,7 +55,7 @@ function ormOptions(dialect: Dialect, schema: Schema) {
 
 async function openSqlite(config: Config, schema: Schema): Promise<Database> {
   makeDataDir(config.dataDir);
-  const lock = DataLock.take(config.dataDir);
+  const lock = FolderLock.take(config.dataDir);
   try {
     return await openSqliteFile(config, schema, lock);
   } catch (error) {
@@ -69,7 +69,7 @@ async function openSqlite(config: Config, schema: Schema): Promise<Database> {
   }
 }
 
-async function openSqliteFile(config: Config, schema: Schema, lock: DataLock): Promise<Database> {
+async function openSqliteFile(config: Config, schema: Schema, lock: FolderLock): Promise<Database> {
   const file = sqliteFile(config.dataDir);
   let writer: BetterSqlite.Database | undefined;
   const dataSource = new DataSource({

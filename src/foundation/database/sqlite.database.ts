@@ -1,7 +1,7 @@
 import BetterSqlite from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import { Batcher } from '../flow/batcher.js';
-import type { DataLock } from '../files/folder-lock.js';
+import type { FolderLock } from '../files/folder-lock.js';
 import {
   Database,
   SNAPSHOT_CLOSED,
@@ -53,7 +53,7 @@ export class SqliteDatabase extends Database {
     writer: Handle,
     private readonly file: string,
     readonly maxSnapshots: number,
-    private readonly lock: DataLock,
+    private readonly lock: FolderLock,
   ) {
     super();
     this.writer = new SqliteConnection(writer);

@@ -1,15 +1,7 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { AppStartError } from '../errors/app-start-error.js';
+import { syncToDiskSync } from './sync-to-disk.js';
 
 /**
  * Makes a folder for the server's data if need be, for this user alone.
@@ -33,20 +25,9 @@ function makeFolder(path: string): void {
   makeFolder(dirname(path));
   try {
     mkdirSync(path, { mode: 0o700 });
-    syncPath(dirname(path));
+    syncToDiskSync(dirname(path));
   } catch (error) {
     // Another process starting at the same moment made it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-/** Brings a file's bytes, or what a folder lists, to the disk. Windows can do so for no folder. */
-export function syncPath(path: string): void {
-  if (process.platform === 'win32' && statSync(path).isDirectory()) return;
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

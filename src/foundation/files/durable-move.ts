@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncToDisk } from './sync-to-disk.js';
 
 /**
  * Gives a whole file its name below `root`; on return also the name outlives a power cut.
@@ -13,26 +13,6 @@ export async function moveDurably(file: string, path: string, root: string): Pro
   let folder = path;
   do {
     folder = dirname(folder);
-    await syncFolder(folder);
+    await syncToDisk(folder);
   } while (folder !== root);
-}
-
-/** Brings a file's bytes to the disk. */
-export async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDWR);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Brings what a folder lists to the disk. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,39 +1,42 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { Logger } from '@nestjs/common';
 import { AppError } from '../errors/app-error.js';
-import type { ImportAnswer, ImportTask } from '../../documents/import/import-process.js';
-import type { TaskResult } from '../../documents/import/tasks.js';
+import type { Answer } from './child-program.js';
 
-/** Always what was compiled, also when tests run the sources: a process of its own loads no TypeScript. */
-const PROGRAM = new URL('../../../dist/documents/import/import-process.js', import.meta.url);
 const IDLE_MS = 30_000;
-const DEADLINE_MS = 180_000;
-/** Of JavaScript: SQLite's own memory does not count. */
-const MAX_HEAP_MB = 128;
+
+/** What the processes run, and what they may take. */
+export interface ChildOptions {
+  /** The program, which calls `answerTasks`; see `workerFile`. */
+  program: URL;
+  /** After so long a task is given up, and its process killed. */
+  deadlineMs: number;
+  /** Of JavaScript: native memory, such as SQLite's, does not count. */
+  maxHeapMb: number;
+  /** The error of a task whose process ended before it. @param reason the signal, or the exit code */
+  toError: (reason: string) => Error;
+}
 
 /**
- * Reads strangers' databases in processes of their own. SQLite can neither be interrupted nor contained within a thread:
- * a file that makes it run for hours, eat all memory or crash takes such a process with it, and nothing else.
+ * Works on tasks in child processes, each on one at a time, as many as there are tasks. What can be neither interrupted
+ * nor contained within a thread, because it may run for hours, take all memory or crash, ends with its process alone.
  */
-export class ImportProcesses {
+export class ChildProcesses<Task extends object, Result> {
   private readonly all = new Set<ChildProcess>();
   private readonly idle: ChildProcess[] = [];
-  private readonly logger = new Logger('Documents');
   private isClosed = false;
 
-  /** @param deadlineMs after so long an import is given up */
-  constructor(private readonly deadlineMs = DEADLINE_MS) {}
+  constructor(private readonly options: ChildOptions) {}
 
   /**
-   * @throws AppError DOCUMENT_INVALID when the process does not come to an end with it, SHUTTING_DOWN; the system's Error
-   *   when none can be started
+   * @throws AppError SHUTTING_DOWN; what `toError` makes when the process ends before the task; Error with the stack of
+   *   what the task threw; the system's Error when no process can be started
    */
-  async run(task: ImportTask): Promise<TaskResult> {
+  async run(task: Task): Promise<Result> {
     if (this.isClosed) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
     const child = this.idle.pop() ?? this.start();
     const answer = await this.ask(child, task);
-    this.rest(child);
+    this.keepIdle(child);
     if ('error' in answer) throw new Error(answer.error);
     return answer.result;
   }
@@ -41,37 +44,36 @@ export class ImportProcesses {
   /** Ends all processes at once, whatever they do. */
   async close(): Promise<void> {
     this.isClosed = true;
-    await Promise.all(Array.from(this.all, end));
+    await Promise.all(Array.from(this.all, kill));
   }
 
   private start(): ChildProcess {
-    const child = fork(PROGRAM, [String(process.pid)], {
-      execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
+    const { program, maxHeapMb } = this.options;
+    const child = fork(program, [String(process.pid)], {
+      execArgv: [`--max-old-space-size=${maxHeapMb}`],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
       env: {}, // no secrets
     });
-    // One that cannot be started has no id, and never exits.
+    // A process that could not be started has no id, and never exits.
     if (child.pid !== undefined) this.all.add(child);
     child.once('exit', () => {
       this.all.delete(child);
-      this.wake(child);
+      this.takeFromIdle(child);
     });
-    // Whoever waits for it hears of it.
+    // `ask` hears of errors while it waits; at other times they need no answer, and unheard they would end the server.
     child.on('error', () => undefined);
     return child;
   }
 
-  private async ask(child: ChildProcess, task: ImportTask): Promise<ImportAnswer> {
-    hold(child);
+  private async ask(child: ChildProcess, task: Task): Promise<Answer<Result>> {
+    keepServerAlive(child);
     const ended = new AbortController();
-    const deadline = setTimeout(() => child.kill('SIGKILL'), this.deadlineMs);
+    const deadline = setTimeout(() => child.kill('SIGKILL'), this.options.deadlineMs);
     try {
-      const answered = once(child, 'message', ended) as Promise<[ImportAnswer]>;
-      const died = once(child, 'exit', ended).then(([code, signal]) =>
-        this.failDead((signal ?? code) as string),
-      );
-      // To one that could not be started nothing can be sent; why it could not comes as its `error`.
+      const answered = once(child, 'message', ended) as Promise<[Answer<Result>]>;
+      const died = once(child, 'exit', ended).then(([code, signal]) => this.failDead(String(signal ?? code)));
+      // Nothing can be sent to a process that could not be started; its `error` event says why.
       if (this.all.has(child)) child.send(task);
       const [answer] = await Promise.race([answered, died]);
       return answer;
@@ -83,40 +85,37 @@ export class ImportProcesses {
 
   private failDead(reason: string): never {
     if (this.isClosed) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
-    this.logger.warn(`The process of an import ended (${reason})`);
-    throw new AppError('DOCUMENT_INVALID', {
-      detail: 'The database cannot be read: it takes too long or too much memory, or it is damaged.',
-    });
+    throw this.options.toError(reason);
   }
 
-  /** Keeps a process for the next import, which may come soon. */
-  private rest(child: ChildProcess): void {
+  /** Keeps a process for the next task, which may come soon. */
+  private keepIdle(child: ChildProcess): void {
     if (!child.connected) return;
     this.idle.push(child);
-    letGo(child);
-    setTimeout(() => this.wake(child) && child.kill('SIGKILL'), IDLE_MS).unref();
+    letServerEnd(child);
+    setTimeout(() => this.takeFromIdle(child) && child.kill('SIGKILL'), IDLE_MS).unref();
   }
 
   /** @returns whether it was idle */
-  private wake(child: ChildProcess): boolean {
+  private takeFromIdle(child: ChildProcess): boolean {
     const at = this.idle.indexOf(child);
     if (at >= 0) this.idle.splice(at, 1);
     return at >= 0;
   }
 }
 
-function hold(child: ChildProcess): void {
+function keepServerAlive(child: ChildProcess): void {
   child.ref();
   child.channel?.ref();
 }
 
-/** An idle process keeps nothing from ending. */
-function letGo(child: ChildProcess): void {
+/** An idle process does not keep the server from ending. */
+function letServerEnd(child: ChildProcess): void {
   child.unref();
   child.channel?.unref();
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function kill(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;

@@ -1,7 +1,7 @@
 import { workerData as parentPid } from 'node:worker_threads';
 
-// A thread that ends its process when the one that started it has died: SQLite keeps the main thread from hearing of
-// that, for hours where a file makes it.
+// A thread of a child process that ends the process when its parent has died: work that blocks the main thread, for
+// hours if it comes to that, keeps it from hearing of the parent's end.
 
 const LOOK_EVERY_MS = 1_000;
 

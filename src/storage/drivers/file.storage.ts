@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
 import { makeDataDir } from '../../foundation/files/data-dir.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import type { DownloadLinks } from '../download-links.js';
-import { moveDurably, syncFolder } from '../../foundation/files/durable-move.js';
+import { moveDurably } from '../../foundation/files/durable-move.js';
+import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { checkKey } from '../storage-key.js';
 import { ObjectStorage, type DownloadRequest, type WrittenObject } from '../storage.js';
 import { CHUNK_BYTES, holdFailure, translated } from '../streams.js';
@@ -79,7 +80,7 @@ export class FileStorage extends ObjectStorage {
     const path = this.pathOf(key);
     await attempt(async () => {
       const isRemoved = (await unlink(path).catch(nullIfMissing)) !== null;
-      if (isRemoved) await syncFolder(dirname(path));
+      if (isRemoved) await syncToDisk(dirname(path));
     });
   }
 

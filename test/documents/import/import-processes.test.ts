@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ImportProcesses } from '../../../src/foundation/workers/child-processes.js';
+import { importProcesses } from '../../../src/documents/import/sqlite-workers.js';
 import { databaseBytes } from '../../support/databases.js';
 import { until } from '../../support/exchange.js';
 import { makeScratchDir } from '../../support/scratch.js';
@@ -27,13 +27,13 @@ function newTask(rows: number) {
 }
 
 /** The ids of the processes that are there, busy or not. */
-function processesOf(imports: ImportProcesses): number[] {
+function processesOf(imports: ReturnType<typeof importProcesses>): number[] {
   const { all } = imports as unknown as { all: Set<{ pid: number }> };
   return [...all].map(({ pid }) => pid);
 }
 
 test('imports one after another share a process, those at the same time do not', async () => {
-  const imports = new ImportProcesses();
+  const imports = importProcesses();
   await imports.run(newTask(1));
   const [first] = processesOf(imports);
   await imports.run(newTask(1));
@@ -45,7 +45,7 @@ test('imports one after another share a process, those at the same time do not',
 });
 
 test('an import that takes too long is given up together with its process', async () => {
-  const imports = new ImportProcesses(1);
+  const imports = importProcesses(1);
   const outcome = imports.run(newTask(20_000));
   await expect(outcome).rejects.toMatchObject({ code: 'DOCUMENT_INVALID' });
   await until(
@@ -56,7 +56,7 @@ test('an import that takes too long is given up together with its process', asyn
 });
 
 test('a process that dies fails its own import only', async () => {
-  const imports = new ImportProcesses();
+  const imports = importProcesses();
   const outcomes = Promise.allSettled([imports.run(newTask(20_000)), imports.run(newTask(20_000))]);
   const [victim] = processesOf(imports);
   process.kill(victim!, 'SIGKILL');
@@ -66,7 +66,7 @@ test('a process that dies fails its own import only', async () => {
 });
 
 test('a process that cannot be started fails its own import only, and does not hold up the end', async () => {
-  const imports = new ImportProcesses();
+  const imports = importProcesses();
   type Fork = (program: URL, args: string[], options: ForkOptions) => childProcess.ChildProcess;
   atNext(
     childProcess as { fork: Fork },
@@ -81,8 +81,8 @@ test('a process that cannot be started fails its own import only, and does not h
 
 /** A server that imports one upload, and tells the id of the process that does. */
 const IMPORTING = `
-  import { ImportProcesses } from '${pathToFileURL('dist/foundation/workers/child-processes.js').href}';
-  const imports = new ImportProcesses();
+  import { importProcesses } from '${pathToFileURL('dist/documents/import/sqlite-workers.js').href}';
+  const imports = importProcesses();
   void imports.run(JSON.parse(process.argv[1]));
   console.log([...imports.all][0].pid);`;
 /** Where a SQLite file says that it is written through a WAL: imports take that away, and hand it to SQLite. */
@@ -124,7 +124,7 @@ test('a server that dies takes an import with it that SQLite keeps busy', async 
 });
 
 test('closing ends what is under way', async () => {
-  const imports = new ImportProcesses();
+  const imports = importProcesses();
   const outcome = expect(imports.run(newTask(20_000))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   await imports.close();
   await outcome;
