@@ -1,15 +1,16 @@
 import { Worker } from 'node:worker_threads';
-import { importDatabase, type TaskResult } from './tasks.js';
+import { importDatabase } from './import-database.js';
+import { faultOf, type TaskResult } from './tasks.js';
 
-// A process that imports databases for the server, whose id it is given, one after another; see `ImportProcesses`.
+// The program of a child process that imports databases, one after another; its argument is the server's process id.
 
-/** What it is asked to do. */
+/** A message from the server. */
 export type ImportTask = Parameters<typeof importDatabase>[0];
 
-/** What it says of it. */
+/** The answer to it. */
 export type ImportAnswer = { result: TaskResult } | { error: string };
 
-// Ctrl-C and some supervisors send a signal to all processes of a group; the server decides when this one ends.
+// Ctrl-C and some supervisors signal the whole process group, but the server decides when this process ends.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 new Worker(new URL('../../foundation/workers/parent-watch.js', import.meta.url), {
   workerData: Number(process.argv[2]),
@@ -19,7 +20,7 @@ process.on('message', (task: ImportTask) => process.send!(answerTo(task)));
 
 function answerTo(task: ImportTask): ImportAnswer {
   try {
-    return { result: importDatabase(task) };
+    return { result: faultOf(() => importDatabase(task)) };
   } catch (error) {
     return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
