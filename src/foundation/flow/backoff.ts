@@ -3,7 +3,7 @@ const LONGEST_MS = 60 * MINUTE_MS;
 
 /**
  * How long to wait after a failure: up to a minute, doubling up to an hour; at least half of that, at random, so that
- * documents which failed together do not come back together.
+ * what failed together does not come back together.
  * @param failures how often it had failed before
  */
 export function backoffMs(failures: number): number {
