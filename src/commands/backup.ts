@@ -7,12 +7,13 @@ import pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
 import { makeDataDir, syncPath } from '../foundation/files/data-dir.js';
 import { DataLock } from '../foundation/files/folder-lock.js';
-import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../foundation/database/migrations.js';
+import { FIRST_MIGRATION } from '../foundation/database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documents.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
+import { serverTables } from '../tables.js';
 
 /**
  * Writes a consistent copy of the data, while the server may be running.
@@ -210,10 +211,10 @@ async function dropLaterTables(client: pg.Client): Promise<void> {
   for (const [name, table] of Object.entries(schema.tables)) {
     if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
-  for (const { migration, tables } of [SHARES, DOCUMENTS]) {
-    const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration]);
+  for (const migration of serverTables.migrations) {
+    const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration.name]);
     if (rowCount) continue;
-    for (const name of tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
+    for (const name of migration.creates) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
 }
 

@@ -7,6 +7,7 @@ import { openDatabase, sqliteFile } from '../foundation/database/open.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { schema } from '../protocol/tables.js';
+import { serverTables } from '../tables.js';
 import { openStorage } from '../storage/open.js';
 import { findLostObjects } from './lost-objects.js';
 import { restoreVersion, type RestoreRequest } from './restore-version.js';
@@ -48,7 +49,7 @@ export async function listDocuments(args: string[], env: NodeJS.ProcessEnv): Pro
 export async function lookForObjects(config: Config): Promise<string> {
   let database: Database | undefined;
   try {
-    database = await openDatabase(config, schema);
+    database = await openDatabase(config, schema, serverTables);
     return await findLostObjects(database, await openStorage(config, Date.now));
   } catch (error) {
     const reason = (error as Error).message;
@@ -70,7 +71,7 @@ export async function restoreDocument(args: string[], env: NodeJS.ProcessEnv): P
   const config = loadConfig({ argv, env });
   const request = { ...parseRequest(document, version), isDryRun };
   // On SQLite this also makes sure that no server runs.
-  const database = await openDatabase(config, schema);
+  const database = await openDatabase(config, schema, serverTables);
   try {
     const storage = await openStorage(config, Date.now);
     return await restoreVersion({ database, storage }, request);

@@ -8,6 +8,7 @@ import { DocumentOwner } from '../../src/documents/owner.js';
 import { WorkingCopies } from '../../src/documents/content/working-copies.js';
 import { AppError } from '../../src/foundation/errors/app-error.js';
 import { schema } from '../../src/protocol/tables.js';
+import { serverTables } from '../../src/tables.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { restoreVersion } from '../../src/commands/restore-version.js';
 import { UploadsRepository } from '../../src/uploads/uploads.repository.js';
@@ -195,7 +196,7 @@ describe('on postgres', () => {
     const holding = await hold(laptop, 'v1');
     let writing: Promise<Reply> | undefined;
     const config = loadConfig({ argv: [], env: { ...world.data.env, ...storeIn(world.folder) } });
-    const command = await openDatabase(config, schema);
+    const command = await openDatabase(config, schema, serverTables);
     try {
       const storage = world.app.nest.get(ObjectStorage);
       const copied = holdNext(storage, 'write', 'after');
