@@ -61,7 +61,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
   if (isPending || (sizeBytes > 0 && (await storage.stat(key)))) return { name, left: 'all' };
   const versions = await database.query<{ key: string }>(
     `SELECT object_key AS "key" FROM document_versions
-     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND state = 'stored'
      ORDER BY object_key <> $4, epoch DESC, version DESC`,
     [accountId, videoId, kind, key],
   );

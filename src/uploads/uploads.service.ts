@@ -21,7 +21,6 @@ import { orAborted } from '../foundation/flow/or-aborted.js';
 import { allSettledWithin } from '../foundation/flow/all-settled.js';
 import { UploadsTelemetry } from './uploads-telemetry.js';
 import { UploadsRepository, type BegunUpload } from './uploads.repository.js';
-import { LEFTOVER_AGE_MS } from './versions-sweep.js';
 
 const MINUTE_MS = 60_000;
 const PERMIT_WAIT_MS = 10 * MINUTE_MS;
@@ -197,8 +196,7 @@ export class UploadsService implements OnModuleDestroy {
       if (!isNewest) throw new Superseded();
       await this.journal.drop(tx, ref, { epoch, version });
       // URLs of these versions were last given out before this commit.
-      const sweepAt = uploadedAt + this.config.downloadUrlTtlSeconds * 1_000;
-      await this.uploads.retire(tx, ref, sweepAt - LEFTOVER_AGE_MS);
+      await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
     this.copies.noteUploaded(ref, epoch);
     this.telemetry.noteUploaded(written.sizeBytes);
@@ -218,9 +216,8 @@ export class UploadsService implements OnModuleDestroy {
 
   /** Leaves to the sweep what may be there of the object, so that nobody waits for the upload any more. */
   private async giveUp({ ref, key }: BegunUpload, reason: unknown): Promise<void> {
-    const now = this.now();
     // Where this fails others wait for a moment, as after a process that was killed.
-    await this.uploads.giveUp({ ref, key }, now, now).catch(() => undefined);
+    await this.uploads.abandon({ ref, key }, this.now()).catch(() => undefined);
     // The sweep may have been there before the object was.
     if (reason instanceof Superseded) await this.storage.remove(key).catch(() => undefined);
   }
