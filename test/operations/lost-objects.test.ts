@@ -154,6 +154,10 @@ describe.each(databases)('on %s', (database) => {
     expect(await run('restore')).toContain('Restored 1 accounts');
     await using app = await start();
     await pass(app, 61);
-    expect(objectsIn(objects()).map((key) => key.split('/').at(-1)![0]).sort()).toEqual(['1', '3']);
+    expect(
+      objectsIn(objects())
+        .map((key) => key.split('/').at(-1)![0])
+        .sort(),
+    ).toEqual(['1', '3']);
   });
 });
