@@ -22,6 +22,7 @@ import { createLogger, logRequests, nestLogger, requestId } from './operations/l
 import { ReadinessChecks } from './operations/readiness-checks.js';
 import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
+import { serverTables } from './tables.js';
 import { serveWebApp } from './web/web-app.js';
 
 /** A request that trickles in for so long is cut. */
@@ -44,7 +45,7 @@ export interface AppParts {
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
   const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
-  const database = await openDatabase(config, schema, parts.answerTimeoutMs);
+  const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     // The nearest proxy alone: what stands before its entry, anyone can write.

@@ -5,6 +5,7 @@ import { openDatabase } from '../foundation/database/open.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { schema } from '../protocol/tables.js';
+import { serverTables } from '../tables.js';
 import { openStorage } from '../storage/open.js';
 import type { ObjectStorage } from '../storage/storage.js';
 
@@ -32,7 +33,7 @@ interface Outcome {
 export async function lookForObjects(config: Config): Promise<string> {
   let database: Database | undefined;
   try {
-    database = await openDatabase(config, schema);
+    database = await openDatabase(config, schema, serverTables);
     return await findLostObjects(database, await openStorage(config, Date.now));
   } catch (error) {
     const reason = (error as Error).message;
@@ -82,7 +83,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
   if (isPending || (sizeBytes > 0 && (await storage.stat(key)))) return { name, left: 'all' };
   const versions = await database.query<{ key: string }>(
     `SELECT object_key AS "key" FROM document_versions
-     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND state = 'stored'
      ORDER BY object_key <> $4, epoch DESC, version DESC`,
     [accountId, videoId, kind, key],
   );

@@ -5,12 +5,13 @@ import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import type { Config } from '../foundation/config/config.js';
-import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../foundation/database/migrations.js';
+import { FIRST_MIGRATION } from '../foundation/database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { makeDataDir } from '../foundation/files/data-dir.js';
 import { FolderLock } from '../foundation/files/folder-lock.js';
 import { schema } from '../protocol/tables.js';
+import { serverTables } from '../tables.js';
 import { publish } from './backup.js';
 import { runPostgresTool } from './postgres-tool.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documents.js';
@@ -170,9 +171,9 @@ async function dropLaterTables(client: pg.Client): Promise<void> {
   for (const [name, table] of Object.entries(schema.tables)) {
     if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
-  for (const { migration, tables } of [SHARES, DOCUMENTS]) {
-    const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration]);
+  for (const migration of serverTables.migrations) {
+    const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration.name]);
     if (rowCount) continue;
-    for (const name of tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
+    for (const name of migration.creates) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
 }

@@ -29,7 +29,9 @@ const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_v
 const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE_OWNER}`;
 
 /** Uploads that were open are forgotten and never swept: in a later backup the object may be a version. */
-const FORGET_OPEN_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
+const FORGET_OPEN_UPLOADS = "DELETE FROM document_versions WHERE state = 'uploading'";
+/** The same in a backup from before versions had a state, which the server's next start migrates. */
+const FORGET_STATELESS_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
 
 /** Above all known epochs: at an earlier restore the clock may have been ahead. */
 const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
@@ -65,7 +67,10 @@ export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: str
   const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
   prepare(stored).run({ p1: next });
   const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: next }).changes;
-  handle.exec(FORGET_OPEN_UPLOADS);
+  const hasStates = handle
+    .prepare("SELECT 1 FROM pragma_table_info('document_versions') WHERE name = 'state'")
+    .get();
+  handle.exec(hasStates ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   handle.exec(RELEASE_LOCKS);
   const older = onlyInCopy.length - kept.length - gone;
   return sentence(older, gone);
@@ -82,7 +87,10 @@ export async function renewPostgresDocuments(client: ClientBase, at: number): Pr
   await client.query('UPDATE document_journal SET epoch = $1, version = 1', [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [next]);
-  await client.query(FORGET_OPEN_UPLOADS);
+  const hasStates = await client.query(
+    `SELECT 1 FROM pg_attribute WHERE attrelid = 'document_versions'::regclass AND attname = 'state'`,
+  );
+  await client.query(hasStates.rowCount ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   await client.query(RELEASE_LOCKS);
 }
 

@@ -109,7 +109,7 @@ export class DocumentsRepository {
     return this.database.query<UploadedVersion>(
       `SELECT object_key AS "key", epoch AS "epoch", version AS "version", size_bytes AS "sizeBytes",
          sha256 AS "sha256", uploaded_at AS "uploadedAt"
-       FROM document_versions WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL ORDER BY epoch DESC, version DESC`,
+       FROM document_versions WHERE ${THIS_DOCUMENT} AND state = 'stored' ORDER BY epoch DESC, version DESC`,
       [accountId, videoId, kind],
     );
   }

@@ -19,7 +19,6 @@ import { objectKey } from './object-key.js';
 import { isUnreadable, Superseded, UploadPipeline, type RunningUpload } from './upload-pipeline.js';
 import { UploadsTelemetry } from './uploads-telemetry.js';
 import { UploadsRepository, type BegunUpload } from './uploads.repository.js';
-import { LEFTOVER_AGE_MS } from './versions-sweep.js';
 
 const MINUTE_MS = 60_000;
 const MAX_WAIT_MS = 10 * MINUTE_MS;
@@ -154,8 +153,7 @@ export class UploadsService implements OnModuleDestroy {
       if (!isNewest) throw new Superseded();
       await this.journal.drop(tx, ref, { epoch, version });
       // The last download URLs of the retired versions were made before this commit, so they expire before the sweep.
-      const sweepAt = uploadedAt + this.config.downloadUrlTtlSeconds * 1_000;
-      await this.uploads.retire(tx, ref, sweepAt - LEFTOVER_AGE_MS);
+      await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
     this.copies.noteUploaded(ref, epoch);
     this.telemetry.noteUploaded(written.sizeBytes);
@@ -175,9 +173,8 @@ export class UploadsService implements OnModuleDestroy {
 
   /** Marks the upload as given up, so that nobody waits for it and the sweep removes its object. */
   private async giveUp({ ref, key }: BegunUpload, reason: unknown): Promise<void> {
-    const now = this.now();
     // If this fails, others wait until the upload counts as dead, as after a crash.
-    await this.uploads.giveUp({ ref, key }, now, now).catch(() => undefined);
+    await this.uploads.abandon({ ref, key }, this.now()).catch(() => undefined);
     // The sweep may have removed the row before the object was written, so nothing else would remove the object.
     if (reason instanceof Superseded) await this.pipeline.remove(key);
   }
