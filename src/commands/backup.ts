@@ -7,7 +7,7 @@ import pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
 import { makeDataDir, syncPath } from '../foundation/files/data-dir.js';
 import { DataLock } from '../foundation/files/folder-lock.js';
-import { DOCUMENTS, FIRST_MIGRATION, SHARES } from '../foundation/database/migrations.js';
+import { DOCUMENTS, FIRST_MIGRATION, RATE_LIMITS, SHARES } from '../foundation/database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documents.js';
@@ -210,7 +210,7 @@ async function dropLaterTables(client: pg.Client): Promise<void> {
   for (const [name, table] of Object.entries(schema.tables)) {
     if (table.since > (rows[0]?.version ?? 0)) await client.query(`DROP TABLE IF EXISTS "${name}"`);
   }
-  for (const { migration, tables } of [SHARES, DOCUMENTS]) {
+  for (const { migration, tables } of [SHARES, DOCUMENTS, RATE_LIMITS]) {
     const { rowCount } = await client.query('SELECT 1 FROM migrations WHERE name = $1', [migration]);
     if (rowCount) continue;
     for (const name of tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);

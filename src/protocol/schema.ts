@@ -27,6 +27,7 @@ const SERVER_TABLES = [
   'pairing_codes',
   'shares',
   'socket_io_attachments',
+  'rate_limits',
   'migrations',
   'changes',
 ];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { DOCUMENTS, SHARES } from '../../src/foundation/database/migrations.js';
+import { DOCUMENTS, RATE_LIMITS, SHARES } from '../../src/foundation/database/migrations.js';
 import { sqliteFile } from '../../src/foundation/database/open.js';
 import { startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
@@ -32,7 +32,7 @@ function expectFailure(result: CommandResult, pattern: RegExp): void {
 
 /** Makes the data what they were before shares and documents came: without their tables and their migrations. */
 async function makeOlder({ env }: Storage): Promise<void> {
-  const later = [SHARES, DOCUMENTS];
+  const later = [SHARES, DOCUMENTS, RATE_LIMITS];
   const drops = later.flatMap(({ tables }) => tables).map((table) => `DROP TABLE IF EXISTS ${table};`);
   const names = later.map(({ migration }) => `'${migration}'`);
   const sql = `${drops.join('')} DELETE FROM migrations WHERE name IN (${names.join()})`;

@@ -207,7 +207,15 @@ export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
       body: { type: 'bytea' },
     },
   });
-  const announcing = dialect === 'postgres' ? [attachments, journal] : [];
+  const rateLimits = new EntitySchema({
+    name: 'rate_limits',
+    columns: {
+      key: { type: 'text', primary: true },
+      points: { type: 'integer' },
+      expire: { ...time, nullable: true },
+    },
+  });
+  const ofPostgres = dialect === 'postgres' ? [attachments, journal, rateLimits] : [];
   const records = Object.entries(schema.tables).map(([name, table]) => recordEntity(dialect, name, table));
-  return [accounts, devices, pairingCodes, shares, ...documentEntities(id, time), ...announcing, ...records];
+  return [accounts, devices, pairingCodes, shares, ...documentEntities(id, time), ...ofPostgres, ...records];
 }

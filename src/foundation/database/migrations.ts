@@ -18,6 +18,12 @@ export const DOCUMENTS = {
   tables: ['documents', 'document_versions', 'document_locks', 'document_journal'],
 };
 
+/** What the limits of the routes without a token count, on PostgreSQL; on SQLite they count in memory. */
+export const RATE_LIMITS = {
+  migration: `RateLimits${FIRST_MIGRATION + 3_000_000}`,
+  tables: ['rate_limits'],
+};
+
 /** Every migration in order: the first tables, one migration for each schema version of the records, what came later. */
 export function migrations(dialect: Dialect, schema: Schema): (new () => MigrationInterface)[] {
   const versions = Array.from({ length: schema.version }, (_, index) => index + 1);
@@ -28,6 +34,7 @@ export function migrations(dialect: Dialect, schema: Schema): (new () => Migrati
     ),
     migration(SHARES.migration, shareStatements(dialect)),
     migration(DOCUMENTS.migration, documentStatements(dialect)),
+    migration(RATE_LIMITS.migration, rateLimitStatements(dialect)),
   ];
 }
 
@@ -106,6 +113,14 @@ function documentStatements(dialect: Dialect): string[] {
     `CREATE TABLE "document_journal" (${document}, "epoch" bigint NOT NULL, "version" bigint NOT NULL,
        "part" integer NOT NULL, "body" bytea NOT NULL,
        PRIMARY KEY ("account_id", "video_id", "kind", "epoch", "version", "part"))`,
+  ];
+}
+
+function rateLimitStatements(dialect: Dialect): string[] {
+  if (dialect === 'sqlite') return [];
+  // The columns and their order are those that rate-limiter-flexible expects.
+  return [
+    `CREATE TABLE "rate_limits" ("key" text PRIMARY KEY NOT NULL, "points" integer NOT NULL, "expire" bigint)`,
   ];
 }
 
