@@ -10,8 +10,8 @@ import type { Now } from './foundation/config/config.module.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies, readJsonBodies } from './foundation/http/json-body.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
+import { limitPipelining } from './foundation/http/pipelining.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
-import { closeQueuedAnswers } from './http/queued-answers.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import type { Schema } from './protocol/schema.js';
@@ -63,7 +63,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
-  closeQueuedAnswers(server.server);
+  limitPipelining(server);
   app.get(Lifecycle).watch(server);
   logRequests(server, logger);
   readJsonBodies(server, app.get(AccessTokens), {
