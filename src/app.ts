@@ -14,8 +14,8 @@ import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
 import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
+import { limitPipelining } from './foundation/http/pipelining.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
-import { closeQueuedAnswers } from './http/queued-answers.js';
 import metadata from './metadata.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
@@ -70,7 +70,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
-  closeQueuedAnswers(server.server);
+  limitPipelining(server);
   app.get(Lifecycle).watch(server);
   app.get(ReadinessChecks).add(() => pingDatabase(database));
   logRequests(server, logger);

@@ -1,13 +1,13 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Controller, Get, Head, Inject, Logger, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { parseByteRange, type ByteRange } from './byte-range.js';
-import { contentDisposition } from './content-disposition.js';
 import { DOWNLOAD_ROUTE, type DownloadLink } from './download-links.js';
 import { FileStorage, type OpenObject } from './drivers/file.storage.js';
 import { sendFile } from './send-file.js';

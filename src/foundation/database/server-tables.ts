@@ -138,17 +138,30 @@ const socketIoAttachments: ServerTable = {
   only: 'postgres',
 };
 
-/** The tables of accounts and devices, locks and sockets. */
+/** What rate-limiter-flexible counts when several processes may count together; it asks for these columns in this order. */
+const rateLimits: ServerTable = {
+  name: 'rate_limits',
+  columns: { key: text, points: integer, expire: optional(bigint) },
+  primaryKey: ['key'],
+  only: 'postgres',
+};
+
+/** The tables of accounts and devices, rate limits, locks and sockets. */
 export const hallTables: ServerTables = {
-  tables: [accounts, devices, pairingCodes, documentLocks, socketIoAttachments],
+  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments],
   migrations: [
     {
       name: 'Accounts1790000000000',
       creates: ['accounts', 'devices', 'pairing_codes'],
       statements: accountStatements,
     },
+    { name: 'RateLimits1790004000000', creates: ['rate_limits'], statements: rateLimitStatements },
   ],
 };
+
+function rateLimitStatements(dialect: Dialect): string[] {
+  return dialect === 'postgres' ? createServerTable(dialect, rateLimits) : [];
+}
 
 function accountStatements(dialect: Dialect): string[] {
   const [id, int] = dialect === 'postgres' ? ['text COLLATE "C"', 'bigint'] : ['text', 'integer'];
