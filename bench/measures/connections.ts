@@ -30,7 +30,7 @@ const MEMORY_TARGET_KIB = 40;
 const NOTES = [
   `${CONNECTIONS.toLocaleString('en')} devices in ${ACCOUNTS} accounts of ${DEVICES}, all connections held by one other process, which speaks each protocol barely, so that little of what is measured is its own work. Memory: by how much the resident memory of the server process grew while all of them connected, or the memory in use if that grew by more, garbage collected before and after, in a new process each round. While they ping, each asks once a second.`,
   `Announcements: ${BURST.toLocaleString('en')} at once tell how many deliveries a second are possible; ${PACED} at ${PACED_PER_SECOND} a second, while everyone pings, tell how long one takes. Each goes to the ${DEVICES} devices of one account; all servers send the same payload.`,
-  'Bare: Socket.IO alone with one room an account, no tokens, no database, pings answered with the time. Hocuspocus: one document an account, `broadcastStateless`, and an `onAuthenticate` that checks the signature of each token with the library that Tidemark uses (jose); it asks no database, and has no question like the ping.',
+  'Bare: Socket.IO alone with one room an account, no tokens, no database, pings answered with the time. Hocuspocus: one document an account, `broadcastStateless`, and an `onAuthenticate` that checks the signature of each token with the library that Tidemark uses (jsonwebtoken); it asks no database, and has no question like the ping.',
 ];
 
 /** NaN: this contender has no such thing. */

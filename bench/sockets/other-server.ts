@@ -1,9 +1,9 @@
-import { webcrypto } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { jwtVerify } from 'jose';
+import { JwtService } from '@nestjs/jwt';
 import { Server } from 'socket.io';
 import type { Changes, Hello, Ping, Pong } from '../../src/protocol/events.js';
 import { answerCalls } from '../lab/remote.js';
@@ -47,16 +47,15 @@ interface Hocuspocus {
 async function startHocuspocus(): Promise<Other> {
   const require = createRequire(join(process.cwd(), 'bench', 'peers', 'package.json'));
   const { Server: HocuspocusServer } = require('@hocuspocus/server') as Hocuspocus;
-  const secret = Buffer.from(process.env.JWT_SECRET!);
-  const key = await webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'verify',
-  ]);
+  const secret = createSecretKey(Buffer.from(process.env.JWT_SECRET!)) as unknown as Buffer;
+  const jwt = new JwtService();
   const server = new HocuspocusServer({
     port: 0,
     address: '127.0.0.1',
     quiet: true,
     stopOnSignals: false,
-    onAuthenticate: ({ token }: { token: string }) => jwtVerify(token, key, { algorithms: ['HS256'] }),
+    onAuthenticate: async ({ token }: { token: string }) =>
+      jwt.verify<object>(token, { secret, algorithms: ['HS256'] }),
   });
   await server.listen();
   return {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { JwtModule } from '@nestjs/jwt';
 import { AccessTokens } from './access-tokens.js';
 import { Operator } from './actor.js';
 import { AccountsRepository } from './accounts.repository.js';
@@ -8,10 +9,12 @@ import { AuthService } from './auth.service.js';
 import { DeviceActivity } from './device-activity.js';
 import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
+import { JwtStrategy } from './jwt.strategy.js';
 import { SessionsRepository } from './sessions.repository.js';
 
 /** Accounts, devices and the guard of every route. */
 @Module({
+  imports: [JwtModule],
   controllers: [AuthController],
   providers: [
     AccessTokens,
@@ -19,6 +22,7 @@ import { SessionsRepository } from './sessions.repository.js';
     AuthService,
     DeviceActivity,
     DevicesRepository,
+    JwtStrategy,
     Operator,
     SessionsRepository,
     // Every route asks for a token unless it is marked @Public().

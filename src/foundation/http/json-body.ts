@@ -45,7 +45,7 @@ export function readJsonBodies(
     ['application/json', 'text/plain'],
     async (request: FastifyRequest, payload: Readable) => {
       const isLargeRoute = request.routeOptions.url === largeRoute;
-      const refusal = isLargeRoute ? await refusalOf(tokens, request) : null;
+      const refusal = isLargeRoute ? refusalOf(tokens, request) : null;
       const limit = isLargeRoute && !refusal ? maxBytes : Math.min(SMALL_BYTES, maxBytes);
       // Made only when it is needed: an error notes where it was made, which takes longer than most bodies do.
       const tooLarge = () =>
@@ -135,9 +135,9 @@ function drain(payload: Readable): void {
 }
 
 /** Why a request may not send a large body; null: it may. */
-async function refusalOf(tokens: AccessTokens, request: FastifyRequest): Promise<AppError | null> {
+function refusalOf(tokens: AccessTokens, request: FastifyRequest): AppError | null {
   try {
-    await tokens.verify(bearerToken(request.headers.authorization));
+    tokens.verify(bearerToken(request.headers.authorization));
     return null;
   } catch (error) {
     if (error instanceof AppError) return error;
