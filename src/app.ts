@@ -11,6 +11,8 @@ import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies, readJsonBodies } from './foundation/http/json-body.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
+import { Cluster } from './foundation/sockets/cluster.js';
+import { SocketIoAdapter } from './foundation/sockets/io.adapter.js';
 import { closeQueuedAnswers } from './http/queued-answers.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
@@ -60,6 +62,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   );
   app.setGlobalPrefix(config.apiPrefix, { exclude: ['health', 'health/live', 'health/ready', 'metrics'] });
   app.useGlobalFilters(problems);
+  app.useWebSocketAdapter(new SocketIoAdapter(app, app.get(Cluster)));
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();

@@ -11,6 +11,7 @@ import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
 import { JwtStrategy } from './jwt.strategy.js';
 import { SessionsRepository } from './sessions.repository.js';
+import { SocketSessions } from './socket-session.js';
 
 /** Accounts, devices and the guard of every route. */
 @Module({
@@ -25,9 +26,10 @@ import { SessionsRepository } from './sessions.repository.js';
     JwtStrategy,
     Operator,
     SessionsRepository,
+    SocketSessions,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SessionsRepository],
+  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SocketSessions],
 })
 export class AuthModule {}
