@@ -9,9 +9,11 @@ import type { Changes, Hello, Ping, Pong } from '../../src/protocol/events.js';
 import { answerCalls } from '../lab/remote.js';
 import { Probe } from '../server/probe.js';
 import { paced, type Broadcasts } from './broadcasts.js';
+import { startStock } from './stock-gateway.js';
 
-// Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone) or
-// `other-server.ts hocuspocus`, which checks the signature of each token as Tidemark does.
+// Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone),
+// `other-server.ts stock` (the same on Nest's own adapter) or `other-server.ts hocuspocus`, which checks the signature of
+// each token as Tidemark does.
 
 interface Other {
   url: string;
@@ -65,7 +67,17 @@ async function startHocuspocus(): Promise<Other> {
   };
 }
 
-const other = process.argv[2] === 'hocuspocus' ? await startHocuspocus() : await startBare();
+async function startOnNest(): Promise<Other> {
+  const { url, io } = await startStock();
+  return { url, broadcast: (room, announcement) => void io.to(room).emit('changes', announcement) };
+}
+
+const starts: Record<string, () => Promise<Other>> = {
+  bare: startBare,
+  stock: startOnNest,
+  hocuspocus: startHocuspocus,
+};
+const other = await starts[process.argv[2]!]!();
 const probe = new Probe();
 
 const calls = {
