@@ -17,6 +17,8 @@ import { serveOpenApi } from './foundation/http/openapi.js';
 import { limitPipelining } from './foundation/http/pipelining.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
 import metadata from './metadata.js';
+import { Cluster } from './foundation/sockets/cluster.js';
+import { SocketIoAdapter } from './foundation/sockets/io.adapter.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import { ReadinessChecks } from './operations/readiness-checks.js';
@@ -67,6 +69,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   );
   app.setGlobalPrefix(config.apiPrefix, { exclude: ['health', 'health/live', 'health/ready', 'metrics'] });
   app.useGlobalFilters(problems);
+  app.useWebSocketAdapter(new SocketIoAdapter(app, app.get(Cluster)));
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
@@ -75,8 +78,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   app.get(ReadinessChecks).add(() => pingDatabase(database));
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
-  const authorize = async ({ headers }: FastifyRequest) =>
-    void (await tokens.verify(bearerToken(headers.authorization)));
+  const authorize = ({ headers }: FastifyRequest) => void tokens.verify(bearerToken(headers.authorization));
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
   await serveOpenApi(app, schema, metadata);

@@ -31,7 +31,7 @@ function built<T>(file: string): Promise<T> {
 async function createTidemark(): Promise<NestFastifyApplication> {
   const { createApp } = await built<typeof app>('app.js');
   const { AppModule } = await built<typeof appModule>('app.module.js');
-  const { loadConfig } = await built<typeof config>('config/config.js');
+  const { loadConfig } = await built<typeof config>('foundation/config/config.js');
   Module({ controllers: [ConstantController] })(AppModule);
   return createApp(loadConfig({ env: process.env }));
 }
@@ -54,7 +54,7 @@ const MAKE_DUE = `UPDATE documents SET stored_epoch = NULL, stored_version = NUL
   WHERE account_id = $1 AND video_id NOT LIKE 'seeded-%'`;
 
 async function events(): Promise<eventBus.EventBus> {
-  const { EventBus } = await built<typeof eventBus>('events/event-bus.js');
+  const { EventBus } = await built<typeof eventBus>('foundation/events/event-bus.js');
   return nest.get(EventBus);
 }
 
@@ -86,12 +86,12 @@ const calls = {
   },
   /** Fills an account with documents that are uploaded, called `seeded-1` and so on. */
   seedDocuments: async ({ accountId, count }: { accountId: string; count: number }) => {
-    const { Database } = await built<typeof database>('database/database.js');
+    const { Database } = await built<typeof database>('foundation/database/database.js');
     await nest.get(Database).write(SEED_DOCUMENTS, [accountId, count]);
   },
   /** Lets the scheduler upload an account's documents, but for the seeded ones, as if they had just become due. */
   uploadAll: async (accountId: string) => {
-    const { Database } = await built<typeof database>('database/database.js');
+    const { Database } = await built<typeof database>('foundation/database/database.js');
     const { UploadSchedule } = await built<typeof uploadSchedule>('uploads/upload-schedule.js');
     await nest.get(Database).write(MAKE_DUE, [accountId]);
     const begun = performance.now();
@@ -100,7 +100,7 @@ const calls = {
   },
   /** Which statements one request sends; only of Tidemark, which has one place they all pass. */
   record: async ({ path, ...asked }: { path: string } & Asked) => {
-    const { Database } = await built<typeof database>('database/database.js');
+    const { Database } = await built<typeof database>('foundation/database/database.js');
     return record(nest.get(Database), () => timedRequest(url + path, asked));
   },
 };

@@ -1,17 +1,19 @@
-import { webcrypto } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { jwtVerify } from 'jose';
+import { JwtService } from '@nestjs/jwt';
 import { Server } from 'socket.io';
 import type { Changes, Hello, Ping, Pong } from '../../src/protocol/events.js';
 import { answerCalls } from '../lab/remote.js';
 import { Probe } from '../server/probe.js';
 import { paced, type Broadcasts } from './broadcasts.js';
+import { startStock } from './stock-gateway.js';
 
-// Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone) or
-// `other-server.ts hocuspocus`, which checks the signature of each token as Tidemark does.
+// Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone),
+// `other-server.ts stock` (the same on Nest's own adapter) or `other-server.ts hocuspocus`, which checks the signature of
+// each token as Tidemark does.
 
 interface Other {
   url: string;
@@ -47,16 +49,15 @@ interface Hocuspocus {
 async function startHocuspocus(): Promise<Other> {
   const require = createRequire(join(process.cwd(), 'bench', 'peers', 'package.json'));
   const { Server: HocuspocusServer } = require('@hocuspocus/server') as Hocuspocus;
-  const secret = Buffer.from(process.env.JWT_SECRET!);
-  const key = await webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'verify',
-  ]);
+  const secret = createSecretKey(Buffer.from(process.env.JWT_SECRET!)) as unknown as Buffer;
+  const jwt = new JwtService();
   const server = new HocuspocusServer({
     port: 0,
     address: '127.0.0.1',
     quiet: true,
     stopOnSignals: false,
-    onAuthenticate: ({ token }: { token: string }) => jwtVerify(token, key, { algorithms: ['HS256'] }),
+    onAuthenticate: async ({ token }: { token: string }) =>
+      jwt.verify<object>(token, { secret, algorithms: ['HS256'] }),
   });
   await server.listen();
   return {
@@ -66,7 +67,17 @@ async function startHocuspocus(): Promise<Other> {
   };
 }
 
-const other = process.argv[2] === 'hocuspocus' ? await startHocuspocus() : await startBare();
+async function startOnNest(): Promise<Other> {
+  const { url, io } = await startStock();
+  return { url, broadcast: (room, announcement) => void io.to(room).emit('changes', announcement) };
+}
+
+const starts: Record<string, () => Promise<Other>> = {
+  bare: startBare,
+  stock: startOnNest,
+  hocuspocus: startHocuspocus,
+};
+const other = await starts[process.argv[2]!]!();
 const probe = new Probe();
 
 const calls = {

@@ -1,10 +1,11 @@
-import { createHmac, webcrypto } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { JwtService } from '@nestjs/jwt';
+import { LRUCache } from 'lru-cache';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
-import { AppError } from '../foundation/errors/app-error.js';
 import { signingSecret } from '../foundation/config/signing-secret.js';
+import { AppError } from '../foundation/errors/app-error.js';
 
 /** Whom a valid access token speaks for. */
 export interface TokenBearer {
@@ -12,99 +13,121 @@ export interface TokenBearer {
   deviceId: string;
 }
 
-/** A token that was checked. */
+/** A token that was verified. */
 export interface CheckedToken extends TokenBearer {
   /** Epoch ms. */
   expiresAt: number;
 }
 
+/** A KeyObject: all of the JWT packages take one, and their typings leave it out. */
+type SecretKey = Buffer;
+
 interface SigningKey {
   id: string;
-  key: webcrypto.CryptoKey;
+  key: SecretKey;
 }
+
+/** The one algorithm that tokens are signed with. */
+export const TOKEN_ALGORITHM = 'HS256';
+/** The library would compare a token's times with the system's clock; `read` compares them with the server's. */
+export const IGNORE_TIMES = { ignoreExpiration: true, ignoreNotBefore: true };
 
 const CLOCK_TOLERANCE_MS = 5_000;
 const MAX_REMEMBERED = 50_000;
 
-/** Makes and checks access tokens (JWT, HS256). A checked token is remembered until it expires. */
+/** Makes and verifies access tokens (JWT, HS256). A verified token is remembered until it expires. */
 @Injectable()
 export class AccessTokens {
   /** The first signs; all are accepted. */
-  private readonly keys: Promise<SigningKey[]>;
-  private readonly remembered = new Map<string, CheckedToken>();
+  private readonly keys: SigningKey[];
+  private readonly verified = new LRUCache<string, CheckedToken>({ max: MAX_REMEMBERED });
 
   constructor(
+    private readonly jwt: JwtService,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {
-    const secrets = [signingSecret(config), config.jwtSecretPrevious].filter((secret) => secret !== null);
-    this.keys = Promise.all(secrets.map(signingKey));
+    const secrets = [signingSecret(config), config.jwtSecretPrevious];
+    this.keys = secrets.filter((secret) => secret !== null).map(signingKey);
   }
 
   /** @returns the token and when it expires (epoch ms) */
-  async issue({ accountId, deviceId }: TokenBearer): Promise<{ token: string; expiresAt: number }> {
-    const [current] = await this.keys;
-    const issuedAt = Math.floor(this.now() / 1_000);
-    const expiresAt = issuedAt + this.config.accessTokenTtlSeconds;
-    const token = await new SignJWT({ did: deviceId })
-      .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid: current!.id })
-      .setSubject(accountId)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(expiresAt)
-      .sign(current!.key);
-    return { token, expiresAt: expiresAt * 1_000 };
+  issue({ accountId, deviceId }: TokenBearer): { token: string; expiresAt: number } {
+    const { id, key } = this.keys[0]!;
+    const iat = Math.floor(this.now() / 1_000);
+    const exp = iat + this.config.accessTokenTtlSeconds;
+    const claims = { sub: accountId, did: deviceId, iat, exp };
+    const options = { secret: key, algorithm: TOKEN_ALGORITHM, keyid: id } as const;
+    return { token: this.jwt.sign(claims, options), expiresAt: exp * 1_000 };
   }
 
   /** @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
-  async verify(token: string): Promise<CheckedToken> {
-    const known = this.remembered.get(token);
-    if (known && this.now() < known.expiresAt + CLOCK_TOLERANCE_MS) return known;
-    const checked = await this.check(token);
+  verify(token: string): CheckedToken {
+    const known = this.recall(token);
+    if (known) return known;
+    const checked = this.read(this.claimsOf(token, this.keyFor(token)));
     this.remember(token, checked);
     return checked;
   }
 
-  private async check(token: string): Promise<CheckedToken> {
-    try {
-      const { payload } = await jwtVerify(token, (header) => this.keyOf(header.kid), {
-        algorithms: ['HS256'],
-        requiredClaims: ['sub', 'did', 'exp'],
-        clockTolerance: CLOCK_TOLERANCE_MS / 1_000,
-        currentDate: new Date(this.now()),
-      });
-      if (typeof payload.did !== 'string') throw new AppError('TOKEN_INVALID');
-      return { accountId: payload.sub!, deviceId: payload.did, expiresAt: payload.exp! * 1_000 };
-    } catch (error) {
-      if (error instanceof joseErrors.JWTExpired) throw new AppError('TOKEN_EXPIRED', {}, { cause: error });
-      if (error instanceof joseErrors.JOSEError) throw new AppError('TOKEN_INVALID', {}, { cause: error });
-      throw error;
-    }
+  /** What a token said that was verified before; null: it is unknown, or has expired. */
+  recall(token: string): CheckedToken | null {
+    const known = this.verified.get(token);
+    return known && this.isAlive(known) ? known : null;
   }
 
-  private async keyOf(id: string | undefined): Promise<webcrypto.CryptoKey> {
-    const keys = await this.keys;
-    const found = keys.find((candidate) => candidate.id === id);
+  /** Remembers a token whose signature and claims were verified. */
+  remember(token: string, checked: CheckedToken): void {
+    this.verified.set(token, checked);
+  }
+
+  /** The key that a token names as its own; its signature is not verified yet. @throws AppError TOKEN_INVALID */
+  keyFor(token: string): SecretKey {
+    const id = keyIdOf(this.jwt, token);
+    const found = this.keys.find((candidate) => candidate.id === id);
     if (!found) throw new AppError('TOKEN_INVALID', { detail: 'The token was signed with another key.' });
     return found.key;
   }
 
-  private remember(token: string, checked: CheckedToken): void {
-    // A Map keeps insertion order and lifetimes are alike: the first is the one to expire first.
-    const oldest = this.remembered.size >= MAX_REMEMBERED ? this.remembered.keys().next().value : undefined;
-    if (oldest !== undefined) this.remembered.delete(oldest);
-    this.remembered.set(token, checked);
+  /** Checks the claims of a token whose signature is right. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
+  read({ sub, did, iat, nbf, exp }: Record<string, unknown>): CheckedToken {
+    const isComplete = typeof sub === 'string' && typeof did === 'string' && typeof exp === 'number';
+    if (!isComplete || !isTime(iat) || !isTime(nbf)) throw new AppError('TOKEN_INVALID');
+    if (nbf !== undefined && nbf * 1_000 > this.now() + CLOCK_TOLERANCE_MS) {
+      throw new AppError('TOKEN_INVALID', { detail: 'The token is not valid yet.' });
+    }
+    const checked = { accountId: sub, deviceId: did, expiresAt: exp * 1_000 };
+    if (!this.isAlive(checked)) throw new AppError('TOKEN_EXPIRED');
+    return checked;
+  }
+
+  private claimsOf(token: string, secret: SecretKey): Record<string, unknown> {
+    try {
+      return this.jwt.verify(token, { secret, algorithms: [TOKEN_ALGORITHM], ...IGNORE_TIMES });
+    } catch (error) {
+      throw new AppError('TOKEN_INVALID', {}, { cause: error });
+    }
+  }
+
+  private isAlive({ expiresAt }: CheckedToken): boolean {
+    return this.now() < expiresAt + CLOCK_TOLERANCE_MS;
   }
 }
 
-async function signingKey(secret: string): Promise<SigningKey> {
-  // A CryptoKey: from anything else jose makes one at each use, which costs more than the signature.
-  const usages: webcrypto.KeyUsage[] = ['sign', 'verify'];
-  const key = await webcrypto.subtle.importKey(
-    'raw',
-    Buffer.from(secret),
-    { name: 'HMAC', hash: 'SHA-256' },
-    false,
-    usages,
-  );
-  return { id: createHmac('sha256', secret).update('key id').digest('hex').slice(0, 12), key };
+function keyIdOf(jwt: JwtService, token: string): unknown {
+  try {
+    return jwt.decode<{ header: { kid?: unknown } } | null>(token, { complete: true })?.header.kid;
+  } catch (error) {
+    throw new AppError('TOKEN_INVALID', {}, { cause: error });
+  }
+}
+
+function isTime(claim: unknown): claim is number | undefined {
+  return claim === undefined || typeof claim === 'number';
+}
+
+/** A KeyObject: a secret given as text is tried as PEM at each use, which takes ten times as long as the signature. */
+function signingKey(secret: string): SigningKey {
+  const id = createHmac('sha256', secret).update('key id').digest('hex').slice(0, 12);
+  return { id, key: createSecretKey(Buffer.from(secret)) as unknown as SecretKey };
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { JwtModule } from '@nestjs/jwt';
 import { AccessTokens } from './access-tokens.js';
 import { Operator } from './actor.js';
 import { AccountsRepository } from './accounts.repository.js';
@@ -10,10 +11,13 @@ import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
 import { RateLimits } from './rate-limits.js';
 import { RateLimitsRepository } from './rate-limits.repository.js';
+import { JwtStrategy } from './jwt.strategy.js';
 import { SessionsRepository } from './sessions.repository.js';
+import { SocketSessions } from './socket-session.js';
 
 /** Accounts, devices and the guard of every route. */
 @Module({
+  imports: [JwtModule],
   controllers: [AuthController],
   providers: [
     AccessTokens,
@@ -21,13 +25,15 @@ import { SessionsRepository } from './sessions.repository.js';
     AuthService,
     DeviceActivity,
     DevicesRepository,
+    JwtStrategy,
     Operator,
     RateLimits,
     RateLimitsRepository,
     SessionsRepository,
+    SocketSessions,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SessionsRepository],
+  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SocketSessions],
 })
 export class AuthModule {}

@@ -175,8 +175,8 @@ export class AuthService {
     }
   }
 
-  private async credentials(accountId: string, deviceId: string, refreshToken: string): Promise<Credentials> {
-    const { token, expiresAt } = await this.accessTokens.issue({ accountId, deviceId });
+  private credentials(accountId: string, deviceId: string, refreshToken: string): Credentials {
+    const { token, expiresAt } = this.accessTokens.issue({ accountId, deviceId });
     return { accountId, deviceId, accessToken: token, refreshToken, expiresAt };
   }
 }

@@ -1,16 +1,12 @@
-import {
-  createParamDecorator,
-  Injectable,
-  SetMetadata,
-  type CanActivate,
-  type ExecutionContext,
-} from '@nestjs/common';
+import { createParamDecorator, Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../foundation/errors/app-error.js';
-import { AccessTokens } from './access-tokens.js';
+import { AccessTokens, type CheckedToken } from './access-tokens.js';
 import { ALLOWS_OPERATOR, Operator } from './actor.js';
 import { DeviceActivity } from './device-activity.js';
+import { JwtStrategy } from './jwt.strategy.js';
 import { SessionsRepository, type Session } from './sessions.repository.js';
 
 /** The device behind a request, with its account as it stood when the request came in. */
@@ -23,6 +19,8 @@ export interface Device {
 declare module 'fastify' {
   interface FastifyRequest {
     device?: Device;
+    /** Set by Passport. */
+    user?: CheckedToken;
   }
 }
 
@@ -39,20 +37,23 @@ export const CurrentDevice = createParamDecorator((_: unknown, context: Executio
 });
 
 /**
- * Lets a request pass that carries a valid token of a device which still exists. That it exists is asked anew for each
- * request, together with its account, so that revoking works at once.
+ * Lets a request pass that carries a valid token of a device which still exists. A token is verified once and then
+ * remembered; that the device exists is asked for each request, together with its account, so that revoking works at once.
  */
 @Injectable()
-export class DeviceGuard implements CanActivate {
+export class DeviceGuard extends AuthGuard('jwt') {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
+    private readonly strategy: JwtStrategy,
     private readonly sessions: SessionsRepository,
     private readonly activity: DeviceActivity,
     private readonly operator: Operator,
-  ) {}
+  ) {
+    super();
+  }
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
     const marks = [context.getHandler(), context.getClass()];
     if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, marks)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -61,12 +62,32 @@ export class DeviceGuard implements CanActivate {
       request.operatorAccountId = await this.operator.accountOf(request);
       return true;
     }
-    const { accountId, deviceId } = await this.tokens.verify(token);
+    const { accountId, deviceId } = this.tokens.recall(token) ?? (await this.verify(token, context));
     const account = await this.sessions.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     this.activity.noteSeen(accountId, deviceId);
     request.device = { accountId, deviceId, account };
     return true;
+  }
+
+  /** Called right before Passport looks up which strategy is called `jwt`. */
+  override getRequest(context: ExecutionContext): FastifyRequest {
+    this.strategy.select();
+    return context.switchToHttp().getRequest<FastifyRequest>();
+  }
+
+  /** What the strategy found, or why it refused. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
+  override handleRequest<T>(error: Error | null, token: T | false, refusal: unknown): T {
+    if (error) throw error;
+    if (token) return token;
+    throw refusal instanceof AppError ? refusal : new AppError('TOKEN_INVALID', {}, { cause: refusal });
+  }
+
+  private async verify(token: string, context: ExecutionContext): Promise<CheckedToken> {
+    await super.canActivate(context);
+    const checked = this.getRequest(context).user!;
+    this.tokens.remember(token, checked);
+    return checked;
   }
 }
 

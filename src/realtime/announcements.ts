@@ -2,7 +2,9 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { AppError } from '../foundation/errors/app-error.js';
 import { EventBus, type Events } from '../foundation/events/event-bus.js';
 import { accountRoom, deviceRoom } from './rooms.js';
-import { hangUp, SocketServer, type Announcement } from '../foundation/sockets/io.adapter.js';
+import { hangUp, type Announcement } from '../foundation/sockets/client-socket.js';
+import { Cluster } from '../foundation/sockets/cluster.js';
+import { ConnectedSockets } from './connected-sockets.js';
 import { WatchedGames } from './watched-games.js';
 
 /** What to do in this process about an event, wherever it happened. */
@@ -21,7 +23,7 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
       void this.toOthers(accountId, deviceId)?.emit('device_joined', { device_id: deviceId, name }),
     'device.revoked': ({ accountId, deviceId }) => {
       this.toOthers(accountId, deviceId)?.emit('device_revoked', { device_id: deviceId });
-      for (const socket of this.sockets.socketsIn(deviceRoom(accountId, deviceId))) {
+      for (const socket of this.sockets.listIn(deviceRoom(accountId, deviceId))) {
         hangUp(socket, new AppError('DEVICE_REVOKED'));
       }
     },
@@ -35,13 +37,14 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly events: EventBus,
-    private readonly sockets: SocketServer,
+    private readonly sockets: ConnectedSockets,
+    private readonly cluster: Cluster,
     private readonly games: WatchedGames,
   ) {}
 
   onModuleInit(): void {
     for (const name of Object.keys(this.deliveries) as (keyof Deliveries)[]) this.forward(name);
-    this.sockets.io.on('announce', (announcements) => {
+    this.cluster.listen((announcements) => {
       for (const [name, event] of announcements) {
         if (Object.hasOwn(this.deliveries, name)) this.deliver(name as keyof Deliveries, event as never);
       }
@@ -55,7 +58,7 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
   private forward<N extends keyof Deliveries>(name: N): void {
     const end = this.events.subscribe(name, (event) => {
       this.deliver(name, event);
-      this.sockets.tellOthers([name, event] as Announcement);
+      this.cluster.tell([name, event] as Announcement);
     });
     this.endings.push(end);
   }

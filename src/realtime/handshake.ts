@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AccessTokens, type CheckedToken } from '../auth/access-tokens.js';
-import { AccountsRepository, type AccountState } from '../auth/accounts.repository.js';
-import { SessionsRepository } from '../auth/sessions.repository.js';
-import { CONFIG } from '../foundation/config/config.module.js';
+import { AccountsRepository } from '../auth/accounts.repository.js';
+import { SocketSessions } from '../auth/socket-session.js';
+import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
@@ -14,7 +13,7 @@ import { SharesService } from '../shares/shares.service.js';
 import { checkHistory } from '../sync/history.js';
 import { readClientState } from '../sync/requests.js';
 import { isOriginAllowed } from '../foundation/sockets/origin.js';
-import type { ClientSocket, SocketOwner } from '../foundation/sockets/io.adapter.js';
+import type { RealtimeSocket, SocketOwner } from './connected-sockets.js';
 import { WatchedGames } from './watched-games.js';
 
 type Fields = Record<string, unknown>;
@@ -30,13 +29,13 @@ export interface Admission {
 export class Handshake {
   constructor(
     private readonly database: Database,
-    private readonly tokens: AccessTokens,
-    private readonly sessions: SessionsRepository,
+    private readonly sessions: SocketSessions,
     private readonly accounts: AccountsRepository,
     private readonly shares: SharesService,
     private readonly games: WatchedGames,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(NOW) private readonly now: Now,
   ) {}
 
   /**
@@ -44,7 +43,7 @@ export class Handshake {
    * @throws AppError ORIGIN_REFUSED, BAD_REQUEST, PROTOCOL_MISMATCH, TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED,
    *   DEVICE_REVOKED, HISTORY_CHANGED, SCHEMA_AHEAD, SHARE_WITHDRAWN, TOO_MANY_CONNECTIONS, OVERLOADED
    */
-  admit(socket: ClientSocket): Promise<Admission> {
+  admit(socket: RealtimeSocket): Promise<Admission> {
     const { headers } = socket.handshake;
     const auth: Fields = socket.handshake.auth;
     if (!isOriginAllowed(headers, this.config)) throw new AppError('ORIGIN_REFUSED');
@@ -52,26 +51,13 @@ export class Handshake {
     return auth.share_token === undefined ? this.admitDevice(auth) : this.admitWatcher(auth.share_token);
   }
 
-  /** Checks an access token and that its device still exists. @throws AppError as `admit` */
-  async checkToken(token: unknown): Promise<{ token: CheckedToken; account: AccountState }> {
-    if (token === undefined) {
-      throw new AppError('TOKEN_MISSING', { detail: 'No access_token was sent.' });
-    }
-    if (typeof token !== 'string') throw new AppError('TOKEN_INVALID', { detail: 'The token is no text.' });
-    const checked = await this.tokens.verify(token);
-    const account = await this.sessions.find(checked.accountId, checked.deviceId);
-    if (!account) throw new AppError('DEVICE_REVOKED');
-    return { token: checked, account };
-  }
-
   private async admitDevice(auth: Fields): Promise<Admission> {
-    const { token, account } = await this.checkToken(auth.access_token);
+    const { session, account } = await this.sessions.begin(auth.access_token);
     const { schema_version, history_id } = auth;
     checkHistory(account, readClientState({ schema_version, history_id }), this.schema);
-    const { accountId, deviceId, expiresAt } = token;
     return {
-      owner: { kind: 'device', accountId, deviceId, tokenExpiresAt: expiresAt },
-      hello: this.hello(account.historyId, account.clock, expiresAt),
+      owner: { kind: 'device', session },
+      hello: this.hello(account.historyId, account.clock, session.expiresAt),
     };
   }
 
@@ -80,7 +66,10 @@ export class Handshake {
     const share = await this.shares.getByToken(token);
     const scoreboard = await this.games.open(share);
     const { historyId } = await this.accounts.get(this.database, share.accountId);
-    return { owner: { kind: 'watcher', share }, hello: this.hello(historyId, scoreboard.timestamp, null) };
+    return {
+      owner: { kind: 'watcher', share, provenAt: this.now() },
+      hello: this.hello(historyId, scoreboard.timestamp, null),
+    };
   }
 
   private hello(historyId: string, timestamp: number, tokenExpiresAt: number | null): Hello {

@@ -1,66 +1,67 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Logger, UseFilters, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  type OnGatewayInit,
+} from '@nestjs/websockets';
+import { Public } from '../auth/device.guard.js';
 import { DeviceActivity } from '../auth/device-activity.js';
-import { SessionsRepository } from '../auth/sessions.repository.js';
+import { PROVE_EVERY_MS, SocketSessions, type SocketSession } from '../auth/socket-session.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { toProblem } from '../foundation/errors/problem.js';
 import { EventBus } from '../foundation/events/event-bus.js';
-import type { ErrorCode } from '../protocol/errors.js';
-import type { ClientEvents, Hello, Pong, TokenAccepted } from '../protocol/events.js';
-import type { Timestamp } from '../protocol/sync.js';
 import { dropIfDeaf } from '../foundation/sockets/backlog.js';
-import { Handshake } from './handshake.js';
+import { hangUp, hangUpIfFinal } from '../foundation/sockets/client-socket.js';
 import { DEVICE_LIMITS, PacketAllowance, WATCHER_LIMITS } from '../foundation/sockets/packet-allowance.js';
+import { SocketProblemFilter, toAppError } from '../foundation/sockets/socket-problem.filter.js';
+import type { Hello, Pong, TokenAccepted } from '../protocol/events.js';
+import type { Timestamp } from '../protocol/sync.js';
+import type { Share } from '../shares/shares.repository.js';
+import { ConnectedSockets, type RealtimeSocket, type SocketOwner } from './connected-sockets.js';
+import { Handshake } from './handshake.js';
 import { accountRoom, deviceRoom, gameRoom, shareRoom } from './rooms.js';
-import {
-  hangUp,
-  SocketServer,
-  type ClientSocket,
-  type SocketOwner,
-} from '../foundation/sockets/io.adapter.js';
 import { WatchedGames } from './watched-games.js';
 
 const SWEEP_EVERY_MS = 1_000;
-/** A revocation can come between handshake and greeting, or be lost on its way from another process. */
-const PROVE_EVERY_MS = 60_000;
 const RETRY_AFTER_SECONDS = 5;
 
-/** After these there is nothing left to talk about. */
-const FINAL: readonly ErrorCode[] = ['DEVICE_REVOKED', 'SHARE_WITHDRAWN', 'QUOTA_EXCEEDED'];
-
-type Answers = {
-  readonly [E in keyof ClientEvents]: (socket: ClientSocket, payload: unknown) => Promise<object>;
-};
-
-/** Lets clients in, answers their questions, and hangs up when their time is over. */
-@Injectable()
-export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
+/**
+ * The account's socket: lets clients in, answers their questions, and hangs up when their time is over. Public, as the
+ * guard is for requests: a socket shows its token in the handshake.
+ */
+@Public()
+@UseFilters(SocketProblemFilter)
+@WebSocketGateway()
+export class RealtimeGateway
+  implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, OnModuleInit, OnModuleDestroy
+{
+  @WebSocketServer() private readonly io!: ConnectedSockets['io'];
   private readonly logger = new Logger('Realtime');
   /** Connections that have had their handshake; each gets one, and a second one ends it. */
-  private readonly met = new WeakSet<ClientSocket['conn']>();
-  private readonly hellos = new WeakMap<ClientSocket, Hello>();
-  private readonly answers: Answers = {
-    ping: (socket, payload) => this.ping(socket, payload),
-    token: (socket, payload) => this.renewToken(socket, payload),
-  };
+  private readonly met = new WeakSet<RealtimeSocket['conn']>();
+  private readonly hellos = new WeakMap<RealtimeSocket, Hello>();
   private isStopping = false;
   private sweeper?: NodeJS.Timeout;
   private endSubscription?: () => void;
 
   constructor(
-    private readonly sockets: SocketServer,
+    private readonly sockets: ConnectedSockets,
     private readonly handshake: Handshake,
     private readonly games: WatchedGames,
-    private readonly sessions: SessionsRepository,
+    private readonly sessions: SocketSessions,
     private readonly activity: DeviceActivity,
     private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
-  onModuleInit(): void {
-    const { io } = this.sockets;
+  afterInit(io: ConnectedSockets['io']): void {
+    this.sockets.io = io;
     io.use((socket, next) => {
       if (this.met.has(socket.conn)) {
         socket.conn.close(true);
@@ -72,8 +73,11 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
         (thrown) => next(this.refusal(socket, thrown)),
       );
     });
-    io.on('connection', (socket) => this.welcome(socket));
+  }
+
+  onModuleInit(): void {
     this.sweeper = setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
+    // Nest closes its adapter only after every module: clients are told when the process begins to stop.
     this.endSubscription = this.events.subscribe('server.stopping', () => this.stop());
   }
 
@@ -83,25 +87,9 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
     this.stop();
   }
 
-  private async admit(socket: ClientSocket): Promise<void> {
-    if (this.isStopping) throw shuttingDown();
-    const { owner, hello } = await this.handshake.admit(socket);
-    if (this.isStopping) throw shuttingDown();
-    socket.data = { owner, provenAt: this.now() };
-    this.hellos.set(socket, hello);
-  }
-
-  private refusal(socket: ClientSocket, thrown: unknown): Error {
-    const error = this.toAppError(thrown);
-    this.logger.log(`Refused socket ${socket.id}: ${error.code}`);
-    return Object.assign(new Error(error.code), { data: toProblem(error, socket.id) });
-  }
-
-  private welcome(socket: ClientSocket): void {
+  handleConnection(socket: RealtimeSocket): void {
     const { owner } = socket.data;
-    const who = owner.kind === 'device' ? `device ${owner.deviceId}` : `share ${owner.share.shareId}`;
-    this.logger.log(`Socket ${socket.id} of ${who} connected`);
-    socket.on('disconnect', (reason) => this.logger.log(`Socket ${socket.id} of ${who} closed: ${reason}`));
+    this.logger.log(`Socket ${socket.id} of ${nameOf(owner)} connected`);
     const limits = owner.kind === 'device' ? DEVICE_LIMITS : WATCHER_LIMITS;
     const allowance = new PacketAllowance(limits, performance.now());
     socket.conn.on('packet', () => {
@@ -113,89 +101,79 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
         );
       }
     });
-    socket.onAny((name: string, ...args: unknown[]) => void this.answer(socket, name, args));
     forgetRequest(socket);
     socket.emit('hello', this.hellos.get(socket)!);
-    if (owner.kind === 'device') this.joinDevice(socket, owner);
-    else this.joinWatcher(socket, owner);
+    if (owner.kind === 'device') this.joinDevice(socket, owner.session);
+    else this.joinWatcher(socket, owner.share);
   }
 
-  private joinDevice(socket: ClientSocket, owner: SocketOwner & { kind: 'device' }): void {
-    const { accountId, deviceId } = owner;
-    const own = deviceRoom(accountId, deviceId);
-    void socket.join([accountRoom(accountId), own]);
-    this.activity.noteSeen(accountId, deviceId);
-    const all = this.sockets.socketsIn(own);
-    const surplus = all.slice(0, Math.max(0, all.length - this.config.maxSocketsPerDevice));
-    for (const oldest of surplus) hangUp(oldest, new AppError('TOO_MANY_CONNECTIONS'));
+  handleDisconnect(socket: RealtimeSocket, reason: string): void {
+    this.logger.log(`Socket ${socket.id} of ${nameOf(socket.data.owner)} closed: ${reason}`);
   }
 
-  private joinWatcher(socket: ClientSocket, { share }: SocketOwner & { kind: 'watcher' }): void {
-    void socket.join([shareRoom(share.shareId), gameRoom(share)]);
-    this.games.greet(socket, share);
-  }
-
-  private async answer(socket: ClientSocket, name: string, args: unknown[]): Promise<void> {
-    const reply = args.at(-1);
-    // Whoever does not listen is spared the work.
-    if (typeof reply !== 'function') return;
-    try {
-      const answer = Object.hasOwn(this.answers, name) ? this.answers[name as keyof Answers] : undefined;
-      if (!answer) throw new AppError('BAD_REQUEST', { detail: 'There is no such event.' });
-      reply(await answer(socket, args.length > 1 ? args[0] : undefined));
-    } catch (thrown) {
-      const error = this.toAppError(thrown);
-      reply({ problem: toProblem(error, socket.id) });
-      this.hangUpIfFinal(socket, error);
-    }
-  }
-
-  private hangUpIfFinal(socket: ClientSocket, error: AppError): void {
-    if (FINAL.includes(error.code)) hangUp(socket, error);
-  }
-
-  private async ping(socket: ClientSocket, payload: unknown): Promise<Pong> {
+  /** Proves to a client what it has: the answer's clock was read after the question came in. */
+  @SubscribeMessage('ping')
+  async ping(socket: RealtimeSocket, payload: unknown): Promise<Pong> {
     const n = memberOf(payload, 'n');
     if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
       throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
     }
-    const timestamp = await this.prove(socket);
+    const timestamp = await this.prove(socket.data.owner);
     // Or the watcher would miss what the timestamp speaks of.
     await this.games.untilNewestIsSent(socket);
     return { n, timestamp };
   }
 
-  /** The clock, as the database has it now. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, OVERLOADED */
-  private async prove({ data }: ClientSocket): Promise<Timestamp> {
-    const { owner } = data;
-    data.provenAt = this.now();
-    if (owner.kind === 'watcher') return this.games.check(owner.share);
-    const account = await this.sessions.find(owner.accountId, owner.deviceId);
-    if (!account) throw new AppError('DEVICE_REVOKED');
-    this.activity.noteSeen(owner.accountId, owner.deviceId);
-    return account.clock;
-  }
-
-  private async renewToken(socket: ClientSocket, payload: unknown): Promise<TokenAccepted> {
+  /** Lets a device's socket live on until a fresh token expires. */
+  @SubscribeMessage('token')
+  async renewToken(socket: RealtimeSocket, payload: unknown): Promise<TokenAccepted> {
     const { owner } = socket.data;
     if (owner.kind === 'watcher') throw new AppError('BAD_REQUEST', { detail: 'A link needs no token.' });
-    const { token } = await this.handshake.checkToken(memberOf(payload, 'access_token'));
-    if (token.accountId !== owner.accountId || token.deviceId !== owner.deviceId) {
-      throw new AppError('TOKEN_INVALID', { detail: 'The token belongs to another device.' });
-    }
-    // An answer that was overtaken must not shorten what a later token brought.
-    owner.tokenExpiresAt = Math.max(owner.tokenExpiresAt, token.expiresAt);
-    return { token_expires_at: owner.tokenExpiresAt };
+    return { token_expires_at: await this.sessions.renew(owner.session, memberOf(payload, 'access_token')) };
+  }
+
+  private async admit(socket: RealtimeSocket): Promise<void> {
+    if (this.isStopping) throw shuttingDown();
+    const { owner, hello } = await this.handshake.admit(socket);
+    if (this.isStopping) throw shuttingDown();
+    socket.data = { owner };
+    this.hellos.set(socket, hello);
+  }
+
+  private refusal(socket: RealtimeSocket, thrown: unknown): Error {
+    const error = toAppError(thrown);
+    this.logger.log(`Refused socket ${socket.id}: ${error.code}`);
+    return Object.assign(new Error(error.code), { data: toProblem(error, socket.id) });
+  }
+
+  private joinDevice(socket: RealtimeSocket, { accountId, deviceId }: SocketSession): void {
+    const own = deviceRoom(accountId, deviceId);
+    void socket.join([accountRoom(accountId), own]);
+    this.activity.noteSeen(accountId, deviceId);
+    const all = this.sockets.listIn(own);
+    const surplus = all.slice(0, Math.max(0, all.length - this.config.maxSocketsPerDevice));
+    for (const oldest of surplus) hangUp(oldest, new AppError('TOO_MANY_CONNECTIONS'));
+  }
+
+  private joinWatcher(socket: RealtimeSocket, share: Share): void {
+    void socket.join([shareRoom(share.shareId), gameRoom(share)]);
+    this.games.greet(socket, share);
+  }
+
+  /** The clock, as the database has it now. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, OVERLOADED */
+  private async prove(owner: SocketOwner): Promise<Timestamp> {
+    if (owner.kind === 'device') return (await this.sessions.prove(owner.session)).clock;
+    owner.provenAt = this.now();
+    return this.games.check(owner.share);
   }
 
   private sweep(): void {
     const now = this.now();
-    for (const socket of this.sockets.io.sockets.sockets.values()) {
-      const { owner, provenAt } = socket.data;
-      if (owner.kind === 'device' && owner.tokenExpiresAt <= now) {
-        hangUp(socket, new AppError('TOKEN_EXPIRED'));
-      } else if (provenAt + PROVE_EVERY_MS <= now) {
-        this.prove(socket).catch((thrown) => this.hangUpIfFinal(socket, this.toAppError(thrown)));
+    for (const socket of this.io.sockets.sockets.values()) {
+      const { owner } = socket.data;
+      if (owner.kind === 'device') this.sessions.check(socket, owner.session);
+      else if (owner.provenAt + PROVE_EVERY_MS <= now) {
+        this.prove(owner).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
       }
     }
     this.games.sweep();
@@ -203,14 +181,13 @@ export class RealtimeGateway implements OnModuleInit, OnModuleDestroy {
 
   private stop(): void {
     this.isStopping = true;
-    for (const socket of this.sockets.io.sockets.sockets.values()) hangUp(socket, shuttingDown());
+    // Null: the start has failed before there was a server.
+    for (const socket of this.io?.sockets.sockets.values() ?? []) hangUp(socket, shuttingDown());
   }
+}
 
-  private toAppError(thrown: unknown): AppError {
-    if (thrown instanceof AppError) return thrown;
-    this.logger.error(thrown);
-    return new AppError('INTERNAL', {}, { cause: thrown });
-  }
+function nameOf(owner: SocketOwner): string {
+  return owner.kind === 'device' ? `device ${owner.session.deviceId}` : `share ${owner.share.shareId}`;
 }
 
 function shuttingDown(): AppError {
@@ -218,7 +195,7 @@ function shuttingDown(): AppError {
 }
 
 /** Lets go of what the connection began with, the token among it: needed no more, kept as long as the socket. */
-function forgetRequest(socket: ClientSocket): void {
+function forgetRequest(socket: RealtimeSocket): void {
   Object.assign(socket.conn, { request: undefined });
   Object.assign(socket, { handshake: undefined });
 }

@@ -2,14 +2,15 @@ import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { SharesModule } from '../shares/shares.module.js';
 import { Announcements } from './announcements.js';
+import { ConnectedSockets } from './connected-sockets.js';
 import { Handshake } from './handshake.js';
 import { RealtimeGateway } from './realtime.gateway.js';
-import { SocketServer } from '../foundation/sockets/io.adapter.js';
+import { SocketsModule } from '../foundation/sockets/sockets.module.js';
 import { WatchedGames } from './watched-games.js';
 
 /** Tells devices at once that something changed; nobody imports it, it listens to the event bus. */
 @Module({
-  imports: [AuthModule, SharesModule],
-  providers: [Announcements, Handshake, RealtimeGateway, SocketServer, WatchedGames],
+  imports: [AuthModule, SharesModule, SocketsModule],
+  providers: [Announcements, ConnectedSockets, Handshake, RealtimeGateway, WatchedGames],
 })
 export class RealtimeModule {}

@@ -7,7 +7,8 @@ import { SharesRepository, type Share } from '../shares/shares.repository.js';
 import { isBusy, untilSent } from '../foundation/sockets/backlog.js';
 import { SingleFlight } from '../foundation/flow/single-flight.js';
 import { gameRoom, shareRoom } from './rooms.js';
-import { hangUp, SocketServer, type ClientSocket } from '../foundation/sockets/io.adapter.js';
+import { hangUp, type ClientSocket } from '../foundation/sockets/client-socket.js';
+import { ConnectedSockets } from './connected-sockets.js';
 import { WatchedGame } from './watched-game.js';
 
 const MAX_WATCHERS_PER_SHARE = 200;
@@ -24,7 +25,7 @@ export class WatchedGames {
   private readonly late = new WeakMap<ClientSocket, Promise<void>>();
 
   constructor(
-    private readonly sockets: SocketServer,
+    private readonly sockets: ConnectedSockets,
     private readonly reader: ScoreboardReader,
     private readonly shares: SharesRepository,
   ) {}
@@ -34,7 +35,7 @@ export class WatchedGames {
    * @throws AppError SHARE_WITHDRAWN when it is deleted, TOO_MANY_CONNECTIONS, QUOTA_EXCEEDED, OVERLOADED
    */
   async open(share: Share): Promise<Scoreboard> {
-    if (this.sockets.socketsIn(shareRoom(share.shareId)).length >= MAX_WATCHERS_PER_SHARE) {
+    if (this.sockets.listIn(shareRoom(share.shareId)).length >= MAX_WATCHERS_PER_SHARE) {
       throw new AppError('TOO_MANY_CONNECTIONS', { detail: 'Too many people watch by this link already.' });
     }
     return found(await this.gameOf(share).refresh());
@@ -72,7 +73,7 @@ export class WatchedGames {
 
   /** Closes the connections of those who came by this link. */
   withdraw(shareId: string): void {
-    for (const socket of this.sockets.socketsIn(shareRoom(shareId))) {
+    for (const socket of this.sockets.listIn(shareRoom(shareId))) {
       hangUp(socket, new AppError('SHARE_WITHDRAWN'));
     }
   }
@@ -81,12 +82,12 @@ export class WatchedGames {
   sweep(): void {
     for (const [accountId, games] of this.accounts) {
       for (const gameId of games.keys()) {
-        if (this.sockets.socketsIn(gameRoom({ accountId, gameId })).length === 0) games.delete(gameId);
+        if (this.sockets.listIn(gameRoom({ accountId, gameId })).length === 0) games.delete(gameId);
       }
       if (games.size === 0) this.accounts.delete(accountId);
     }
     for (const shareId of this.checks.keys()) {
-      if (this.sockets.socketsIn(shareRoom(shareId)).length === 0) this.checks.delete(shareId);
+      if (this.sockets.listIn(shareRoom(shareId)).length === 0) this.checks.delete(shareId);
     }
   }
 
@@ -116,7 +117,7 @@ export class WatchedGames {
   }
 
   private sendOut(room: string, game: WatchedGame, scoreboard: Scoreboard): void {
-    const busy = this.sockets.socketsIn(room).filter(isBusy);
+    const busy = this.sockets.listIn(room).filter(isBusy);
     const ids = busy.map(({ id }) => id);
     this.sockets.io.local.to(room).except(ids).emit('scoreboard', scoreboard);
     for (const socket of busy) this.sendLater(socket, game);
@@ -133,7 +134,7 @@ export class WatchedGames {
   }
 
   private endGame(room: string): void {
-    for (const socket of this.sockets.socketsIn(room)) hangUp(socket, gameDeleted());
+    for (const socket of this.sockets.listIn(room)) hangUp(socket, gameDeleted());
   }
 
   private async refreshLater(game: WatchedGame): Promise<void> {

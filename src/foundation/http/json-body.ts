@@ -21,7 +21,7 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
   server.addContentTypeParser(
     ['application/json', 'text/plain'],
     async (request: FastifyRequest, payload: Readable) => {
-      const limit = await largeBodies.limitOf(request);
+      const limit = largeBodies.limitOf(request);
       const response = responses.get(request)!;
       const count = largeBodies.counterFor(response);
       cutWhenSilent(request.raw);

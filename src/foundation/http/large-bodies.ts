@@ -37,15 +37,15 @@ export class LargeBodies {
    */
   constructor(
     private readonly maxBytes: number,
-    private readonly authorize: (request: FastifyRequest) => Promise<void>,
+    private readonly authorize: (request: FastifyRequest) => void,
   ) {
     this.budget = new ByteBudget(HELD_BODIES * maxBytes, OVERLOADED);
   }
 
   /** How many bytes a request may send; `refusal` is what it gets when it sends more, null: BODY_TOO_LARGE. */
-  async limitOf(request: FastifyRequest): Promise<{ bytes: number; refusal: AppError | null }> {
+  limitOf(request: FastifyRequest): { bytes: number; refusal: AppError | null } {
     const isMarked = request.routeOptions.config.takesLargeBody === true;
-    const refusal = isMarked ? await this.refusalOf(request) : null;
+    const refusal = isMarked ? this.refusalOf(request) : null;
     const bytes = isMarked && !refusal ? this.maxBytes : Math.min(SMALL_BYTES, this.maxBytes);
     return { bytes, refusal };
   }
@@ -75,9 +75,9 @@ export class LargeBodies {
     await yieldToEventLoop();
   }
 
-  private async refusalOf(request: FastifyRequest): Promise<AppError | null> {
+  private refusalOf(request: FastifyRequest): AppError | null {
     try {
-      await this.authorize(request);
+      this.authorize(request);
       return null;
     } catch (error) {
       if (error instanceof AppError) return error;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { ClientSocket } from './io.adapter.js';
+import type { ClientSocket } from './client-socket.js';
 
 const MAX_UNSENT = 100;
 const STALLED_AFTER_MS = 15_000;

@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { NOW, type Now } from '../foundation/config/config.module.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import { hangUp, hangUpIfFinal, type ClientSocket } from '../foundation/sockets/client-socket.js';
+import { toAppError } from '../foundation/sockets/socket-problem.filter.js';
+import { AccessTokens, type CheckedToken } from './access-tokens.js';
+import { DeviceActivity } from './device-activity.js';
+import { SessionsRepository, type Session } from './sessions.repository.js';
+
+/** A revocation can come between handshake and greeting, or be lost on its way from another process. */
+export const PROVE_EVERY_MS = 60_000;
+
+/** The device that a socket belongs to, and until when. */
+export interface SocketSession extends CheckedToken {
+  /** When the database was last asked whether the device still exists, epoch ms. */
+  provenAt: number;
+}
+
+/** Knows whether sockets may stay open for their devices. */
+@Injectable()
+export class SocketSessions {
+  constructor(
+    private readonly tokens: AccessTokens,
+    private readonly sessions: SessionsRepository,
+    private readonly activity: DeviceActivity,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  /**
+   * Begins a session by the access token of a handshake, whatever the client sent as that.
+   * @throws AppError TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, DEVICE_REVOKED, OVERLOADED
+   */
+  async begin(token: unknown): Promise<{ session: SocketSession; account: Session }> {
+    const checked = this.verify(token);
+    const account = await this.sessions.find(checked.accountId, checked.deviceId);
+    if (!account) throw new AppError('DEVICE_REVOKED');
+    return { session: { ...checked, provenAt: this.now() }, account };
+  }
+
+  /**
+   * Lets a session live until a fresh access token of the same device expires.
+   * @returns when it ends now, epoch ms
+   * @throws AppError as `begin`
+   */
+  async renew(session: SocketSession, token: unknown): Promise<number> {
+    const { session: fresh } = await this.begin(token);
+    if (fresh.accountId !== session.accountId || fresh.deviceId !== session.deviceId) {
+      throw new AppError('TOKEN_INVALID', { detail: 'The token belongs to another device.' });
+    }
+    // An answer that was overtaken must not shorten what a later token brought.
+    session.expiresAt = Math.max(session.expiresAt, fresh.expiresAt);
+    return session.expiresAt;
+  }
+
+  /**
+   * Asks the database whether the device still exists.
+   * @returns its account, as the database has it now
+   * @throws AppError DEVICE_REVOKED, OVERLOADED
+   */
+  async prove(session: SocketSession): Promise<Session> {
+    const { accountId, deviceId } = session;
+    session.provenAt = this.now();
+    const account = await this.sessions.find(accountId, deviceId);
+    if (!account) throw new AppError('DEVICE_REVOKED');
+    this.activity.noteSeen(accountId, deviceId);
+    return account;
+  }
+
+  /** Hangs up when the token has expired or the device is gone, which is asked once a minute; for a sweep each second. */
+  check(socket: ClientSocket, session: SocketSession): void {
+    const now = this.now();
+    if (session.expiresAt <= now) hangUp(socket, new AppError('TOKEN_EXPIRED'));
+    else if (session.provenAt + PROVE_EVERY_MS <= now) {
+      this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+    }
+  }
+
+  private verify(token: unknown): CheckedToken {
+    if (token === undefined) throw new AppError('TOKEN_MISSING', { detail: 'No access_token was sent.' });
+    if (typeof token !== 'string') throw new AppError('TOKEN_INVALID', { detail: 'The token is no text.' });
+    return this.tokens.verify(token);
+  }
+}
