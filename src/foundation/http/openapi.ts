@@ -13,8 +13,19 @@ const TEXT = { type: 'string' };
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: JsonSchema) => ({ type: 'array', items });
 
-/** Serves `/openapi.json` (OpenAPI 3.1) and `/docs`, made from the routes and from the declared records. */
+/**
+ * Serves `/openapi.json` (OpenAPI 3.1) and `/docs`, made from the routes and from the declared records. The document is
+ * built for the first request that needs it: a tenth of a server's start would go into it.
+ */
 export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void {
+  SwaggerModule.setup('docs', app, () => createDocument(app, schema), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Tidemark API',
+  });
+}
+
+function createDocument(app: NestFastifyApplication, schema: Schema): OpenAPIObject {
   const base = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Tidemark')
@@ -38,12 +49,7 @@ export function serveOpenApi(app: NestFastifyApplication, schema: Schema): void 
     ...document.components.schemas,
     ...(recordSchemas(schema) as NonNullable<OpenAPIObject['components']>['schemas']),
   };
-  const modern = withoutNullable(document) as OpenAPIObject;
-  SwaggerModule.setup('docs', app, modern, {
-    jsonDocumentUrl: 'openapi.json',
-    raw: ['json'],
-    customSiteTitle: 'Tidemark API',
-  });
+  return withoutNullable(document) as OpenAPIObject;
 }
 
 function operationId(controller: string, method: string): string {
