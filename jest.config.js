@@ -10,7 +10,8 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['<rootDir>/test/browser/'],
   transform: {
-    '/node_modules/|(?<!mobile)/src/': '<rootDir>/test/support/load-natively.mjs',
+    // WatermelonDB wants promises of its own realm.
+    '/node_modules/(?!@nozbe/watermelondb/)|(?<!mobile)/src/': '<rootDir>/test/support/load-natively.mjs',
     '\\.[cm]?[jt]s$': [
       '@swc/jest',
       {

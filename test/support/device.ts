@@ -45,8 +45,8 @@ export async function send(method: string, url: string, options: SendOptions = {
     .buffer(true)
     .parse(readText);
   if (options.body !== undefined) {
-    if (!sending.get('content-type')) sending.type('application/json');
-    sending.send(encodeBody(options.body));
+    if (!new Headers(options.headers).has('content-type')) sending.type('application/json');
+    sending.serialize((body) => body as string).send(encodeBody(options.body));
   }
   const response = await sending;
   const headers = headersOf(response.headers);
