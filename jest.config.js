@@ -1,15 +1,17 @@
 /**
- * Everything, ESM dependencies included, is compiled to CommonJS inside Jest: its own ESM mode cannot load a part of
- * them on Node 20.
+ * Tests are compiled to CommonJS, as Jest's own ESM mode cannot load a part of the dependencies on Node 20. The server and
+ * all dependencies are not: Node loads them, see test/support/load-natively.mjs.
  * @type {import('jest').Config}
  */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'module-sync'] },
   roots: ['<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['<rootDir>/test/browser/'],
   transform: {
+    // WatermelonDB wants promises of its own realm.
+    '/node_modules/(?!@nozbe/watermelondb/)|(?<!mobile)/src/': '<rootDir>/test/support/load-natively.mjs',
     '\\.[cm]?[jt]s$': [
       '@swc/jest',
       {

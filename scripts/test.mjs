@@ -1,37 +1,84 @@
-// `npm test`: the server's tests, the app's, and those in a browser; with arguments, the ones that these Jest arguments name.
-import { existsSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+// `npm test`: the quick tests of the server, the app and in a browser; with paths among its arguments, those files and
+// folders, quick or long. `npm run test:long` (`--long`) runs the files named *.long.test.ts, and the conformance tests on
+// the system's own PostgreSQL. `--load` keeps two processor cores busy beside it. All other arguments are Jest's.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { appFolder, ensureAppBuilt, ensureAppInstalled } from './app.mjs';
 import { findChromium } from './chromium.mjs';
-import { ensureBuilt, ensureInstalled, root, runBin, say } from './setup.mjs';
+import { ensureBuilt, ensureInstalled, readText, root, runBin, say } from './setup.mjs';
 
-const env = { NODE_ENV: 'test' };
+const SLOWEST_SHOWN = 10;
+const POSTGRES_FOLDER = '/usr/lib/postgresql'; // of Debian and Ubuntu
+/** A busy loop ends with the process that started it, and in any case after an hour. */
+const BUSY_LOOP =
+  'const parent = process.ppid, end = Date.now() + 3.6e6; while (process.ppid === parent && Date.now() < end);';
+
+const own = ['--long', '--load'];
+const [isLong, isLoaded] = own.map((flag) => process.argv.includes(flag));
+const args = process.argv.slice(2).filter((arg) => !own.includes(arg));
+const timesFolder = mkdtempSync(join(tmpdir(), 'tidemark-test-times-'));
+const times = join(timesFolder, 'times');
+const env = { NODE_ENV: 'test', TEST_TIMES: times };
 
 const suites = {
-  server: (args) => runBin('jest', 'jest', args, env),
-  app: (args) => runBin('jest', 'jest', args.map(seenFromApp), env, appFolder),
+  server: (args) => runJest(args),
+  app: (args) => runJest(args, {}, appFolder),
   browser: runInBrowser,
+  postgres: runOnSystemPostgres,
 };
+
+function runJest(args, extraEnv = {}, folder = root) {
+  const reporters = ['default', join(root, 'test/support/slowest-files.mjs')];
+  const options = ['--passWithNoTests', ...reporters.map((name) => `--reporters=${name}`)];
+  return runBin('jest', 'jest', [...args, ...options], { ...env, ...extraEnv }, folder);
+}
 
 async function runInBrowser(args) {
   const chromium = findChromium();
-  if (!chromium) {
-    say('\n!! The browser tests did NOT run: no Chromium starts here. Install one, or set CHROMIUM_PATH.\n');
-    return process.env.CI === 'true' ? 1 : 0;
-  }
+  if (!chromium)
+    return missing('The browser tests', 'no Chromium starts here. Install one, or set CHROMIUM_PATH.');
   await ensureAppBuilt();
-  const config = ['--config', 'test/browser/jest.config.js'];
-  return runBin('jest', 'jest', [...config, ...args], { ...env, CHROMIUM_PATH: chromium });
+  return runJest(['--config', 'test/browser/jest.config.js', ...args], { CHROMIUM_PATH: chromium });
 }
 
-/** The suites that the paths among the arguments belong to; all of them when there is no path. */
-function chosenSuites(args) {
+/** The conformance tests once more, on the newest PostgreSQL that is installed: that of the packages is newer. */
+function runOnSystemPostgres() {
+  const versions = existsSync(POSTGRES_FOLDER) ? readdirSync(POSTGRES_FOLDER) : [];
+  const binDir = versions
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(POSTGRES_FOLDER, version, 'bin'))
+    .find((folder) => existsSync(join(folder, 'initdb')));
+  if (!binDir) return missing('The tests on an older PostgreSQL', `there is none in ${POSTGRES_FOLDER}.`);
+  return runJest(['test/conformance', '--testNamePattern', 'on postgres'], { POSTGRES_BIN_DIR: binDir });
+}
+
+/** What cannot run here is a failure in CI, and a warning to people. */
+function missing(what, why) {
+  say(`\n!! ${what} did NOT run: ${why}\n`);
+  return process.env.CI === 'true' ? 1 : 0;
+}
+
+/** What to run, by suite: the paths among the arguments; without any, all the quick files or all the long ones. */
+function chosenRuns() {
   const paths = args.filter(isPath).map((path) => relative(root, resolve(root, path)).replaceAll('\\', '/'));
-  return paths.length === 0 ? Object.keys(suites) : [...new Set(paths.map(suiteOf))];
+  const options = args.filter((arg) => !isPath(arg));
+  if (paths.length > 0) {
+    return [...new Set(paths.map(suiteOf))].map((suite) => {
+      const own = paths.filter((path) => suiteOf(path) === suite);
+      const seen = suite === 'app' ? own.map((path) => relative(appFolder, join(root, path)) || '.') : own;
+      return [suite, [...seen, ...options]];
+    });
+  }
+  const kind = isLong ? '\\.long\\.test\\.' : '^(?!.*\\.long\\.test\\.)';
+  const names = ['server', 'app', 'browser', ...(isLong ? ['postgres'] : [])];
+  return names.map((suite) => [suite, [kind, ...options]]);
 }
 
 function suiteOf(path) {
-  if (path.startsWith('mobile/')) return 'app';
+  if (/^mobile(\/|$)/.test(path)) return 'app';
   return path.startsWith('test/browser') ? 'browser' : 'server';
 }
 
@@ -39,15 +86,33 @@ function isPath(arg) {
   return !arg.startsWith('-') && existsSync(resolve(root, arg));
 }
 
-function seenFromApp(arg) {
-  return isPath(arg) ? relative(appFolder, resolve(root, arg)) : arg;
+function startBusyLoop() {
+  return spawn(process.execPath, ['-e', BUSY_LOOP], { stdio: 'ignore' });
+}
+
+function reportSlowest() {
+  const files = (readText(times) ?? '')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const slowest = files.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN);
+  say(`\nThe slowest of ${files.length} test files:`);
+  for (const { path, ms } of slowest)
+    say(`${(ms / 1_000).toFixed(1).padStart(7)} s  ${relative(root, path)}`);
+  say(`All of it took ${Math.round(performance.now() / 1_000)} s.`);
 }
 
 await ensureInstalled();
 await ensureAppInstalled(); // its sync is also tested here, in Node
-await ensureBuilt(); // some tests run the server as a process of its own
-const args = process.argv.slice(2);
-for (const name of chosenSuites(args)) {
-  const status = await suites[name](args);
-  if (status !== 0) process.exitCode = status;
+await ensureBuilt(); // the tests run the built server
+const busyLoops = isLoaded ? [startBusyLoop(), startBusyLoop()] : [];
+try {
+  for (const [suite, suiteArgs] of chosenRuns()) {
+    const status = await suites[suite](suiteArgs);
+    if (status !== 0) process.exitCode = status;
+  }
+  reportSlowest();
+} finally {
+  for (const busyLoop of busyLoops) busyLoop.kill();
+  rmSync(timesFolder, { recursive: true, force: true });
 }

@@ -46,7 +46,8 @@ export interface AppParts {
  * @throws AppStartError with a sentence for the operator
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
-  const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
+  const { schema = defaultSchema, now } = parts;
+  const logger = parts.logger ?? (await createLogger(config.logLevel));
   const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({

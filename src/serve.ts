@@ -19,9 +19,9 @@ const LINGER_MS = 500;
  * @throws AppStartError with a sentence for the operator
  */
 export async function serve(config: Config): Promise<number> {
-  const logger = createLogger(config.logLevel);
   // Before anything else: an impatient Ctrl-C during start-up still stops cleanly.
   const signalled = firstSignal();
+  const logger = await createLogger(config.logLevel);
   const app = await createApp(config, { logger });
   try {
     await listen(app, config);

@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { pino, type Logger } from 'pino';
-import pretty from 'pino-pretty';
 
 /** The server's log: JSON lines, or readable ones on a terminal. */
-export function createLogger(level: string): Logger {
+export async function createLogger(level: string): Promise<Logger> {
   const options = {
     level,
     base: null,
@@ -13,7 +12,9 @@ export function createLogger(level: string): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
   };
-  return process.stdout.isTTY ? pino(options, pretty({ sync: true, singleLine: true })) : pino(options);
+  if (!process.stdout.isTTY) return pino(options);
+  const { default: pretty } = await import('pino-pretty');
+  return pino(options, pretty({ sync: true, singleLine: true }));
 }
 
 /** Database errors carry their SQL and its parameters: only what identifies an error is written. */

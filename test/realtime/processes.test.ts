@@ -119,13 +119,12 @@ forEachDatabase((database) => {
   test('SIGTERM tells every client and does not wait for them', async () => {
     const storage = await createStorage(database);
     try {
-      await using server = await startServer({ storage });
+      // Longer than a test may take: a server that waited for its clients would never end here.
+      await using server = await startServer({ storage, env: { SHUTDOWN_DEADLINE_SECONDS: '3600' } });
       using socket = await TestSocket.connect(await TestDevice.register(server.url));
-      const started = Date.now();
       const exit = server.kill('SIGTERM');
       expect(await socket.closed()).toMatchObject({ status: 503, code: 'SHUTTING_DOWN', retry_after: 5 });
       expect(await exit).toEqual({ code: 0, signal: null });
-      expect(Date.now() - started).toBeLessThan(20_000);
     } finally {
       await storage.dispose();
     }

@@ -7,6 +7,7 @@ import type { Schema } from '../../src/protocol/schema.js';
 import { TestDevice } from './device.js';
 import { OpenApiCheck } from './openapi-check.js';
 import { createStorage, type DatabaseName, type Storage } from './storage.js';
+import { workerCache } from './worker-cache.js';
 
 export type { DatabaseName, Storage } from './storage.js';
 
@@ -113,7 +114,7 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
     await nest.listen(0, '127.0.0.1');
     const server = nest.getHttpServer() as Server;
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const check = new OpenApiCheck(await (await fetch(`${url}/openapi.json`)).text());
+    const check = new OpenApiCheck(await describeApi(url, options));
     check.watch(server);
     return new TestApp(url, storage, nest, check);
   } catch (error) {
@@ -121,4 +122,14 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
     await disposeUnused(storage);
     throw error;
   }
+}
+
+/** The OpenAPI document of a server; those of the same prefix with the declared records have the same. */
+async function describeApi(url: string, { schema, env }: AppOptions): Promise<string> {
+  const key = `OpenAPI document below ${env?.API_PREFIX ?? 'the default prefix'}`;
+  const known = schema === undefined && workerCache.get(key);
+  if (typeof known === 'string') return known;
+  const text = await (await fetch(`${url}/openapi.json`)).text();
+  if (schema === undefined) workerCache.set(key, text);
+  return text;
 }

@@ -1,3 +1,5 @@
+import supertest, { type Response } from 'supertest';
+
 /** Where the API lives on a server that was not told otherwise (`API_PREFIX`). */
 const API_PREFIX = '/api/v1';
 
@@ -12,7 +14,6 @@ export interface SendOptions {
   /** Texts and bytes go out as they are, anything else as JSON; undefined sends no body. */
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
-  signal?: AbortSignal;
 }
 
 /** An answer, read to its end; JSON is parsed, anything else is a text, no body is undefined. */
@@ -30,34 +31,58 @@ export interface Registration {
   pairing_code?: string;
 }
 
-/** Sends one request and reads the whole answer; only a broken connection throws. */
+/** Sends one request and reads the whole answer, following no redirection; only a broken connection throws. */
 export async function send(method: string, url: string, options: SendOptions = {}): Promise<Reply> {
   const address = new URL(url);
   for (const [name, value] of Object.entries(options.query ?? {})) {
     if (value === undefined) continue;
     for (const one of Array.isArray(value) ? value : [value]) address.searchParams.append(name, String(one));
   }
-  const headers = new Headers(options.headers);
-  const response = await fetch(address, {
-    method,
-    headers,
-    body: encodeBody(options.body, headers),
-    signal: options.signal,
-  });
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, body: decodeBody(text, response.headers) };
+  const requests = supertest(address.origin);
+  const sending = requests[verbOf(method)](address.pathname + address.search)
+    .set({ ...options.headers })
+    .ok(() => true)
+    .buffer(true)
+    .parse(readText);
+  if (options.body !== undefined) {
+    if (!new Headers(options.headers).has('content-type')) sending.type('application/json');
+    sending.serialize((body) => body as string).send(encodeBody(options.body));
+  }
+  const response = await sending;
+  const headers = headersOf(response.headers);
+  return { status: response.status, headers, body: decodeBody(response.body, headers) };
 }
 
-function encodeBody(body: unknown, headers: Headers): string | Uint8Array<ArrayBuffer> | undefined {
-  if (body === undefined) return undefined;
-  if (!headers.has('content-type')) headers.set('content-type', 'application/json');
+type Verb = 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options';
+
+function verbOf(method: string): Verb {
+  return method.toLowerCase() as Verb;
+}
+
+function encodeBody(body: unknown): string | Buffer {
   if (typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return new Uint8Array(body);
-  return JSON.stringify(body);
+  return body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body);
 }
 
-function decodeBody(text: string, headers: Headers): unknown {
-  if (text === '') return undefined;
+/** Reads an answer as a text, so that one that is no JSON although it says so can be seen. */
+function readText(response: Response, done: (error: Error | null, text: string) => void): void {
+  let text = '';
+  response.setEncoding('utf8');
+  response.on('data', (chunk: string) => (text += chunk));
+  response.on('end', () => done(null, text));
+}
+
+function headersOf(fields: Record<string, string | string[]>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
+  }
+  return headers;
+}
+
+/** @param text no text when there was nothing to read, as after HEAD */
+function decodeBody(text: unknown, headers: Headers): unknown {
+  if (typeof text !== 'string' || text === '') return undefined;
   return /[/+]json\b/.test(headers.get('content-type') ?? '') ? JSON.parse(text) : text;
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { workerCache } from './worker-cache.js';
 
 interface ResponseObject {
   headers?: Record<string, { required?: boolean }>;
@@ -133,17 +134,16 @@ function decode(body: Buffer, encoding: unknown): Buffer<ArrayBuffer> {
   return Buffer.from(decoder && body.length > 0 ? decoder(body) : body);
 }
 
-/** A parsed document with its compiled schemas; many servers of one test file share it. */
+/** A parsed document with its compiled schemas; many servers share it. */
 class Description {
   private static readonly known = new Map<string, Description>();
   private readonly document: OpenApiDocument;
   private readonly templates: { pattern: RegExp; path: string }[];
-  private readonly validators = new Map<string, ValidateFunction>();
-  private readonly ajv = new Ajv2020({ strict: false, validateFormats: false, validateSchema: false });
+  private readonly ajv: Ajv2020;
 
   private constructor(text: string) {
     this.document = JSON.parse(text) as OpenApiDocument;
-    this.ajv.addSchema(this.document as object, DOCUMENT_ID);
+    this.ajv = compilerOf(text);
     const base = new URL(this.document.servers?.[0]?.url ?? '/', 'http://localhost').pathname.replace(
       /\/$/,
       '',
@@ -208,10 +208,20 @@ class Description {
       encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
     );
     const $ref = `${DOCUMENT_ID}#/${escaped.join('/')}`;
-    let validator = this.validators.get($ref);
-    if (!validator) this.validators.set($ref, (validator = this.ajv.compile({ $ref })));
+    const validator = this.ajv.getSchema($ref);
+    if (!validator) throw new Error(`There is no ${$ref}.`);
     return validator;
   }
+}
+
+/** Keeps every schema that it has compiled. */
+function compilerOf(text: string): Ajv2020 {
+  const known = workerCache.get(text);
+  if (known) return known as Ajv2020;
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, validateSchema: false });
+  ajv.addSchema(JSON.parse(text) as object, DOCUMENT_ID);
+  workerCache.set(text, ajv);
+  return ajv;
 }
 
 function toPattern(path: string): RegExp {

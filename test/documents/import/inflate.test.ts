@@ -86,15 +86,15 @@ describe('inflating a body', () => {
       [LIMITS, 'DOCUMENT_INVALID'],
       [{ ...LIMITS, maxRatio: 5_000 }, 'BODY_TOO_LARGE'],
     ] as const) {
-      const bomb = zeros(10 * 1024).pipe(createGzip());
+      const endless = zeros(10 * 1024);
+      const bomb = endless.pipe(createGzip());
       const file = newFile();
       let largest = 0;
       const watch = setInterval(() => (largest = Math.max(largest, sizeOf(file))), 2);
-      const startedAt = Date.now();
       expect(await refused(bomb, limits, file)).toMatchObject({ code });
       clearInterval(watch);
-      expect(Date.now() - startedAt).toBeLessThan(10_000);
       expect(largest).toBeLessThanOrEqual(limits.maxBytes);
+      expect(endless.readableEnded).toBe(false);
       bomb.destroy();
     }
   });
