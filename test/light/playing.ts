@@ -6,7 +6,7 @@ import type { Outcome } from './world.js';
 /** So few that machines with a third of the usual pace keep up with them. */
 const PARALLEL = 4;
 /** Long, as machines that are busy with many tests take their time; the soak holds the light to its promise. */
-const RECOVERY_MS = 60_000;
+const RECOVERY_MS = 180_000;
 
 /** Plays runs with their servers in this process. @returns for each seed its outcome to come */
 export function playInProcess(seeds: readonly number[]): Map<number, Promise<Outcome>> {
