@@ -246,6 +246,6 @@ forEachDatabase((database) => {
   test(
     `a server killed at any moment of a write has the old content or the new one, and what it acknowledged (seed ${SEED})`,
     () => expectWholeContents(database),
-    300_000 * ROUNDS,
+    900_000 * ROUNDS,
   );
 });

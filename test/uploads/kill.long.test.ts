@@ -178,7 +178,7 @@ forEachDatabase((database) => {
       await using store = new FolderStore();
       await expectKillsDoNoHarm(database, store, (data) => momentsInFolder(store, data));
     },
-    300_000 * ROUNDS,
+    900_000 * ROUNDS,
   );
 });
 
@@ -190,7 +190,7 @@ describeOnS3('with S3', (open) => {
         await using store = await open();
         await expectKillsDoNoHarm(database, store, () => momentsInBucket(store));
       },
-      300_000 * ROUNDS,
+      900_000 * ROUNDS,
     );
   });
 });
