@@ -4,6 +4,7 @@ import { forEachDatabase, startApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import {
   documentState,
+  download,
   hold,
   lock,
   packedLayout,
@@ -48,6 +49,16 @@ forEachDatabase((database) => {
     expect(second.body).toMatchObject({ epoch: 2, server_version: 1 });
     expect(await documentState(laptop, 'v1')).toEqual(second.body);
     expect((await documentState(laptop, 'v1', 'captions')).exists).toBe(false);
+  });
+
+  test('another user cannot write with the session and the token of the one who holds the lock', async () => {
+    const laptop = await app().newDevice();
+    const phone = await laptop.pair();
+    const holding = await hold(laptop, 'v1');
+    const foreign = await putContent({ ...holding, device: phone }, '0-0', packedLayout(['foreign']));
+    expectProblem(foreign, 423, 'LOCK_REQUIRED');
+    expect((await putContent(holding, '0-0', packedLayout(['mine']))).status).toBe(200);
+    expect(await download(phone, 'v1')).toEqual(['mine']);
   });
 
   test('a write over another version than it says is refused and tells the version', async () => {

@@ -3,6 +3,7 @@ import type { Direction, Fate, Proxy, Target } from './proxy.js';
 
 /** Something that happens to a client's network at a moment of the run. */
 export interface Fault {
+  kind: FaultKind;
   /** Milliseconds after the start of the run. */
   at: number;
   /** In words, for the timeline. */
@@ -20,6 +21,10 @@ const KINDS = {
   fate: 8,
 };
 
+export type FaultKind = keyof typeof KINDS;
+
+export const faultKinds = Object.keys(KINDS) as FaultKind[];
+
 /**
  * Draws the faults of one client's network. Those that last end by themselves or when the proxy heals, at `endsAt` at
  * the latest.
@@ -31,7 +36,8 @@ export function drawFaults(random: Random, endsAt: number): Fault[] {
   const pause = (): number => -Math.log(1 - random.next()) * meanPauseMs;
   for (let at = pause(); at < endsAt;) {
     const until = Math.min(endsAt, at + lasting(random));
-    faults.push(...draw[random.weighted(KINDS)](random, at, until));
+    const kind = random.weighted(KINDS);
+    faults.push(...draw[kind](random, at, until).map((fault) => ({ ...fault, kind })));
     // Half of them overlap, the others are left alone to show what they do.
     at = (random.chance(0.5) ? at : until) + pause();
   }
@@ -49,7 +55,9 @@ const lasting = (random: Random): number =>
 const target = (random: Random): Target => random.weighted<Target>({ all: 4, sockets: 2, requests: 2 });
 const direction = (random: Random): Direction => random.weighted<Direction>({ both: 2, up: 1, down: 2 });
 
-const draw: Record<keyof typeof KINDS, (random: Random, at: number, until: number) => Fault[]> = {
+type Draw = (random: Random, at: number, until: number) => Omit<Fault, 'kind'>[];
+
+const draw: Record<FaultKind, Draw> = {
   cut(random, at) {
     const how = random.pick(['reset', 'end'] as const);
     const which = target(random);

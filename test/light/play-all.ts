@@ -11,13 +11,20 @@ export interface PlayAllOptions {
   /** How many runs go on at once; they mostly wait. */
   parallel: number;
   hostOf(database: DatabaseName, storage: Storage): Host | Promise<Host>;
+  /** See RunOptions. */
+  recoveryMs?: number;
 }
 
 /**
  * Plays runs, several at once, each on a server and an account of its own.
  * @returns for each seed its outcome to come
  */
-export function playAll({ seeds, parallel, hostOf }: PlayAllOptions): Map<number, Promise<Outcome>> {
+export function playAll({
+  seeds,
+  parallel,
+  hostOf,
+  recoveryMs,
+}: PlayAllOptions): Map<number, Promise<Outcome>> {
   const waiting: (() => void)[] = [];
   let free = parallel;
   const turn = (): Promise<void> => {
@@ -34,7 +41,7 @@ export function playAll({ seeds, parallel, hostOf }: PlayAllOptions): Map<number
     try {
       const storage = await createStorage(database);
       try {
-        return await play({ seed, host: await hostOf(database, storage), storage });
+        return await play({ seed, host: await hostOf(database, storage), storage, recoveryMs });
       } finally {
         await storage.dispose();
       }

@@ -26,8 +26,13 @@ export interface Green {
 export const EDIT_GRACE_MS = 250;
 
 const INTERVAL_MS = 50;
+/** A look that comes later than this means that the process stood still, and the light's own timers with it. */
+const STILL_MS = 150;
 
-/** Looks at one device at every change of its light or its rows, and every 50 ms. */
+/**
+ * Looks at one device at every change of its light or its rows, and every 50 ms; not when the process has just stood
+ * still, as on a machine that is busy with other things: the light could not have changed either.
+ */
 export class Watch {
   readonly greens: Green[] = [];
   /** When the light said `synced`, epoch ms. */
@@ -38,6 +43,7 @@ export class Watch {
   readonly states: { at: number; state: string; reason: string | null }[] = [];
   /** How often the light was looked at while it was green. */
   samples = 0;
+  #tickedAt = Date.now();
   readonly #timer: NodeJS.Timeout;
   #immediate: NodeJS.Immediate | undefined;
   readonly #unsubscribe: () => void;
@@ -47,7 +53,7 @@ export class Watch {
     watched.onRows(() => {
       if (!this.#immediate) this.#immediate = setImmediate(() => this.look());
     });
-    this.#timer = setInterval(() => this.look(), INTERVAL_MS);
+    this.#timer = setInterval(() => this.#tick(), INTERVAL_MS);
   }
 
   get device(): string {
@@ -73,6 +79,11 @@ export class Watch {
 
   look(): void {
     this.#immediate = undefined;
+    if (Date.now() - this.#tickedAt < INTERVAL_MS + STILL_MS) this.lookNow();
+  }
+
+  /** As `look`, but in any case. */
+  lookNow(): void {
     const { state, light, reason } = this.watched.status();
     const at = Date.now();
     if (this.states.at(-1)?.state !== state) this.states.push({ at, state, reason: reason?.code ?? null });
@@ -86,5 +97,10 @@ export class Watch {
     this.syncedAt.push(at);
     const isWaiting = [...rows.values()].some(({ unacknowledged }) => unacknowledged.length > 0);
     if (isWaiting && at - this.watched.lastEditAt() > EDIT_GRACE_MS) this.forgetful.push(at);
+  }
+  #tick(): void {
+    const isLate = Date.now() - this.#tickedAt >= INTERVAL_MS + STILL_MS;
+    this.#tickedAt = Date.now();
+    if (!isLate) this.look();
   }
 }

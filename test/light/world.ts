@@ -17,6 +17,8 @@ export interface RunOptions {
   host: Host;
   /** Where the host keeps its data. */
   storage: Storage;
+  /** How long after the last fault a device that is not green and equal counts as stuck. Default: `RECOVERY_MS`. */
+  recoveryMs?: number;
 }
 
 /** What came out of a run. */
@@ -25,6 +27,8 @@ export interface Outcome {
   plan: Plan;
   /** Epoch ms; the timeline counts from here. */
   startedAt: number;
+  /** Whether any light was green before the last fault had ended. */
+  wasGreenAmidFaults: boolean;
   /** How often a light was looked at while it was green. */
   greenSamples: number;
   edits: number;
@@ -118,11 +122,15 @@ class World {
     }
     this.healedAt = Date.now();
     this.note('every fault has ended');
-    while (Date.now() < this.healedAt + RECOVERY_MS) {
+    const { recoveryMs = RECOVERY_MS } = this.options;
+    while (Date.now() < this.healedAt + recoveryMs) {
       if (this.people.every(({ client }) => client.status().state === 'synced')) {
         const history = await readHistory(this.options.storage, this.accountId);
-        if (this.people.every(({ client }) => differencesAtTheEnd(history, client.rows()).length === 0)) {
+        const isWell = ({ client, watch }: Person): boolean =>
+          watch.isGreen && differencesAtTheEnd(history, client.rows()).length === 0;
+        if (this.people.every(isWell)) {
           this.timeToEqual = Date.now() - this.healedAt;
+          for (const { watch } of this.people) watch.lookNow();
           return;
         }
       }
@@ -146,6 +154,9 @@ class World {
       seed: this.options.seed,
       plan: this.plan,
       startedAt: this.startedAt,
+      wasGreenAmidFaults: this.people.some(({ watch }) =>
+        watch.greens.some(({ firstAt }) => firstAt < this.healedAt),
+      ),
       greenSamples: sum(this.people.map(({ watch }) => watch.samples)),
       edits: sum(this.people.map(({ client }) => client.editor.edits.length)),
       falseGreens: this.people.flatMap(({ client, watch }) => judge(history, watch, client.editor.edits)),

@@ -1,9 +1,7 @@
-import { rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { DocumentState } from '../../src/protocol/documents.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { UploadsService } from '../../src/uploads/uploads.service.js';
-import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import {
   documentState,
@@ -15,16 +13,8 @@ import {
   write,
 } from '../support/documents.js';
 import { expectProblem, moveTo } from '../support/exchange.js';
-import { postgresFolders } from '../support/postgres-tools.js';
-import { startPostgres, type Postgres } from '../support/postgres.js';
-import { makeScratchDir } from '../support/scratch.js';
-import { runTidemark } from '../support/server-process.js';
-import { createStorage, type Storage } from '../support/storage.js';
 import { around } from '../uploads/hold-back.js';
-import { storeIn } from '../uploads/world.js';
-
-const [toolsFolder] = postgresFolders();
-const databases: DatabaseName[] = toolsFolder === undefined ? ['sqlite'] : ['sqlite', 'postgres'];
+import { databasesWithTools, shareRestore } from './backups.js';
 
 /** Writes a document anew that a restore has lost, and checks that what a device still has is not taken for it. */
 async function expectAnother(lost: DocumentState, holder: TestDevice, writer: TestDevice): Promise<void> {
@@ -38,114 +28,94 @@ async function expectAnother(lost: DocumentState, holder: TestDevice, writer: Te
   expect(await download(writer, video_id)).toEqual(['anew']);
 }
 
-describe.each(databases)('on %s', (database) => {
-  let postgres: Postgres | undefined;
-  let storage: Storage;
-  let folder: string;
-
-  beforeAll(async () => {
-    if (database === 'postgres') postgres = await startPostgres({ binDir: toolsFolder });
+describe.each(databasesWithTools)('on %s', (database) => {
+  const shared = shareRestore(database, {
+    JWT_SECRET: 'the same in every data folder, and long enough',
   });
-  afterAll(() => postgres?.stop());
-  beforeEach(async () => {
-    storage = await createStorage(database, { postgres });
-    folder = makeScratchDir('restored');
-  });
-  afterEach(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await storage.dispose();
-  });
-
-  const store = () => storeIn(join(folder, 'objects'));
   /** A data folder that is not the first server's. */
-  const elsewhere = () => ({ DATA_DIR: join(folder, 'elsewhere') });
+  const elsewhere = () => ({ DATA_DIR: `${shared.site.folder}/elsewhere` });
 
-  /** @param env options that are other than the first server's */
-  const start = (env: Record<string, string> = {}): Promise<TestApp> =>
-    startApp(database, {
-      storage: { ...storage, env: { ...storage.env, ...env } },
-      env: { ...store(), JWT_SECRET: 'the same in every data folder, and long enough' },
+  describe('a document', () => {
+    let phone: TestDevice;
+    let laptop: TestDevice;
+    let lost: DocumentState;
+    shared.beforeBackup(async (server) => {
+      phone = await server.newDevice();
+      laptop = await phone.pair();
+    });
+    shared.beforeRestore(async () => {
+      lost = await write(phone, 'v1', ['lost']);
     });
 
-  /** Runs a command that takes the backup's file. @returns what it says */
-  const run = async (command: 'backup' | 'restore', env: Record<string, string> = {}): Promise<string> => {
-    const PATH = [toolsFolder, process.env.PATH].join(delimiter);
-    const options = { ...storage.env, ...store(), ...env, PATH };
-    const result = await runTidemark([command, join(folder, 'tidemark.backup')], options);
-    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
-    return result.stdout;
-  };
-
-  test('a document that is not in the backup, made anew, is none of the versions that were lost', async () => {
-    await using first = await start();
-    const phone = await first.newDevice();
-    const laptop = await phone.pair();
-    await run('backup');
-    const lost = await write(phone, 'v1', ['lost']);
-    await first.stop();
-    await run('restore');
-
-    await using again = await start();
-    for (const device of [phone, laptop]) moveTo(device, again.url);
-    await expectAnother(lost, phone, laptop);
-  });
-
-  if (database === 'sqlite') {
-    test('a document that was lost with its working copy, made anew, is none of the versions before', async () => {
-      await using first = await start();
-      const phone = await first.newDevice();
-      const laptop = await phone.pair();
-      const lost = await write(phone, 'v1', ['lost']);
-      await run('backup');
-      await first.stop();
-      expect(await run('restore', elsewhere())).toContain('1 documents that were never uploaded are lost');
-
-      await using moved = await start(elsewhere());
-      for (const device of [phone, laptop]) moveTo(device, moved.url);
+    test('that is not in the backup, made anew, is none of the versions that were lost', async () => {
+      for (const device of [phone, laptop]) moveTo(device, shared.app.url);
       await expectAnother(lost, phone, laptop);
     });
+  });
 
-    test('a document that goes on from its last upload has the size of that, and none of the failures since', async () => {
-      await using first = await start();
-      const laptop = await first.newDevice();
-      const small = await write(laptop, 'v1', ['uploaded']);
+  if (database === 'postgres') {
+    describe('a working copy', () => {
+      let laptop: TestDevice;
+      shared.beforeBackup(async (server) => {
+        laptop = await server.newDevice();
+      });
+      shared.beforeRestore(() => write(laptop, 'v1', ['lost']));
+
+      test('of what was lost, on the disk of another process, is not taken for what is made anew', async () => {
+        await using other = await shared.site.start(elsewhere());
+        moveTo(laptop, other.url);
+        await write(laptop, 'v1', ['anew']);
+        moveTo(laptop, shared.app.url);
+        expect(await download(laptop, 'v1')).toEqual(['anew']); // uploaded by the process with the old copy
+      });
+    });
+    return;
+  }
+
+  describe('restored to a new data folder, a document', () => {
+    let phone: TestDevice;
+    let tablet: TestDevice;
+    let laptop: TestDevice;
+    let lost: DocumentState;
+    let small: DocumentState;
+    let said: string;
+    let moved: TestApp;
+    shared.beforeBackup(async (server) => {
+      phone = await server.newDevice();
+      tablet = await phone.pair();
+      lost = await write(phone, 'v1', ['lost']);
+
+      laptop = await server.newDevice();
+      small = await write(laptop, 'v1', ['uploaded']);
       await download(laptop, 'v1');
       const large = packedLayout(['lost'], 500_000);
       expect((await putContent(await hold(laptop, 'v1'), '1-1', large)).status).toBe(200);
-      around(
-        first.nest.get(ObjectStorage),
-        'write',
-        () => () => Promise.reject(new Error('The store failed.')),
-      );
+      around(server.nest.get(ObjectStorage), 'write', (real) => (key, body) => {
+        const isTheirs = key.startsWith(laptop.accountId);
+        return isTheirs ? Promise.reject(new Error('The store failed.')) : real(key, body);
+      });
       const ref = { accountId: laptop.accountId, videoId: 'v1', kind: 'layout' };
-      const uploading = first.nest.get(UploadsService).upload(ref, { isForced: false }); // as the schedule does
+      const uploading = server.nest.get(UploadsService).upload(ref, { isForced: false }); // as the schedule does
       await expect(uploading).rejects.toThrow('The store failed.');
       expect((await documentState(laptop, 'v1')).upload_failures).toBe(1);
-      await run('backup');
-      await first.stop();
-      expect(await run('restore', elsewhere())).toContain('1 documents go on from their last upload');
+    });
+    beforeAll(async () => {
+      said = await shared.site.run('restore', { env: elsewhere() });
+      moved = await shared.site.start(elsewhere());
+      for (const device of [phone, tablet, laptop]) moveTo(device, moved.url);
+    });
+    afterAll(() => moved?.close());
 
-      await using moved = await start(elsewhere());
-      moveTo(laptop, moved.url);
+    test('that was lost with its working copy, made anew, is none of the versions before', async () => {
+      expect(said).toContain('1 documents that were never uploaded are lost');
+      await expectAnother(lost, phone, tablet);
+    });
+
+    test('that goes on from its last upload has the size of that, and none of the failures since', async () => {
+      expect(said).toContain('1 documents go on from their last upload');
       const { size_bytes, upload_failures } = await documentState(laptop, 'v1');
       expect({ size_bytes, upload_failures }).toEqual({ size_bytes: small.size_bytes, upload_failures: 0 });
       expect(await download(laptop, 'v1')).toEqual(['uploaded']);
     });
-  } else {
-    test('a working copy of what was lost, on the disk of another process, is not taken for what is made anew', async () => {
-      await using first = await start();
-      const laptop = await first.newDevice();
-      await run('backup');
-      await write(laptop, 'v1', ['lost']);
-      await first.stop();
-      await run('restore');
-
-      await using again = await start();
-      await using other = await start(elsewhere());
-      moveTo(laptop, other.url);
-      await write(laptop, 'v1', ['anew']);
-      moveTo(laptop, again.url);
-      expect(await download(laptop, 'v1')).toEqual(['anew']); // uploaded by the process with the old copy
-    });
-  }
+  });
 });

@@ -1,12 +1,17 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { forEachDatabase } from '../support/app.js';
 import { send, TestDevice } from '../support/device.js';
-import { clockOf, pull, push } from '../support/exchange.js';
+import { clockOf, moveTo, pull, push } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
-import { runTidemark, startServer, StartFailure, type CommandResult } from '../support/server-process.js';
-import { createStorage } from '../support/storage.js';
+import {
+  runTidemark,
+  startServer,
+  StartFailure,
+  type CommandResult,
+  type ServerProcess,
+} from '../support/server-process.js';
+import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { options } from '../../src/foundation/config/options.js';
 
 /** One plain line on stderr, no stack, and an exit code that says so. */
@@ -48,7 +53,7 @@ describe('the command line', () => {
     },
   );
 
-  test.each([[[]], [['nonsense']], [['--nonsense']], [['__proto__']], [['constructor']]])(
+  test.each([[['nonsense']], [['--nonsense']], [['__proto__']], [['constructor']]])(
     'tidemark %j says what there is and fails',
     async (args) => {
       const { code, stderr } = await runTidemark(args);
@@ -57,6 +62,12 @@ describe('the command line', () => {
       expect(stderr).not.toMatch(/^\s+at /m);
     },
   );
+
+  test('without a command it starts', async () => {
+    const env = { DATA_DIR: join(folder, 'data'), PORT: '70000' };
+    expectOneLine(await runTidemark([], env), /PORT.*70000/);
+    expectOneLine(await runTidemark(['--port', '70001'], env), /port.*70001/i);
+  });
 
   test.each([
     ['a port that is none', ['--port', 'abc'], {}, /port.*abc/i],
@@ -92,24 +103,17 @@ describe('the command line', () => {
   test('a data folder that cannot be made or written: one clear line', async () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
-    for (const dataDir of [join(file, 'data'), file, '/proc/nowhere/data']) {
-      expectOneLine(
-        await runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' }),
-        /data folder|a-file|nowhere/i,
-      );
-    }
+    const folders = [join(file, 'data'), file, '/proc/nowhere/data'];
+    const results = await Promise.all(
+      folders.map((dataDir) => runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' })),
+    );
+    for (const result of results) expectOneLine(result, /data folder|a-file|nowhere/i);
   });
 
   test('a data folder that holds no database of ours: one clear line', async () => {
-    await using storage = disposable(await createStorage('sqlite'));
-    await (await startServer({ storage })).kill('SIGTERM');
-    const dir = storage.env.DATA_DIR!;
-    const file = join(
-      dir,
-      readdirSync(dir).find((name) => /\.(db|sqlite)$/.test(name))!,
-    );
+    const file = join(folder, 'tidemark.db');
     writeFileSync(file, 'this is no database'.repeat(1_000));
-    expectOneLine(await runTidemark(['start'], { ...storage.env, PORT: '0' }), /database|data/i);
+    expectOneLine(await runTidemark(['start'], { DATA_DIR: folder, PORT: '0' }), /database|data/i);
     expect(readFileSync(file, 'utf8')).toMatch(/^this is no database/);
   });
 
@@ -125,14 +129,25 @@ describe('the command line', () => {
   });
 });
 
-function disposable<T extends { dispose(): Promise<void> }>(storage: T): T & AsyncDisposable {
-  return Object.assign(storage, { [Symbol.asyncDispose]: () => storage.dispose() });
-}
+describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
+  let place: Storage;
+  /** A folder that the server makes itself. */
+  let storage: Storage;
+  let server: ServerProcess;
+  beforeAll(async () => {
+    place = await createStorage(database);
+    storage = {
+      ...place,
+      env: { ...place.env, DATA_DIR: join(place.env.DATA_DIR!, 'made', 'by', 'itself') },
+    };
+    server = await startServer({ storage });
+  });
+  afterAll(async () => {
+    await server?.kill('SIGKILL');
+    await place.dispose();
+  });
 
-forEachDatabase((database) => {
   test('the ready line names API, docs and health, and each of them answers', async () => {
-    await using storage = disposable(await createStorage(database));
-    await using server = await startServer({ storage });
     const line = server
       .output()
       .split('\n')
@@ -144,56 +159,51 @@ forEachDatabase((database) => {
   });
 
   test('a flag wins over the environment', async () => {
-    await using storage = disposable(await createStorage(database));
     const result = await runTidemark(['start', '--port', '70001'], { ...storage.env, PORT: '0' });
     expectOneLine(result, /70001/);
   });
 
-  test('a taken port: one clear line, and the one who has it lives on', async () => {
-    await using first = disposable(await createStorage(database));
-    await using second = disposable(await createStorage(database));
-    await using server = await startServer({ storage: first });
-    const { port } = new URL(server.url);
-    expectOneLine(
-      await runTidemark(['start'], { ...second.env, HOST: '127.0.0.1', PORT: port, LOG_LEVEL: 'error' }),
-      new RegExp(`${port}.*(taken|in use)`, 'i'),
-    );
-    expect((await send('GET', `${server.url}/health/ready`)).status).toBe(200);
-  });
+  if (database === 'sqlite') {
+    test('a taken port: one clear line, and the one who has it lives on', async () => {
+      const second = await createStorage('sqlite');
+      try {
+        const { port } = new URL(server.url);
+        expectOneLine(
+          await runTidemark(['start'], { ...second.env, HOST: '127.0.0.1', PORT: port, LOG_LEVEL: 'error' }),
+          new RegExp(`${port}.*(taken|in use)`, 'i'),
+        );
+        expect((await send('GET', `${server.url}/health/ready`)).status).toBe(200);
+      } finally {
+        await second.dispose();
+      }
+    });
+
+    test('a second process on the same data folder is refused with one clear line, and the first lives on', async () => {
+      const device = await TestDevice.register(server.url);
+      const [second] = await Promise.all([
+        runTidemark(['start'], { ...storage.env, PORT: '0', LOG_LEVEL: 'error' }),
+        expect(startServer({ storage })).rejects.toThrow(StartFailure),
+      ]);
+      expectOneLine(second, /in use|another|running/i);
+      await push(device, creating({ games: [game('g1')] }), await clockOf(device));
+    });
+
+    test('data folder, database and secret are for this user alone', async () => {
+      await TestDevice.register(server.url);
+      const dataDir = storage.env.DATA_DIR!;
+      expect(statSync(dataDir).mode & 0o077).toBe(0);
+      for (const name of readdirSync(dataDir).filter((file) => /secret/.test(file))) {
+        expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
+      }
+    });
+  }
 
   test('started again on its data, also after a SIGKILL, it goes on with them', async () => {
-    await using storage = disposable(await createStorage(database));
-    const first = await startServer({ storage });
-    const device = await TestDevice.register(first.url);
-    const { timestamp } = await push(device, creating({ games: [game('g1')] }), await clockOf(device));
-    await first.kill('SIGKILL');
-    await using second = await startServer({ storage });
-    Object.assign(device, { url: second.url });
-    expect(await pull(device)).toMatchObject({ timestamp, changes: { games: { updated: [game('g1')] } } });
-  });
-});
-
-describe('on sqlite', () => {
-  test('a second process on the same data folder is refused with one clear line, and the first lives on', async () => {
-    await using storage = disposable(await createStorage('sqlite'));
-    await using server = await startServer({ storage });
     const device = await TestDevice.register(server.url);
-    expectOneLine(
-      await runTidemark(['start'], { ...storage.env, PORT: '0', LOG_LEVEL: 'error' }),
-      /in use|another|running/i,
-    );
-    await expect(startServer({ storage })).rejects.toThrow(StartFailure);
-    await push(device, creating({ games: [game('g1')] }), await clockOf(device));
-  });
-
-  test('data folder, database and secret are for this user alone', async () => {
-    await using storage = disposable(await createStorage('sqlite'));
-    const dataDir = join(storage.env.DATA_DIR!, 'made', 'by', 'itself');
-    await using server = await startServer({ storage: { ...storage, env: { DATA_DIR: dataDir } } });
-    await TestDevice.register(server.url);
-    expect(statSync(dataDir).mode & 0o077).toBe(0);
-    for (const name of readdirSync(dataDir).filter((file) => /secret/.test(file))) {
-      expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
-    }
+    const { timestamp } = await push(device, creating({ games: [game('g1')] }), await clockOf(device));
+    await server.kill('SIGKILL');
+    server = await startServer({ storage });
+    moveTo(device, server.url);
+    expect(await pull(device)).toMatchObject({ timestamp, changes: { games: { updated: [game('g1')] } } });
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { SqliteWorkers } from '../../../src/documents/import/sqlite-workers.js';
 import { DocumentKinds } from '../../../src/documents/kinds.js';
+import { sqlOf } from '../../support/databases.js';
 import { makeScratchDir } from '../../support/scratch.js';
 
 export const LAYOUT = new DocumentKinds().get('layout');
@@ -53,4 +54,20 @@ export function reading<T>(source: string | Buffer, read: (database: BetterSqlit
 export function rootOf(bytes: Buffer, table: string): number {
   const sql = 'SELECT rootpage FROM sqlite_schema WHERE name = ?';
   return reading(bytes, (database) => database.prepare(sql).pluck().get(table) as number);
+}
+
+/** Makes a layout with elements of about so many bytes. @param file is not there yet */
+export function writeLargeLayout(file: string, bytes: number): void {
+  const database = new BetterSqlite(file);
+  database.pragma('journal_mode = OFF');
+  database.pragma('synchronous = OFF');
+  database.exec(sqlOf('layout'));
+  database
+    .prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO elements (id, scene_id, x, thumbnail)
+       SELECT lower(hex(randomblob(12))), 'scene-' || i % 50, i * 1.5, randomblob(1000) FROM n`,
+    )
+    .run(Math.ceil(bytes / 1_100));
+  database.close();
 }

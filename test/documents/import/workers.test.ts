@@ -1,13 +1,12 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
-import type { Piscina } from 'piscina';
 import { SqliteWorkers } from '../../../src/documents/import/sqlite-workers.js';
 import { DocumentKinds } from '../../../src/documents/kinds.js';
 import { contentOf, databaseBytes, fillWithOddities, sqlOf, withCrSqlite } from '../../support/databases.js';
 import { makeScratchDir } from '../../support/scratch.js';
 import { describeWithSmallDisk, SmallDisk } from '../../support/small-disk.js';
-import { AMPLE } from './importing.js';
+import { AMPLE, writeLargeLayout } from './importing.js';
 
 const kinds = new DocumentKinds();
 const LAYOUT = kinds.get('layout');
@@ -27,24 +26,6 @@ const newFile = () => join(folder, String(files++));
 function fileOf(bytes: Uint8Array): string {
   const file = newFile();
   writeFileSync(file, bytes);
-  return file;
-}
-
-/** A layout with elements of about so many bytes. */
-function largeLayout(bytes: number): string {
-  const file = newFile();
-  const database = new BetterSqlite(file);
-  database.pragma('journal_mode = OFF');
-  database.pragma('synchronous = OFF');
-  database.exec(sqlOf('layout'));
-  database
-    .prepare(
-      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-       INSERT INTO elements (id, scene_id, x, thumbnail)
-       SELECT lower(hex(randomblob(12))), 'scene-' || i % 50, i * 1.5, randomblob(1000) FROM n`,
-    )
-    .run(Math.ceil(bytes / 1_100));
-  database.close();
   return file;
 }
 
@@ -161,34 +142,11 @@ test('checking names the first things that are wrong', async () => {
   await workers.check(fileOf(databaseBytes('layout', fillWithOddities(LAYOUT))));
 });
 
-test('a thread that dies fails its own task only', async () => {
-  const own = new SqliteWorkers();
-  const source = largeLayout(150 * MEBIBYTE);
-  const targets = [newFile(), newFile()];
-  const tasks = Promise.allSettled(targets.map((target) => own.snapshot(source, target)));
-  const { pool } = own as unknown as { pool: Piscina };
-  await until(() => targets.every((target) => sizeOf(target) > MEBIBYTE));
-  await pool.threads[0]!.terminate();
-  const outcomes = (await tasks).map(({ status }) => status);
-  expect(outcomes.sort()).toEqual(['fulfilled', 'rejected']);
-  expect(targets.filter((target) => existsSync(target))).toHaveLength(1);
-  await own.snapshot(source, newFile());
-  await own.onModuleDestroy();
-});
-
-test('the main thread stays free while a large database is imported', async () => {
-  const source = largeLayout(200 * MEBIBYTE);
-  await workers.check(fileOf(databaseBytes('layout', () => undefined)));
-  const before = performance.eventLoopUtilization();
-  await workers.importDatabase(LAYOUT, source, newFile(), AMPLE);
-  const { utilization } = performance.eventLoopUtilization(before);
-  expect(utilization).toBeLessThan(0.1);
-});
-
 describeWithSmallDisk('a full disk', () => {
   test('stops imports and snapshots, which leave nothing, and there is room for small ones', async () => {
     using disk = SmallDisk.mount(4);
-    const large = largeLayout(8 * MEBIBYTE);
+    const large = newFile();
+    writeLargeLayout(large, 8 * MEBIBYTE);
     const target = join(disk.path, 'target');
     const full = { code: 'DISK_FULL', details: { retry_after: expect.any(Number) } };
     await expect(workers.importDatabase(LAYOUT, large, target, AMPLE)).rejects.toMatchObject(full);
@@ -204,16 +162,4 @@ function schemaOf(file: string): unknown[] {
   const version = database.pragma('user_version', { simple: true });
   database.close();
   return [version, ...schema];
-}
-
-function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('It did not come about in time.');
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }

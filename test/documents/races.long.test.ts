@@ -26,10 +26,12 @@ import {
   putContent,
   write,
 } from '../support/documents.js';
-import { expectProblem, moveTo, until } from '../support/exchange.js';
+import { moveTo, until } from '../support/exchange.js';
 import { around, atNext, holdNext, moment } from '../uploads/hold-back.js';
 import { World } from '../uploads/world.js';
 
+/** RACE_ROUNDS=500 lets ten times as many writes meet. */
+const ROUNDS = Number(process.env.RACE_ROUNDS ?? 50);
 const NOTHING = () => undefined;
 
 /** The file of an epoch's working copy, whether it is there or not. */
@@ -150,7 +152,7 @@ test.each([1])(
       if (reply.status === 200) acknowledged.set(device, { epoch: epoch + 1, color });
     };
     try {
-      for (let round = 0; round < 50; round += 1) {
+      for (let round = 0; round < ROUNDS; round += 1) {
         const one = dice.pick(devices);
         const other = dice.pick(devices.filter((device) => device !== one));
         const uploading = dice.chance(0.4) ? world.pass(6) : undefined;
@@ -223,17 +225,6 @@ forEachDatabase((database) => {
       (timeoutMs) => timeoutMs === 0,
     ).finally(importing.goOn);
     expect((await writing).status).toBe(200);
-  });
-
-  test('another user cannot write with the session and the token of the one who holds the lock', async () => {
-    await using world = await World.make(database);
-    const laptop = await world.newDevice();
-    const phone = await laptop.pair();
-    const holding = await hold(laptop, 'v1');
-    const foreign = await putContent({ ...holding, device: phone }, '0-0', packedLayout(['foreign']));
-    expectProblem(foreign, 423, 'LOCK_REQUIRED');
-    expect((await putContent(holding, '0-0', packedLayout(['mine']))).status).toBe(200);
-    expect(await download(phone, 'v1')).toEqual(['mine']);
   });
 });
 

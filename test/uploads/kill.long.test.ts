@@ -13,6 +13,8 @@ import { BucketStore, describeOnS3, expectWholeOffers, FolderStore, type TestSto
 import { filesIn, MINUTE_MS, objectsIn, TOKENS_THAT_LAST } from './world.js';
 
 const SEED = Number(process.env.SEED ?? 4);
+/** How often each kill is repeated; `npm run soak:kills` says twenty. */
+const ROUNDS = Number(process.env.KILL_ROUNDS ?? 1);
 const VIDEOS = ['v0', 'v1', 'v2'] as const;
 /** Packed it is more than one part of an upload in parts. */
 const TWO_PARTS = 9_000_000;
@@ -111,7 +113,8 @@ async function expectKillsDoNoHarm(
   try {
     const laptop = await TestDevice.register(server.url);
     const written = new Map<string, string>();
-    for (const [round, moment] of momentsOf(data).entries()) {
+    const moments = Array.from({ length: ROUNDS }, () => momentsOf(data)).flat();
+    for (const [round, moment] of moments.entries()) {
       // On PostgreSQL a document waits for a while for a process that may live and upload it.
       const videos = VIDEOS.map((video) => `${video}-${database === 'postgres' ? round : 0}`);
       for (const video of videos) {
@@ -169,17 +172,25 @@ async function expectKillsDoNoHarm(
 const NAME = `a server killed at any moment of an upload loses nothing and offers nothing broken (seed ${SEED})`;
 
 forEachDatabase((database) => {
-  test(NAME, async () => {
-    await using store = new FolderStore();
-    await expectKillsDoNoHarm(database, store, (data) => momentsInFolder(store, data));
-  });
+  test(
+    NAME,
+    async () => {
+      await using store = new FolderStore();
+      await expectKillsDoNoHarm(database, store, (data) => momentsInFolder(store, data));
+    },
+    900_000 * ROUNDS,
+  );
 });
 
 describeOnS3('with S3', (open) => {
   forEachDatabase((database) => {
-    test(NAME, async () => {
-      await using store = await open();
-      await expectKillsDoNoHarm(database, store, () => momentsInBucket(store));
-    });
+    test(
+      NAME,
+      async () => {
+        await using store = await open();
+        await expectKillsDoNoHarm(database, store, () => momentsInBucket(store));
+      },
+      900_000 * ROUNDS,
+    );
   });
 });

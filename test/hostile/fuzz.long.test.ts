@@ -6,7 +6,8 @@ import { evening, tableNames } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 import { tables } from '../../src/protocol/tables.js';
 
-const RUNS = { numRuns: 40 };
+/** FUZZ_RUNS=400 tries ten times as much. */
+const RUNS = { numRuns: Number(process.env.FUZZ_RUNS ?? 40) };
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -119,7 +120,7 @@ forEachDatabase((database) => {
         expect([200, 409]).toContain(again.status);
         expect(await liveRows(device)).toEqual(stored);
       }),
-      { numRuns: 80 },
+      { numRuns: 2 * RUNS.numRuns },
     );
   });
 
