@@ -13,10 +13,7 @@ module.exports = {
       preset: 'jest-expo',
       setupFiles: [...common.setupFiles, '<rootDir>/test/support/screens.ts'],
       setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'],
-      testMatch: [
-        '<rootDir>/test/{games,screens}/**/*.test.{ts,tsx}',
-        '<rootDir>/test/documents/**/*.test.tsx',
-      ],
+      testMatch: ['<rootDir>/test/screens/**/*.test.{ts,tsx}', '<rootDir>/test/documents/**/*.test.tsx'],
     },
     {
       // What needs neither React nor a device runs in plain Node, against real servers.
@@ -24,7 +21,9 @@ module.exports = {
       displayName: 'sync',
       testEnvironment: 'node',
       transform: { '\\.[jt]sx?$': ['babel-jest', { caller: { name: 'metro', platform: 'web' } }] },
-      testMatch: ['<rootDir>/test/{database,documents,session,sync}/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/support/global-setup.ts',
+      globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+      testMatch: ['<rootDir>/test/{database,documents,games,session,sync}/**/*.test.ts'],
     },
   ],
   maxWorkers: 2,

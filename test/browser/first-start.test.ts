@@ -1,11 +1,11 @@
 import { shareBrowser } from './support/chromium.js';
 import { NO_CONNECTION, Person } from './support/person.js';
-import { Server } from './support/server.js';
+import { sharedServer } from './support/server.js';
 
 const browser = shareBrowser();
+const server = sharedServer();
 
 test('a first visit needs nothing: an empty list that says what to do, and a green light', async () => {
-  await using server = await Server.start();
   await using ada = await Person.open(browser(), server.url);
   await ada.app.find('new-game').first().waitFor();
   expect(await ada.app.findAll('game-row-').count()).toBe(0);
@@ -14,7 +14,6 @@ test('a first visit needs nothing: an empty list that says what to do, and a gre
 });
 
 test('a first visit that gets the page and nothing else is a whole app, and syncs once there is a way', async () => {
-  await using server = await Server.start();
   await using ada = await Person.openCut(browser(), server.url);
   ada.tolerate(NO_CONNECTION);
   const id = await ada.app.startGame({ name: 'In the cellar', players: ['Ada', 'Bob'] });

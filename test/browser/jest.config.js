@@ -9,7 +9,7 @@ export default {
   rootDir: '../..',
   roots: ['<rootDir>/test/browser'],
   testPathIgnorePatterns: [],
-  globalSetup: undefined,
-  globalTeardown: undefined,
+  globalSetup: '<rootDir>/test/browser/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/browser/support/global-teardown.mjs',
   testTimeout: 300_000,
 };

@@ -2,11 +2,9 @@ import { fetchTransport } from '../../src/sync/fetch-transport';
 import { SyncError } from '../../src/sync/sync-error';
 import type { Transport } from '../../src/sync/transport';
 import { eventually, Phone } from '../support/phone';
-import { Server } from '../support/server';
+import { Server, sharedServer } from '../support/server';
 
-let server: Server;
-beforeAll(async () => void (server = await Server.start()));
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
 /** Two phones in accounts of their own, each with a game. */
 async function twoPhones(): Promise<{ kitchen: Phone; basement: Phone }> {

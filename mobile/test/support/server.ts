@@ -8,6 +8,20 @@ import { promisify } from 'node:util';
 const TIDEMARK = resolve(__dirname, '../../../bin/tidemark.js');
 const STOP_MS = 10_000;
 
+const SHARED_SERVER_URL = 'TIDEMARK_TEST_SERVER';
+
+/** Starts the server of this test run, and tells the tests where it is. */
+export async function startSharedServer(): Promise<Server> {
+  const server = await Server.start();
+  process.env[SHARED_SERVER_URL] = server.url;
+  return server;
+}
+
+/** The server of this test run, for tests that neither stop it nor start it with options. */
+export function sharedServer(): { readonly url: string } {
+  return { url: process.env[SHARED_SERVER_URL]! };
+}
+
 /** A real server in a process of its own, on a database that is thrown away with it; the server must be built. */
 export class Server implements AsyncDisposable {
   private child: ChildProcess | null = null;

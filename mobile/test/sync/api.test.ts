@@ -3,11 +3,9 @@ import type { Credentials } from '../../src/sync/credentials';
 import { fetchTransport } from '../../src/sync/fetch-transport';
 import type { HttpRequest, Transport } from '../../src/sync/transport';
 import { MemoryCredentials } from '../support/phone';
-import { Server } from '../support/server';
+import { sharedServer } from '../support/server';
 
-let server: Server;
-beforeAll(async () => void (server = await Server.start()));
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
 /** A registered device with everything it asked the server for, as `METHOD path`. */
 async function device(meddle: (request: HttpRequest) => Promise<void> = async () => undefined) {

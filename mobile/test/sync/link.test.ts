@@ -3,13 +3,12 @@ import type { SyncError } from '../../src/sync/sync-error';
 import { PROTOCOL_VERSION } from '../../../src/protocol/version.js';
 import { schema } from '../../src/database/schema';
 import { Phone } from '../support/phone';
-import { Server } from '../support/server';
+import { sharedServer } from '../support/server';
 
 const LARGER_THAN_THE_SERVER_TAKES = 20_000;
 
 test('a frame that is too large ends the connection for good', async () => {
-  await using server = await Server.start();
-  await using phone = await Phone.open(server.url);
+  await using phone = await Phone.open(sharedServer().url);
   await phone.reaches('synced');
   const { accessToken } = (await phone.credentials.read())!;
   const handshake = {
@@ -19,7 +18,7 @@ test('a frame that is too large ends the connection for good', async () => {
   };
 
   const ended = new Promise<SyncError>((resolve) => {
-    const link: Link = new Link(server.url, handshake, () => performance.now(), {
+    const link: Link = new Link(sharedServer().url, handshake, () => performance.now(), {
       onHello: () => void link.renewToken('x'.repeat(LARGER_THAN_THE_SERVER_TAKES)).catch(() => undefined),
       onPong: () => undefined,
       onChanges: () => undefined,

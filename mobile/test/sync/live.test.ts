@@ -3,7 +3,7 @@ import { Sync } from '../../src/sync/sync';
 import type { Transport } from '../../src/sync/transport';
 import { newDatabase } from '../support/new-database';
 import { eventually, MemoryCredentials, Phone } from '../support/phone';
-import { Server } from '../support/server';
+import { Server, sharedServer } from '../support/server';
 
 test('tokens are renewed over the open connection, which never breaks off', async () => {
   await using server = await Server.start({ ACCESS_TOKEN_TTL_SECONDS: '10' });
@@ -34,11 +34,10 @@ test('a server that is restarted is found again', async () => {
 });
 
 test('with a clock that is hours ahead, tokens are not renewed over and over', async () => {
-  await using server = await Server.start();
   let renewals = 0;
   const sync = new Sync({
     database: await newDatabase(),
-    serverUrl: server.url,
+    serverUrl: sharedServer().url,
     credentials: new MemoryCredentials(),
     transport: (request) => {
       if (request.url.endsWith('/auth/token')) renewals += 1;
@@ -59,8 +58,7 @@ test('with a clock that is hours ahead, tokens are not renewed over and over', a
 });
 
 test('a server that announces what it does not hand out is not asked without a pause', async () => {
-  await using server = await Server.start();
-  await using kitchen = await Phone.open(server.url);
+  await using kitchen = await Phone.open(sharedServer().url);
   await kitchen.reaches('synced');
   let frozenAt: number | null = null;
   let pulls = 0;
@@ -71,7 +69,7 @@ test('a server that announces what it does not hand out is not asked without a p
     const frozen = { ...(JSON.parse(answer.body) as object), changes: {}, timestamp: frozenAt };
     return { ...answer, body: JSON.stringify(frozen) };
   };
-  await using basement = await Phone.open(server.url, { transport });
+  await using basement = await Phone.open(sharedServer().url, { transport });
   await basement.join(kitchen, 'start-fresh');
   frozenAt = Number(await basement.database.adapter.getLocal('__watermelon_last_pulled_at'));
 

@@ -2,11 +2,9 @@ import { fetchTransport } from '../../src/sync/fetch-transport';
 import type { HttpRequest, Transport } from '../../src/sync/transport';
 import { newDatabase } from '../support/new-database';
 import { eventually, Phone } from '../support/phone';
-import { Server } from '../support/server';
+import { sharedServer } from '../support/server';
 
-let server: Server;
-beforeAll(async () => void (server = await Server.start()));
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
 /** The network, with what a test does to one kind of request. */
 function network(path: string, meddle: (request: HttpRequest) => Promise<unknown>): Transport {

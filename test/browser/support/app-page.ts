@@ -19,6 +19,11 @@ export interface NewGame {
   players: string[];
 }
 
+/** Runs in the page. A cookie is what a busy page can still see change. */
+const BUSY_UNTIL_COOKIE = `
+  do for (const end = Date.now() + 50; Date.now() < end; );
+  while (!document.cookie.includes('go-on'))`;
+
 /** The app in one tab, as a person uses it. */
 export class AppPage {
   constructor(readonly page: Page) {}
@@ -46,13 +51,20 @@ export class AppPage {
     await this.page.goto(new URL(`/${route}`, this.page.url()).href);
   }
 
+  /** Keeps the page too busy to answer anything. @returns what ends that */
+  keepBusy(): () => Promise<void> {
+    const busy = this.page.evaluate(BUSY_UNTIL_COOKIE);
+    return async () => {
+      await this.page.context().addCookies([{ name: 'go-on', value: 'yes', url: this.page.url() }]);
+      await busy;
+    };
+  }
+
   /** Waits until the light is in one of the given states. */
   async waitForLight(states: LightState | LightState[]): Promise<void> {
-    const wanted: string[] = [states].flat();
-    await until(
-      () => this.lightState(),
-      (state) => state !== null && wanted.includes(state),
-    );
+    const lights = [states].flat().map((state) => `[data-testid="light"][data-state="${state}"]`);
+    // Waits in the page: asking for the state again and again takes more of the processor than the app does.
+    await this.page.locator(lights.join(', ')).filter({ visible: true }).first().waitFor();
   }
 
   /** The state that the light shows; null while the app has not drawn one. */
@@ -107,14 +119,13 @@ export class AppPage {
 
   /** Everybody's totals in running order, as the game's page shows them. */
   async totals(): Promise<number[]> {
-    const cells = await this.findAll('total-').all();
-    const bySeat = await Promise.all(
-      cells.map(async (cell) => {
-        const seat = Number((await cell.getAttribute('data-testid'))!.slice('total-'.length));
-        return [seat, toNumber(await cell.innerText())] as const;
-      }),
+    const cells = await this.findAll('total-').evaluateAll((found) =>
+      found.map((cell) => [cell.getAttribute('data-testid')!, cell.innerText] as const),
     );
-    return bySeat.sort(([a], [b]) => a - b).map(([, total]) => total);
+    return cells
+      .map(([id, text]) => [Number(id.slice('total-'.length)), toNumber(text)] as const)
+      .sort(([a], [b]) => a - b)
+      .map(([, total]) => total);
   }
 
   /** Waits until the game's page shows these totals. */
@@ -127,7 +138,7 @@ export class AppPage {
 
   /** The names in the list of games. */
   async gameNames(): Promise<string[]> {
-    await this.goTo('#/');
+    if (!this.page.url().endsWith('/#/')) await this.goTo('#/');
     await this.find('new-game').first().waitFor();
     return this.findAll('game-row-').allInnerTexts();
   }

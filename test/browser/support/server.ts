@@ -1,6 +1,17 @@
 import { startServer, type ServerProcess } from '../../support/server-process.js';
 import { createStorage, type Storage } from '../../support/storage.js';
 
+/** The environment variable by which a test run names its server. */
+export const SHARED_SERVER_URL = 'TIDEMARK_TEST_SERVER';
+
+/**
+ * The server of the test run, for tests that neither stop it nor start it with options: each person has an account of
+ * their own.
+ */
+export function sharedServer(): { readonly url: string } {
+  return { url: process.env[SHARED_SERVER_URL]! };
+}
+
 /** A real server with the built app, at one address for as long as a test lasts. */
 export class Server implements AsyncDisposable {
   private readonly storages: Storage[] = [];

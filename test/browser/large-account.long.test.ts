@@ -3,9 +3,10 @@ import { store, until } from '../support/exchange.js';
 import { game, player, round, score } from '../support/records.js';
 import { shareBrowser } from './support/chromium.js';
 import { Person } from './support/person.js';
-import { Server } from './support/server.js';
+import { sharedServer } from './support/server.js';
 
 const browser = shareBrowser();
+const server = sharedServer();
 const GAMES = 100;
 const PLAYERS = 4;
 const ROUNDS = 19;
@@ -27,7 +28,6 @@ function longGame(g: string) {
 }
 
 test('a first sync of 10,000 records shows how far it is, and ends with all of them', async () => {
-  await using server = await Server.start();
   const device = await TestDevice.register(server.url);
   const games = Array.from({ length: GAMES }, (_, index) => longGame(`g${index}`));
   await store(device, {

@@ -1,14 +1,9 @@
 import { shareBrowser } from './support/chromium.js';
 import { Person } from './support/person.js';
-import { Server } from './support/server.js';
+import { sharedServer } from './support/server.js';
 
 const browser = shareBrowser();
-
-let server: Server;
-beforeAll(async () => {
-  server = await Server.start();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
 /** Ada has a game; Bob has another one of his own and types Ada's code. */
 async function meet() {

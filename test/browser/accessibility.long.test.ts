@@ -1,15 +1,10 @@
 import { seriousFindings } from './support/accessibility.js';
 import { shareBrowser } from './support/chromium.js';
 import { Person } from './support/person.js';
-import { Server } from './support/server.js';
+import { sharedServer } from './support/server.js';
 
 const browser = shareBrowser();
-
-let server: Server;
-beforeAll(async () => {
-  server = await Server.start();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
 describe.each(['light', 'dark'] as const)('in %s colors', (colorScheme) => {
   test('no screen has an obstacle for a screen reader, a keyboard or weak eyes', async () => {

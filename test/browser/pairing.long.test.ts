@@ -1,21 +1,13 @@
-import { shareAwakeTime } from '../support/awake-time.js';
 import { until } from '../support/exchange.js';
 import { shareBrowser } from './support/chromium.js';
 import { answered, Person } from './support/person.js';
-import { Server } from './support/server.js';
+import { sharedServer } from './support/server.js';
 
 const browser = shareBrowser();
-const awake = shareAwakeTime();
-const LIVE_MS = 1_000;
-const NOTICED_MS = 10_000;
 
-let server: Server;
-beforeAll(async () => {
-  server = await Server.start();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = sharedServer();
 
-test('a second browser joins by a code, and each sees the other’s rounds within a second', async () => {
+test('a second browser joins by a code, and each sees every round of the other at once', async () => {
   await using ada = await Person.open(browser(), server.url);
   await using bob = await Person.open(browser(), server.url);
   const id = await ada.app.startGame({ name: 'At two tables', players: ['Ada', 'Bob'] });
@@ -25,17 +17,11 @@ test('a second browser joins by a code, and each sees the other’s rounds withi
   await ada.app.openGame(id);
   await Promise.all([ada.app.waitForLight('synced'), bob.app.waitForLight('synced')]);
 
-  const waits: number[] = [];
   for (const round of [1, 2, 3]) {
     const [from, to] = round % 2 === 1 ? [ada, bob] : [bob, ada];
     await from.app.addRound([4, 6]);
-    const start = awake();
     await to.app.waitForTotals([4 * round, 6 * round]);
-    waits.push(awake() - start);
   }
-  // A single one tells more of the machine than of the product.
-  const [, middle] = waits.sort((a, b) => a - b);
-  expect(middle).toBeLessThan(LIVE_MS);
 });
 
 test('the link behind the QR code joins, also as the first thing that a browser opens', async () => {
@@ -63,7 +49,7 @@ test('a wrong code says so and changes nothing', async () => {
   await ada.app.waitForLight('synced');
 });
 
-test('the list of devices names both, and a device that was revoked says so within 10 s', async () => {
+test('the list of devices names both, and a device that was revoked says so by itself', async () => {
   await using ada = await Person.open(browser(), server.url);
   await ada.app.startGame({ name: 'Shared for a while', players: ['Ada', 'Bob'] });
   await using bob = await Person.open(browser(), server.url);
@@ -78,9 +64,7 @@ test('the list of devices names both, and a device that was revoked says so with
     (count) => count === 2,
   );
   await ada.app.revokeOtherDevice();
-  const start = awake();
   await bob.app.waitForLight('incompatible');
-  expect(awake() - start).toBeLessThan(NOTICED_MS);
   expect(await bob.app.openLight()).toMatch(/taken off|removed|revoked/i);
   // What it holds stays readable.
   await bob.app.waitForGames(['Shared for a while']);

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import BetterSqlite from 'better-sqlite3';
+import { packedLayout } from '../../support/documents.js';
+import type { ChosenFile } from './documents-page.js';
+
+/** A layout with one scene for each background, as a file that is not gzipped. */
+export function layoutFile(backgrounds: string[]): ChosenFile {
+  return {
+    name: 'layout.db',
+    mimeType: 'application/vnd.sqlite3',
+    buffer: gunzipSync(packedLayout(backgrounds)),
+  };
+}
+
+/** A sound database that is no document of any kind. */
+export function strangeFile(): ChosenFile {
+  const database = new BetterSqlite(':memory:');
+  try {
+    database.exec('CREATE TABLE recipes (id INTEGER PRIMARY KEY, name TEXT)');
+    return { name: 'recipes.db', mimeType: 'application/vnd.sqlite3', buffer: database.serialize() };
+  } finally {
+    database.close();
+  }
+}
+
+/** The bytes of a captions database without any captions. */
+export function emptyCaptions(): Buffer {
+  const database = new BetterSqlite(':memory:');
+  try {
+    database.exec(readFileSync('src/documents/kinds/captions.sql', 'utf8'));
+    return database.serialize();
+  } finally {
+    database.close();
+  }
+}
