@@ -13,7 +13,7 @@ import { PullService } from './pull/pull.service.js';
 import { sendPull } from './pull/pull.response.js';
 import { readClientState, readPullRequest, readPushRequest } from './requests.js';
 import { ApiMeta, ApiPull, ApiPush, ApiStatus, type MetaAnswer, type StatusAnswer } from './sync.api.js';
-import { SyncService } from './push/push.service.js';
+import { PushService } from './push/push.service.js';
 
 /** Routes of record sync. */
 @ApiTags('Sync')
@@ -22,7 +22,7 @@ import { SyncService } from './push/push.service.js';
 export class SyncController {
   constructor(
     private readonly pulls: PullService,
-    private readonly pushes: SyncService,
+    private readonly pushes: PushService,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
