@@ -12,7 +12,7 @@ export interface HealthDetail {
 export class HealthDetails {
   private readonly readers = new Map<string, () => Promise<HealthDetail>>();
 
-  /** Adds a part under a name of its own. */
+  /** Registers a part under a unique name. */
   add(name: string, read: () => Promise<HealthDetail>): void {
     this.readers.set(name, read);
   }

@@ -6,15 +6,15 @@ import { EventBus } from '../foundation/events/event-bus.js';
 const RETRY_AFTER_SECONDS = 5;
 const FOR_MONITORS = /^\/(health|metrics)\b/;
 
-/** How a server comes to its end. */
+/** What work before the end can wait for. */
 export interface Ending {
   /** Resolves when no request runs any more, or the deadline has passed. */
   requestsEnded: Promise<void>;
-  /** Aborts when there is no more time; whoever waits for anything then stops soon. */
+  /** Aborts when the time is up: the work must stop soon then. */
   deadline: AbortSignal;
 }
 
-/** Knows the running requests, and lets them finish when the server is to stop. */
+/** Counts the running requests, and lets them finish before the server stops. */
 @Injectable()
 export class Lifecycle {
   isDraining = false;
@@ -24,7 +24,7 @@ export class Lifecycle {
 
   constructor(private readonly events: EventBus) {}
 
-  /** Counts requests; refuses new ones while draining, but for those of monitors. */
+  /** Counts requests; while draining, new ones are refused except those of monitors. */
   watch(server: FastifyInstance): void {
     server.addHook('onRequest', async (request, reply) => {
       this.running++;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
-/** Figures of the process itself; watching it costs something, so it is done once, however many servers run in it. */
+/** Figures of the process itself: collected once, as that costs time, even if several servers run in the process. */
 let ofProcess: Registry | undefined;
 
 /** What monitors read at `/metrics`; the parts of the server add their own figures. */
@@ -19,7 +19,7 @@ export class Metrics {
   }
 
   /**
-   * Adds figures that go up and down and are read together, when somebody asks.
+   * Adds figures that go up and down; one call reads them all, at each request for the metrics.
    * @param help a sentence for each name
    */
   addGauges<N extends string>(help: Record<N, string>, read: () => Promise<Record<N, number>>): void {

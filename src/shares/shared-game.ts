@@ -4,7 +4,7 @@ import { ownershipsOf, type Ownership } from '../sync/push/cascade.js';
 /** The table whose rows can be shared. */
 export const SHARED_TABLE = 'games';
 
-/** What has to be read of a shared game, owners before what they own. */
+/** A table to be read for a shared game; owners come before what they own. */
 export interface SharedPart {
   table: string;
   /** How its rows are found; empty for the game itself. */
@@ -16,7 +16,7 @@ export function partsOfSharedGame(schema: Schema): SharedPart[] {
   if (!Object.hasOwn(schema.tables, SHARED_TABLE)) return [];
   const ownerships = ownershipsOf(schema);
   const below = new Set([SHARED_TABLE]);
-  // A set grows while it is walked: what is added is visited, too.
+  // Tables added to the set while it is iterated are visited, too.
   for (const owner of below) {
     for (const { table } of ownerships.filter((ownership) => ownership.owner === owner)) below.add(table);
   }

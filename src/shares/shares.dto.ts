@@ -3,7 +3,7 @@ import type { ShareProfile } from './shares.repository.js';
 
 const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
 
-/** A link to a game, without the address: that is told only once. */
+/** A link to a game, without its address, which only the answer to its creation has. */
 export class ShareAnswer {
   share_id!: string;
   /** Epoch ms. */

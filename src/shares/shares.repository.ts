@@ -9,7 +9,7 @@ import type { Timestamp } from '../protocol/sync.js';
 import { quote } from '../sync/records.sql.js';
 import { SHARED_TABLE } from './shared-game.js';
 
-/** A link to one game, without the token that stands in it. */
+/** A link to one game, without its token. */
 export interface Share {
   accountId: string;
   shareId: string;

@@ -3,7 +3,7 @@ import { AppError } from '../foundation/errors/app-error.js';
 import type { Schema } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 
-/** What a client says of itself with every request; null: not said. */
+/** What a client sends about itself with every request; null: not sent. */
 export interface ClientState {
   lastPulledAt: Timestamp | null; // null also means: a first sync
   schemaVersion: number | null;

@@ -96,7 +96,7 @@ function parseJson(value: unknown): unknown {
   }
 }
 
-/** What stands in both places must agree, or one of the two would be ignored without a word. */
+/** Fields of query and body together. @throws AppError BAD_REQUEST when they differ, as one would be ignored silently */
 function merged(query: Fields, body: Fields): Fields {
   const fields: Fields = {};
   for (const name of ['last_pulled_at', 'schema_version', 'history_id']) {

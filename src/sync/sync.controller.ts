@@ -14,7 +14,7 @@ import { sendPull } from './pull/pull.response.js';
 import { readClientState, readPullRequest, readPushRequest } from './requests.js';
 import { ApiMeta, ApiPull, ApiPush, ApiStatus } from './sync.api.js';
 import { MetaAnswer, StatusAnswer } from './sync.dto.js';
-import { SyncService } from './push/push.service.js';
+import { PushService } from './push/push.service.js';
 
 /** Routes of record sync. */
 @ApiTags('Sync')
@@ -23,7 +23,7 @@ import { SyncService } from './push/push.service.js';
 export class SyncController {
   constructor(
     private readonly pulls: PullService,
-    private readonly pushes: SyncService,
+    private readonly pushes: PushService,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
   ) {}

@@ -6,7 +6,7 @@ import { PullService } from './pull/pull.service.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
-import { SyncService } from './push/push.service.js';
+import { PushService } from './push/push.service.js';
 import { TombstonesRepository } from './tombstones.repository.js';
 
 /** Pulling and pushing records. */
@@ -19,9 +19,9 @@ import { TombstonesRepository } from './tombstones.repository.js';
     PullService,
     RecordsRepository,
     RetentionService,
-    SyncService,
+    PushService,
     TombstonesRepository,
   ],
-  exports: [AccountSnapshots, RetentionService, SyncService],
+  exports: [AccountSnapshots, RetentionService, PushService],
 })
 export class SyncModule {}

@@ -21,7 +21,7 @@ import {
   updating,
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
-import { SyncService } from '../../src/sync/push/push.service.js';
+import { PushService } from '../../src/sync/push/push.service.js';
 import { EventBus } from '../../src/foundation/events/event-bus.js';
 
 /** records.md, "POST /api/v1/sync/push": how it is asked, answered and announced. */
@@ -252,7 +252,7 @@ forEachDatabase((database) => {
     expect(await stateOf(device)).toEqual(before);
   });
 
-  test('server-side code pushes through the same SyncService: rows are stamped, pulled and announced alike', async () => {
+  test('server-side code pushes through the same PushService: rows are stamped, pulled and announced alike', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await store(device, { games: [game('g1')] });
     const heard: unknown[] = [];
@@ -262,7 +262,7 @@ forEachDatabase((database) => {
     const { accountId } = device;
     const asked = { schemaVersion: null, historyId: null, lastPulledAt };
     const answer = await app()
-      .nest.get(SyncService)
+      .nest.get(PushService)
       .push({ accountId, deviceId: 'server' }, { ...asked, changes: deleting({ games: ['g1'] }) });
     stop();
     expect(answer.timestamp).toBeGreaterThan(lastPulledAt);

@@ -7,7 +7,7 @@ export const CONFIG = Symbol('config');
 /** Injection token of the server's clock: epoch milliseconds. */
 export const NOW = Symbol('now');
 
-/** Tells the time, in epoch milliseconds. */
+/** A clock: epoch milliseconds. */
 export type Now = () => number;
 
 /** Makes the settings and the clock available everywhere. */

@@ -18,16 +18,16 @@ export interface Events {
   'session.transferred': { accountId: string; transfer: SessionTransferred };
   /** A document has new content, or a version of it was uploaded. */
   'document.changed': { accountId: string; document: DocumentChanged };
-  /** This process takes no more work; what it has under way may finish. */
+  /** This process takes no more work; work under way may finish. */
   'server.stopping': Record<string, never>;
 }
 
-/** Carries events from those who commit to those who announce; a lost one never matters, pulls carry the truth. */
+/** Carries events, published after the commit, to what announces them; a lost event does no harm, as pulls read the database. */
 @Injectable()
 export class EventBus {
   private readonly emitter = new EventEmitter();
 
-  /** Tells every subscriber, at once. */
+  /** Calls every subscriber before it returns. */
   publish<N extends keyof Events>(name: N, event: Events[N]): void {
     this.emitter.emit(name, event);
   }

@@ -1,9 +1,9 @@
 import { AppError } from '../errors/app-error.js';
 
-/** What the operating system says when nothing more can be written, and SQLite. */
+/** The codes by which the operating system and SQLite say that the disk is full. */
 export const DISK_FULL_CODES = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
 
-/** A failure to write for want of room as the error that clients know; any other as it is. */
+/** Turns an error that means a full disk into AppError DISK_FULL; any other error is returned as it is. */
 export function asDiskFull(error: unknown): unknown {
   const { code = '' } = error as { code?: string };
   if (!DISK_FULL_CODES.includes(code)) return error;

@@ -9,7 +9,7 @@ import { syncToDisk } from './sync-to-disk.js';
 export async function moveDurably(file: string, path: string, root: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await rename(file, path);
-  // Every folder above may be new, made here or by another write that has not come to this yet.
+  // Every folder above may be new: made here, or by another write that has not synced it yet.
   let folder = path;
   do {
     folder = dirname(folder);

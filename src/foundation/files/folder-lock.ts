@@ -4,21 +4,20 @@ import { AppStartError } from '../errors/app-start-error.js';
 
 const WAIT_MS = 2_000;
 
-/** Keeps a data folder for one process; the operating system lets go of it when the process dies. */
+/** An exclusive lock on a folder, held by one process; the operating system releases it when the process dies. */
 export class FolderLock {
   private constructor(private readonly handle: BetterSqlite.Database) {}
 
-  /** @throws AppStartError when another process has the folder */
+  /** Waits a moment for a process that is just ending. @throws AppStartError when another process holds the lock */
   static take(dataDir: string): FolderLock {
-    // A process that is just ending gets a moment.
     const lock = FolderLock.tryTake(dataDir, WAIT_MS);
     if (lock) return lock;
     throw new AppStartError(`The data folder ${dataDir} is in use by another Tidemark; stop that one first.`);
   }
 
-  /** @returns null when another process has the folder */
+  /** @returns null when another process holds the lock */
   static tryTake(folder: string, waitMs = 0): FolderLock | null {
-    // Node has no file locks of its own, SQLite has.
+    // Node has no file locks, SQLite has.
     const handle = new BetterSqlite(join(folder, 'lock'), { timeout: waitMs });
     try {
       handle.exec('BEGIN EXCLUSIVE');
@@ -30,7 +29,7 @@ export class FolderLock {
     }
   }
 
-  /** Lets another process have the folder. */
+  /** Releases the lock. */
   release(): void {
     this.handle.close();
   }

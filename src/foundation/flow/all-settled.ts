@@ -1,4 +1,4 @@
-/** Waits until all of this has ended, one way or the other, or patience has. */
+/** Waits until every promise has settled, at most `patienceMs`. */
 export async function allSettledWithin(work: Iterable<Promise<unknown>>, patienceMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise((resolve) => (timer = setTimeout(resolve, patienceMs)));

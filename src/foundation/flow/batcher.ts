@@ -6,16 +6,16 @@ interface Asked<Q, A> {
   reject: (error: unknown) => void;
 }
 
-/** Answers questions together that are asked while others are being answered: one batch is under way at a time. */
+/** Runs one batch at a time; what is asked meanwhile makes up the next batch. */
 export class Batcher<Q, A> {
   private waiting: Asked<Q, A>[] = [];
-  /** Null: nobody waits. */
+  /** Null while there is nothing to answer. */
   private running: Promise<void> | null = null;
 
-  /** @param answer gives the answers in the questions' order; what it throws is thrown at everyone who asked */
+  /** @param answer resolves to the answers in the order of the questions; its error fails every question of the batch */
   constructor(private readonly answer: (questions: Q[]) => Promise<A[]>) {}
 
-  /** Asks along with whoever else waits. */
+  /** Adds a question to the next batch. */
   ask(question: Q): Promise<A> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ question, resolve, reject });

@@ -1,27 +1,27 @@
 import { AppError } from '../errors/app-error.js';
 
-/** What one of many takes of a budget. */
+/** One user's share of a budget. */
 export interface ByteShare {
-  /** It takes so many bytes by now. @throws AppError OVERLOADED when they are too many, with others' */
+  /** Sets the size of the share. @throws AppError OVERLOADED when all shares together exceed the budget */
   grow(sizeBytes: number): void;
-  /** It takes none any more; a second time is harmless. */
+  /** Gives the share back; a second call does nothing. */
   end(): void;
 }
 
-/** Bounds what many take together, of memory say, though each of them alone may take much. */
+/** Bounds how many bytes all users hold together. */
 export class ByteBudget {
   private totalBytes = 0;
 
   /**
-   * @param maxBytes of all together; one alone may have more
-   * @param refusal what is said to whoever would take too much
+   * @param maxBytes of all shares together; a share that is alone may have more
+   * @param refusal details of the error
    */
   constructor(
     private readonly maxBytes: number,
     private readonly refusal: { detail: string; retry_after: number },
   ) {}
 
-  /** Takes nothing yet. */
+  /** Opens a share of no bytes. */
   begin(): ByteShare {
     let ownBytes = 0;
     const resize = (sizeBytes: number): void => {

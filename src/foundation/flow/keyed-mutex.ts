@@ -1,8 +1,8 @@
-/** Lets work under one key run one at a time, in the order of asking; other keys do not wait. */
+/** A mutex for each key: work under one key runs one at a time, in the order of the calls. */
 export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
 
-  /** Runs `work` once everything asked for earlier under `key` has ended. */
+  /** Runs `work` once all earlier work under `key` has ended. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const result = (this.last.get(key) ?? Promise.resolve()).then(work);
     const ended = result.catch(() => undefined);

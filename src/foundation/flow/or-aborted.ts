@@ -1,4 +1,4 @@
-/** What `work` resolves to, unless the signal aborts before; the work is left to itself then. */
+/** Waits for `work` until the signal aborts; the work itself runs on. @throws the signal's reason */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let breakOff: () => void;
   const aborted = new Promise<never>((_, reject) => {

@@ -11,7 +11,7 @@ export class Semaphore {
     private readonly maxWaitMs: number,
   ) {}
 
-  /** Whether nobody holds it or waits for it. */
+  /** Whether no place is taken. */
   get isIdle(): boolean {
     return this.held === 0;
   }
@@ -40,7 +40,7 @@ export class Semaphore {
     });
   }
 
-  /** Frees a place, for the one who has waited longest. */
+  /** Frees a place; the caller that has waited longest gets it. */
   release(): void {
     const next = this.waiting.shift();
     if (next) next();

@@ -1,13 +1,13 @@
-/** Work whose result many ask for at once: however often it is asked for, one run is under way and one waits. */
+/** Work whose result many callers want at the same time: at most one run is under way, and at most one waits. */
 export class SingleFlight<T> {
   private running: Promise<unknown> = Promise.resolve();
   private next: Promise<T> | null = null;
 
   constructor(private readonly work: () => Promise<T>) {}
 
-  /** The result of a run that begins now, or a moment later. */
+  /** The result of a run that has not begun yet; callers that wait for the same run share it. */
   run(): Promise<T> {
-    // What is under way may have begun before the change that this call is about.
+    // The run under way may have begun before the change that this caller wants to see.
     this.next ??= this.running.then(() => {
       this.next = null;
       const result = this.work();

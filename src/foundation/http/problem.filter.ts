@@ -5,7 +5,7 @@ import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { ErrorCode } from '../../protocol/errors.js';
 
-/** Turns whatever was thrown into problem+json; what nobody expected is logged and says nothing of its inside. */
+/** Turns every error into problem+json; unexpected ones are logged, and their answer gives no details. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}

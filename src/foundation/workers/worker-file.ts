@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** `dist/` when this is compiled, `src/` when tests run the sources. */
@@ -13,24 +13,16 @@ const isCompiled = import.meta.url.endsWith('.js');
 export function workerFile(module: URL): URL {
   if (isCompiled) return module;
   const dist = new URL('../dist/', root);
-  if (newestMs(dist) < newestMs(root)) throw new Error('dist/ is older than src/: run npm run build.');
+  if (newestMs(dist, '.js') < newestMs(root, '.ts'))
+    throw new Error('dist/ is missing or older than src/: run npm run build.');
   return new URL(module.href.slice(root.href.length), dist);
 }
 
-/** When a file of the folder was last written, epoch ms; -1: there is none. */
-function newestMs(folder: URL): number {
+/** When a file with this ending was last written in the folder, epoch ms; -1: there is none. */
+function newestMs(folder: URL, ending: string): number {
   const path = fileURLToPath(folder);
-  try {
-    const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
-    return Math.max(
-      -1,
-      ...files
-        .map((file) => statSync(`${path}${file}`))
-        .filter((stats) => stats.isFile())
-        .map(({ mtimeMs }) => mtimeMs),
-    );
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return -1;
-  }
+  if (!existsSync(path)) return -1;
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  const times = files.filter((file) => file.endsWith(ending)).map((file) => statSync(path + file).mtimeMs);
+  return Math.max(-1, ...times);
 }

@@ -12,7 +12,7 @@ export interface ReadPlan {
   accountId: string;
   /** Rows stamped later than this; null: every row. */
   since: Timestamp | null;
-  /** Whether deletions are told. */
+  /** Whether deletions are part of the answer. */
   withTombstones: boolean;
   /** The client's: later tables and columns are left out. */
   schemaVersion: number;

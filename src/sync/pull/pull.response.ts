@@ -27,7 +27,7 @@ export async function sendPull(
     void reply.header('tidemark-rows', '0').send(answer);
     return;
   }
-  // Of the socket, so that a slow reader is told from one that takes nothing.
+  // The socket's timeout: it ends a client that reads nothing, but not one that reads slowly.
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   const isZipped = answer.rows > 0 && acceptsEncoding(request, 'gzip');
   void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));

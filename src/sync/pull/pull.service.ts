@@ -81,7 +81,7 @@ export class PullService {
   private async *text(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
     yield '{"changes":{';
     yield* this.reader.read(snapshot, plan);
-    // Nothing more to read: a slow reader of the rest holds nobody up.
+    // Everything is read: a client that takes the rest slowly must not keep the snapshot open.
     await snapshot.close();
     yield ending;
   }

@@ -34,7 +34,7 @@ export interface Merge {
   live: Map<string, Map<string, LiveRow>>;
   /** Records to be written as tombstones, known or not; the cascade adds those below them. */
   deleted: IdSets;
-  /** Tombstones that get a new stamp, so that the next pull tells the pusher. */
+  /** Tombstones that get a new stamp, so that the pusher's next pull brings them. */
   restamped: IdSets;
   /** Every pushed record that stays or becomes a tombstone. */
   dead: IdSets;

@@ -28,8 +28,8 @@ interface Outcome {
 
 /** Applies offline changes; server-side code writes records through it too, so that clocks and cascades hold. */
 @Injectable()
-export class SyncService {
-  /** Pushes of one account wait here, not each on a connection of its own. */
+export class PushService {
+  /** Pushes of one account wait here: waiting in the database, each would take a connection. */
   private readonly mutex = new KeyedMutex();
 
   constructor(
