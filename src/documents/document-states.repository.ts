@@ -5,7 +5,7 @@ import type { DocumentRef, LockRow } from '../locks/lock.js';
 import { STORED_LOCK, toLockRow, type StoredLock } from '../locks/locks.repository.js';
 import type { StoredDocument } from './documents.repository.js';
 
-/** What the state of a document tells of its content. */
+/** The part of a document's state that is about its content. */
 export type ContentState = Pick<
   StoredDocument,
   | 'epoch'
@@ -18,7 +18,7 @@ export type ContentState = Pick<
   | 'uploadedAt'
 >;
 
-/** A document and its lock at one moment. */
+/** A document and its lock, read together. */
 export interface DocumentAndLock {
   /** Null: it has no content. */
   content: ContentState | null;
@@ -26,7 +26,7 @@ export interface DocumentAndLock {
   lock: LockRow | null;
 }
 
-/** Of what is not there all are null. */
+/** All columns of a document or a lock that does not exist are null. */
 type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
 type ListedRow = Row & Pick<StoredDocument, 'videoId' | 'kind'>;
 
@@ -34,7 +34,7 @@ const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "si
   d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
   d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
 
-/** Reads documents together with their locks, as clients ask for them again and again. */
+/** Reads documents together with their locks: the state that clients ask for most often. */
 @Injectable()
 export class DocumentStatesRepository {
   private readonly states: Lookup<Row>;
@@ -49,12 +49,12 @@ export class DocumentStatesRepository {
     );
   }
 
-  /** As committed when asked. */
+  /** The state as committed at the time of the call. */
   async find({ accountId, videoId, kind }: DocumentRef): Promise<DocumentAndLock> {
     return toDocumentAndLock((await this.states.find(accountId, videoId, kind))!);
   }
 
-  /** An account's documents that have content, by video and kind, from behind `after` on. */
+  /** An account's documents that have content, by video and kind, starting after `after`. */
   async list(
     accountId: string,
     after: { videoId: string; kind: string },

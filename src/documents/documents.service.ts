@@ -9,28 +9,28 @@ import type { ContentVersion, DocumentState, LockType } from '../protocol/docume
 import { DocumentStatesRepository, type ContentState } from './document-states.repository.js';
 import { DocumentsRepository, type Pair, type UploadedVersion } from './documents.repository.js';
 
-/** What a session asks for when it wants the lock. */
+/** A session's request for the lock. */
 export interface LockRequest {
   type: LockType;
   sessionId: string;
   reason: string | null;
   takeOver: boolean;
-  /** The version that it has; null: none. */
+  /** The version that the session has; null: none. */
   known: { epoch: number | null; version: number | null };
 }
 
 /** A granted lock. */
 export interface GrantedLock {
   lock: Lock;
-  /** The content's version. */
+  /** The version of the content. */
   current: Pair;
   needsDownload: boolean;
 }
 
-/** Before the first content. */
+/** The version of a document without content. */
 export const NO_CONTENT: Pair = { epoch: 0, version: 0 };
 
-/** What is known of documents, and who may write them. */
+/** The state of documents, and their locks. */
 @Injectable()
 export class DocumentsService {
   constructor(
@@ -40,7 +40,7 @@ export class DocumentsService {
     @Inject(NOW) private readonly now: Now,
   ) {}
 
-  /** A document as the actor sees it; one that was never written has no content. */
+  /** A document's state for the actor; a document that was never written has no content. */
   async state(actor: Actor, ref: DocumentRef): Promise<DocumentState> {
     const { content, lock } = await this.states.find(ref);
     return toState(actor, ref, content, lock && heldAt(this.now(), lock));
@@ -75,7 +75,7 @@ export class DocumentsService {
     const { userId, deviceId, name } = actor;
     const session = { sessionId, userId, deviceId, name: name ?? sessionId };
     const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
-    // Read after the lock is held: nobody else writes from here on.
+    // Read once the lock is held, so that nobody else writes afterwards.
     const { content } = await this.states.find(ref);
     const current = content ?? NO_CONTENT;
     const isKnown = known.epoch === current.epoch && known.version === current.version;

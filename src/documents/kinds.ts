@@ -6,7 +6,7 @@ import BetterSqlite from 'better-sqlite3';
 import { AppError } from '../foundation/errors/app-error.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
-/** A column of a table, as SQLite tells it. */
+/** A column of a table, as SQLite reports it. */
 export interface KindColumn {
   name: string;
   type: string;
@@ -15,27 +15,27 @@ export interface KindColumn {
   keyPlace: number;
 }
 
-/** A kind of document: the tables that such a database has. */
+/** A kind of document: the tables and columns of its databases. */
 export interface DocumentKind {
   name: string;
-  /** Makes an empty database of this kind. */
+  /** Creates an empty database of this kind. */
   sql: string;
   /** `user_version` of its databases. */
   version: number;
   tables: { name: string; columns: KindColumn[] }[];
-  /** Triggers and indexes by their names, as SQL without superfluous blanks. */
+  /** Triggers and indexes by name, as normalized SQL. */
   objects: Record<string, string>;
 }
 
-/** The folder of the kinds, where it is another than the one beside this file. */
+/** Overrides the folder of the kinds, `kinds/` beside this file. */
 export const KINDS_FOLDER = Symbol('KINDS_FOLDER');
 
 const FOLDER = fileURLToPath(new URL('./kinds/', import.meta.url));
 const NAME = /^[a-z][a-z0-9_]*$/;
-/** What CR-SQLite calls its own tables. */
+/** The names of CR-SQLite's own tables. */
 const RESERVED = /^crsql_|__crsql_/;
 
-/** The kinds of documents there are: each is one SQL file in `kinds/`. */
+/** The kinds of documents: each is one SQL file in `kinds/`. */
 @Injectable()
 export class DocumentKinds {
   private readonly kinds: ReadonlyMap<string, DocumentKind>;
@@ -60,7 +60,7 @@ export class DocumentKinds {
   }
 }
 
-/** Reads every kind and holds it to the rules that merging changes asks of it. */
+/** Reads every kind, and checks the rules that CR-SQLite needs to merge changes. */
 function loadKinds(folder: string): Map<string, DocumentKind> {
   const files = readdirSync(folder).filter((file) => file.endsWith('.sql'));
   return new Map(
@@ -75,12 +75,12 @@ function loadKinds(folder: string): Map<string, DocumentKind> {
   );
 }
 
-/** Blanks differ between how a statement was written and how another program kept it. */
+/** SQL with single blanks, to compare statements that programs have stored with different white space. */
 export function normalized(sql: string): string {
   return sql.replace(/\s+/g, ' ').trim();
 }
 
-/** The columns of a table; hidden and generated ones, too. */
+/** The columns of a table, including hidden and generated ones. */
 export function columnsOf(database: BetterSqlite.Database, schema: string, table: string) {
   const rows = database.prepare('SELECT * FROM pragma_table_xinfo(?, ?)').all(table, schema) as {
     name: string;
@@ -162,7 +162,7 @@ function readTable(database: BetterSqlite.Database, name: string): DocumentKind[
   };
 }
 
-/** A key that changes would be another row to everyone else. */
+/** Checks the triggers that forbid changing a key: for other replicas the row would become another one. */
 function checkGuards(
   database: BetterSqlite.Database,
   table: string,
@@ -186,7 +186,7 @@ function checkGuards(
   }
 }
 
-/** Rows come into being with a key and defaults; their other values follow one by one. */
+/** Checks that a row with nothing but a key can be inserted: merging creates it so, and sets other columns one by one. */
 function insertEmptyRow(
   database: BetterSqlite.Database,
   table: string,
@@ -199,7 +199,7 @@ function insertEmptyRow(
   if (code !== null) fail(`must take a row that has only a key (${code}).`);
 }
 
-/** @returns why SQLite refuses a statement; null: it does not */
+/** @returns SQLite's code if the statement fails; null: it succeeds */
 function codeOf(database: BetterSqlite.Database, sql: string): string | null {
   try {
     database.exec(sql);

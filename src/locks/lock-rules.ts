@@ -5,23 +5,23 @@ import type { Lock, LockRow, Session } from './lock.js';
 export interface LockRequest {
   type: LockType;
   session: Session;
-  /** For the people who have to wait; null: not said, so that a renewal leaves it as it is. */
+  /** Shown to people who wait; null: none given, and a renewal keeps the previous one. */
   reason: string | null;
-  /** Take it from another user, too. */
+  /** Take it even from another user. */
   takeOver: boolean;
 }
 
-/** What a request makes of a lock: nobody held it, the same session still does, or it goes over from `from`'s. */
+/** A granted request: nobody held the lock, the session renews its own, or takes over the lock `from`. */
 export type Change =
   { outcome: 'grant' | 'renew'; lock: Lock } | { outcome: 'transfer'; lock: Lock; from: Lock };
 
-/** What comes of a request. */
+/** The decision about a request. */
 export type Decision = Change | { outcome: 'refuse'; held: Lock };
 
-/** What comes of a release: it becomes free, or the session does not hold it. */
+/** The decision about a release: the lock becomes free, or the session does not hold it. */
 export type Release = { outcome: 'free'; lock: null } | { outcome: 'refuse'; held: Lock | null };
 
-/** The row of a document that was never locked. */
+/** Stands for the row of a document that was never locked. */
 export const NEVER_LOCKED: LockRow = { lock: null, fencingToken: 0 };
 
 /** The lock that is held at `now` (epoch ms); null: nobody holds it, or its lease has run out. */
@@ -48,7 +48,7 @@ export function decideRelease(row: LockRow, sessionId: string, userId: string | 
   return { outcome: 'refuse', held: heldAt(now, row) };
 }
 
-/** An id of a session says nothing without its user: clients choose them. */
+/** The user is compared too, as clients choose their session ids. */
 function isHolder({ type, holder }: Lock, request: LockRequest): boolean {
   return (
     holder.sessionId === request.session.sessionId && isOfSameUser(holder, request) && type === request.type
@@ -64,19 +64,19 @@ function renewed(held: Lock, { reason, session }: LockRequest, expiresAt: number
     ...held,
     holder: session,
     reason: reason ?? held.reason,
-    // Another process, whose clock is ahead, may have promised more.
+    // Another process, with a clock that is ahead, may have promised a later time.
     expiresAt: Math.max(held.expiresAt, expiresAt),
   };
 }
 
-/** Jobs on the server's side rewrite a document as a whole, so people wait for them. */
+/** Whether the request cannot take over: a job on the server's side rewrites the whole document, so clients wait for it. */
 export function mustWait(held: Lock, request: LockRequest): boolean {
   return held.type === 'server' && request.type === 'client';
 }
 
 function maySucceed(held: Lock, request: LockRequest): boolean {
   if (mustWait(held, request)) return false;
-  // A person looks at one tab at a time, and the one that asks last is it. Jobs are not persons.
+  // Of a person's tabs and devices, the one that asks last is the one in use. That does not go for jobs.
   const isSamePerson = request.type === 'client' && isOfSameUser(held.holder, request);
   return isSamePerson || request.takeOver;
 }

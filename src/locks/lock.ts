@@ -14,16 +14,16 @@ export interface Session {
   userId: string | null;
   /** Null: a job on the server's side. */
   deviceId: string | null;
-  /** What to call it. */
+  /** Shown to people. */
   name: string;
 }
 
-/** A lock that somebody holds. */
+/** A lock that a session holds. */
 export interface Lock {
   type: LockType;
   reason: string | null;
   holder: Session;
-  /** Grows with every change of holder, so that a write by an earlier one can be told. */
+  /** Grows with every change of holder, so that a late write by an earlier holder is recognized. */
   fencingToken: number;
   /** Epoch ms. */
   acquiredAt: number;
@@ -31,15 +31,15 @@ export interface Lock {
   expiresAt: number;
 }
 
-/** What is stored of a document's lock; it stays when the lock is free, for its fencing token must grow for ever. */
+/** A document's stored lock. The row stays when the lock is free, as the fencing token must never start again. */
 export interface LockRow {
-  /** Null: nobody holds it. Its lease may have run out. */
+  /** Null: it is free. The lease of one that is there may have run out. */
   lock: Lock | null;
-  /** The newest that was given out. */
+  /** The newest one. */
   fencingToken: number;
 }
 
-/** A lock as it travels. */
+/** A lock on the wire. */
 export function toDocumentLock({ type, reason, holder, acquiredAt, expiresAt }: Lock): DocumentLock {
   return {
     lock_type: type,
@@ -50,12 +50,12 @@ export function toDocumentLock({ type, reason, holder, acquiredAt, expiresAt }: 
   };
 }
 
-/** A holder as it travels. */
+/** A holder on the wire. */
 export function toLockHolder({ userId, deviceId, name, sessionId }: Session): LockHolder {
   return { user_id: userId, device_id: deviceId, name, session_id: sessionId };
 }
 
-/** A document's name among all. */
+/** A string that distinguishes a document from all others. */
 export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
   return `${accountId}/${videoId}/${kind}`;
 }

@@ -10,13 +10,13 @@ import {
 import type { LockType } from '../protocol/documents.js';
 import type { DocumentRef, Lock, LockRow } from './lock.js';
 
-/** A lock, and which document it is of. */
+/** A document and its lock. */
 export interface LockOfDocument {
   ref: DocumentRef;
   lock: Lock;
 }
 
-/** A lock as it is stored; all are null while it is free. */
+/** A stored lock; while it is free, all but the token are null. */
 export interface StoredLock {
   lockType: LockType | null;
   reason: string | null;
@@ -64,7 +64,7 @@ const REPLACE_MANY = `WITH asked AS (
 /** The locks of documents. */
 @Injectable()
 export class LocksRepository {
-  private readonly batches = new Batcher((swaps: Swap[]) => this.replaceMany(swaps));
+  private readonly batches = new Batcher((swaps: Swap[]) => this.swapMany(swaps));
 
   constructor(private readonly database: Database) {}
 
@@ -73,9 +73,9 @@ export class LocksRepository {
     return read(this.database, ref, '');
   }
 
-  /** As `find`, and keeps it from changing hands until the transaction ends. */
+  /** As `find`, and locks the row until the transaction ends, so that the lock cannot change hands. */
   findLocked(tx: Transaction, ref: DocumentRef): Promise<LockRow | null> {
-    // SQLite has one writer at a time anyway.
+    // SQLite has a single writer.
     return read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
@@ -97,7 +97,7 @@ export class LocksRepository {
     return rows.map(toLockOfDocument);
   }
 
-  /** Makes the first lock of a document. @returns false when there is one already */
+  /** Creates the lock of a document that was never locked. @returns false when there is one by now */
   async insert({ accountId, videoId, kind }: DocumentRef, lock: Lock): Promise<boolean> {
     const rows = await this.database.write(
       `INSERT INTO document_locks (account_id, video_id, kind, lock_type, reason, session_id, user_id, device_id,
@@ -109,30 +109,45 @@ export class LocksRepository {
     return rows.length > 0;
   }
 
-  /** Puts `next` in place of what was read; null: the lock becomes free. @returns false when that has changed meanwhile */
+  /**
+   * Compares and swaps: stores `next` if the row is still as it was `seen`. It waits for a transaction that has the row
+   * locked.
+   * @param next null: the lock becomes free
+   * @returns false when the row has changed
+   */
   async replace(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
     if (this.database.dialect === 'sqlite') return this.replaceNow(ref, seen, next);
-    // What fails a batch may be of any one in it. Null: it may be committed all the same, and its answer be lost.
-    const isReplaced = await this.replaceNow(ref, seen, next).catch(() => null);
-    if (isReplaced) return true;
-    // What a batch leaves out may be kept by a write, for as long as that takes.
-    const rows = await this.database.transaction((tx) => tx.query(...replacement({ ref, seen, next })));
+    const swap = { ref, seen, next };
+    const outcome = await this.swapInBatch(swap);
+    if (outcome === 'done') return true;
+    // The batch may have skipped the row because a transaction has it locked. This statement waits for the transaction.
+    const rows = await this.database.transaction((tx) => tx.query(...replacement(swap)));
     if (rows.length > 0) return true;
-    return isReplaced === null && isStored(await this.find(ref), next, seen.fencingToken);
+    // If the batch failed we cannot tell whether our swap was committed; look before reporting it as lost.
+    return outcome === 'unknown' && isStored(await this.find(ref), next, seen.fencingToken);
   }
 
-  /** As `replace`, but leaves out what a write keeps, instead of waiting for it. */
+  /** As `replace`, but returns false instead of waiting when a transaction has the row locked. */
   async replaceNow(ref: DocumentRef, seen: LockRow, next: Lock | null): Promise<boolean> {
     const swap = { ref, seen, next };
     if (this.database.dialect === 'postgres') return this.batches.ask(swap);
     return (await this.database.write(...replacement(swap))).length > 0;
   }
 
+  private async swapInBatch(swap: Swap): Promise<SwapOutcome> {
+    try {
+      return (await this.batches.ask(swap)) ? 'done' : 'changed';
+    } catch {
+      return 'unknown';
+    }
+  }
+
   /**
-   * Replaces many by one statement and one commit. Rows that a write keeps for itself are left out: those who want the
-   * others would wait for it. @returns which were replaced
+   * Swaps many rows by one statement and one commit. It skips rows that a transaction has locked, as all others of the batch
+   * would wait for that transaction.
+   * @returns for each swap whether it was done
    */
-  private async replaceMany(swaps: Swap[]): Promise<boolean[]> {
+  private async swapMany(swaps: Swap[]): Promise<boolean[]> {
     const asked = swaps.map(({ ref, seen, next }, n) => ({
       n,
       ...ref,
@@ -148,14 +163,23 @@ export class LocksRepository {
   }
 }
 
-/** What a row was read as, and what it is to be. */
+/** A compare-and-set on a document's row. */
 interface Swap {
   ref: DocumentRef;
+  /** The row as it was read. */
   seen: LockRow;
+  /** What it becomes; null: free. */
   next: Lock | null;
 }
 
-/** Replaces one lock; it returns a row if it did. */
+/**
+ * How a swap in a batch ended.
+ * - `changed`: not done, as the row has changed or a transaction has it locked
+ * - `unknown`: the batch failed; it may have been committed all the same, with its answer lost
+ */
+type SwapOutcome = 'done' | 'changed' | 'unknown';
+
+/** The statement of one swap; it returns a row if the swap was done. */
 function replacement({ ref, seen, next }: Swap): [sql: string, params: SqlValue[]] {
   const sql = `UPDATE document_locks SET lock_type = $4, reason = $5, session_id = $6, user_id = $7, device_id = $8,
       holder_name = $9, fencing_token = $10, acquired_at = $11, expires_at = $12
@@ -184,7 +208,7 @@ function valuesOf(lock: Lock | null, fencingToken: number): SqlValue[] {
   return [type, reason, sessionId, userId, deviceId, name, lock.fencingToken, acquiredAt, expiresAt];
 }
 
-/** Whether a row is what `next` would have made of one with this token. */
+/** Whether a row is what a swap to `next` makes of a row with this token. */
 function isStored(row: LockRow | null, next: Lock | null, fencingToken: number): boolean {
   const values = row && valuesOf(row.lock, row.fencingToken);
   return isDeepStrictEqual(values, valuesOf(next, fencingToken));
@@ -195,7 +219,7 @@ function toLockOfDocument(row: StoredRow): LockOfDocument {
   return { ref: { accountId, videoId, kind }, lock: toLockRow(row).lock! };
 }
 
-/** What a stored row says. */
+/** The lock of a stored row. */
 export function toLockRow(row: StoredLock): LockRow {
   const { fencingToken } = row;
   if (row.sessionId === null) return { lock: null, fencingToken };

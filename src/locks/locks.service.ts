@@ -19,16 +19,16 @@ import {
 import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
 import { LocksRepository, type LockOfDocument } from './locks.repository.js';
 
-/** Only other processes come in between, and each of them can do so once for every lock it grants. */
+/** Only other processes can change the row between reading and swapping, each of them once for every lock that it grants. */
 const MAX_TRIES = 100;
-/** Documents may be locked before they are written, and never be written. */
+/** More locks than documents, as a document is locked before it is first written, and may never be written. */
 const LOCKED_PER_DOCUMENT = 2;
 const MAX_RECENT = 10_000;
 
-/** Who may write a document: one session at a time, for as long as it renews its lease. */
+/** The locks of documents: one session at a time may write, for as long as it renews its lease. */
 @Injectable()
 export class LocksService {
-  /** Whoever wants the same lock waits here, not each on a connection of its own while a write keeps the row. */
+  /** Requests for one lock wait here: in the database each would wait on a connection of its own while the row is locked. */
   private readonly mutex = new KeyedMutex();
   /**
    * Locks as this process last wrote them. Other processes may have changed them since, so a write that relies on such a
@@ -52,7 +52,7 @@ export class LocksService {
   }
 
   /**
-   * Takes the lock, or prolongs one's own. Of many who ask at once, through any process, one gets it.
+   * Takes the lock, or renews one's own. If many ask at the same time, through any process, one gets it.
    * @returns the lock, with a fencing token that grows with every change of holder
    * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; QUOTA_EXCEEDED, OVERLOADED
    */
@@ -63,7 +63,7 @@ export class LocksService {
   }
 
   /**
-   * Lets go of the lock if the session holds it; else nothing happens.
+   * Releases the lock if the session holds it; otherwise nothing happens.
    * @param userId null: a job on the server's side
    * @throws AppError LOCK_OF_ANOTHER when the session that holds it is another user's; OVERLOADED
    */
@@ -75,10 +75,10 @@ export class LocksService {
   }
 
   /**
-   * Makes sure, for a write, that this session of this user's holds the lock, and keeps it from changing hands until the
+   * Checks before a write that this user's session holds the lock, and keeps the lock from changing hands until the
    * transaction ends.
-   * @param tx null: it may change hands at once
-   * @throws AppError LOCK_REQUIRED with { lock }, as it is now; null: nobody holds it
+   * @param tx null: only checks; the lock may change hands right after
+   * @throws AppError LOCK_REQUIRED with { lock }, the current one; null: nobody holds it
    */
   async assertHeld(
     tx: Transaction | null,
@@ -94,11 +94,11 @@ export class LocksService {
     });
   }
 
-  /** Frees locks whose lease has run out, and tells. @returns how many were found, at most `limit` */
+  /** Frees locks whose lease has run out, and announces it. @returns how many were found, at most `limit` */
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
     const free = async ({ ref, lock }: LockOfDocument): Promise<void> => {
-      // Of several processes one succeeds, and announces it. One that a write keeps is found again in a second.
+      // Of several processes one succeeds and announces it. A row that a transaction has locked is found again next time.
       const row = { lock, fencingToken: lock.fencingToken };
       if (await this.locks.replaceNow(ref, row, null)) this.announce(ref, null);
     };
@@ -107,8 +107,8 @@ export class LocksService {
   }
 
   /**
-   * The row is read, the rules decide, and the row is replaced if it is still as it was read. What this process wrote
-   * itself it need not read; when that is out of date, it does.
+   * Reads the row, lets the rules decide, and swaps the row if it is still as it was read. A row that this process wrote
+   * itself is tried first without reading it again; if it is out of date, the swap fails and the row is read.
    */
   private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
     return this.mutex.run(keyOf(ref), async () => {
@@ -124,7 +124,7 @@ export class LocksService {
     });
   }
 
-  /** @returns false when the lock is no longer as the decision took it to be */
+  /** @returns false when the lock has changed since the row was read */
   private async carryOut(
     ref: DocumentRef,
     row: LockRow | null,
@@ -139,7 +139,7 @@ export class LocksService {
     return true;
   }
 
-  /** The row stays for ever, so there is a limit. @throws AppError QUOTA_EXCEEDED */
+  /** Creates a row, within a limit: rows are never removed. @throws AppError QUOTA_EXCEEDED */
   private async insert(ref: DocumentRef, lock: Lock): Promise<boolean> {
     const limit = LOCKED_PER_DOCUMENT * this.config.maxDocumentsPerAccount;
     if (limit > 0 && (await this.locks.count(ref.accountId)) >= limit) {

@@ -17,7 +17,7 @@ const POLL_MS = 200;
 const WAIT_MS = 30_000;
 const RETRY_AFTER_SECONDS = 15;
 
-/** Where one version of a document can be had for a while. */
+/** A download URL for one version of a document. */
 export interface Download extends Pair {
   url: string;
   /** Epoch ms. */
@@ -28,7 +28,7 @@ export interface Download extends Pair {
   sizeBytes: number;
 }
 
-/** Gives out documents. */
+/** Lets clients download documents from object storage. */
 @Injectable()
 export class DownloadsService {
   constructor(
@@ -39,8 +39,8 @@ export class DownloadsService {
   ) {}
 
   /**
-   * An address for the document as it is now, or newer; what is not uploaded yet is uploaded first.
-   * @param origin where the request came to
+   * A URL for the document's current version or a newer one, which is uploaded first if need be.
+   * @param origin the server's origin in the request
    * @throws AppError NOT_FOUND, STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   async find(ref: DocumentRef, origin: string): Promise<Download> {
@@ -61,7 +61,7 @@ export class DownloadsService {
     };
   }
 
-  /** Takes the document over from another process that does not upload it just now. */
+  /** Uploads the version that is current now. If another process owns the document and is idle, it is taken over. */
   private async upToDate(ref: DocumentRef): Promise<StoredDocument> {
     const wanted = await this.get(ref);
     const deadline = Date.now() + WAIT_MS;
@@ -87,7 +87,7 @@ export class DownloadsService {
   }
 }
 
-/** The store does not know when it will be back; asking again soon costs an upload. */
+/** Adds `retry_after` to STORAGE_UNAVAILABLE: every retry costs another attempt to upload. */
 function failWithRetry(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'STORAGE_UNAVAILABLE') throw error;
   throw new AppError(error.code, { retry_after: RETRY_AFTER_SECONDS, ...error.details }, { cause: error });

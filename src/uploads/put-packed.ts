@@ -9,9 +9,9 @@ const GZIP = { level: 3, chunkSize: 131_072 };
 const READ_BYTES = 262_144;
 
 /**
- * Writes a file to object storage, gzipped, while `checked` is still being found out: the end of the object is held back
- * until then, and objects appear whole or not at all.
- * @throws what `checked` rejects with, before anything else that failed
+ * Writes a file to object storage, gzipped, while its check is still running. The end of the stream is held back until
+ * `checked` resolves; if it rejects, there is no object, as objects appear whole or not at all.
+ * @throws what `checked` rejects with, in preference to other failures
  */
 export async function putPacked(
   storage: ObjectStorage,
@@ -29,7 +29,7 @@ export async function putPacked(
     checked,
     pipeline(source, createGzip(GZIP), gate, { signal }),
     storage.write(key, gate).catch((error: unknown) => {
-      gate.destroy(); // or the packing would wait for its reader for ever
+      gate.destroy(); // or gzip would wait for ever for its reader
       throw error;
     }),
   ]);

@@ -9,7 +9,7 @@ import { UploadsRepository } from './uploads.repository.js';
 
 const MINUTE_MS = 60_000;
 
-/** Lets operators see how uploads are going. */
+/** Metrics and health of the uploads. */
 @Injectable()
 export class UploadsTelemetry implements OnModuleInit {
   private readonly log = new Logger('Uploads');
@@ -57,10 +57,10 @@ export class UploadsTelemetry implements OnModuleInit {
     this.bytes.inc(sizeBytes);
   }
 
-  /** Counts a failure, which will be retried, and tells the operator why. */
+  /** Counts a failure, which will be retried, and logs it. */
   noteFailure(error: unknown): void {
     this.failures.inc();
-    // Anyone can read it: what was not written for clients stays in the log.
+    // Health is public, so only messages that were written for clients appear there.
     const reason = error instanceof AppError ? error.message : 'Internal error';
     this.lastFailure = { at: this.now(), reason };
     this.log.error(error);

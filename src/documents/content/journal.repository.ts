@@ -11,17 +11,18 @@ const PART_BYTES = 1_048_576;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
 const DRAFTS_PER_MS = 1_000;
 
-/** Content in the journal that is no version of its document yet; its place is behind the one that it is to replace. */
+/** Content in the journal that is not a version of its document yet. */
 export interface Draft {
+  /** The epoch after the version that it will replace. */
   epoch: number;
-  /** Stands in for the version: below 0, and lower the later it was begun. */
+  /** In the column `version`: negative, and the lower the later the draft was begun. */
   number: number;
   parts: number;
 }
 
 /**
- * What is acknowledged and not uploaded yet, in PostgreSQL, where every process finds it. On SQLite there is one
- * process, and its working copies are the truth: nothing is journalled.
+ * The journal in PostgreSQL: content that is acknowledged and not uploaded yet, so that every process can read it. On SQLite
+ * there is no journal, as a single process has all content in its working copies.
  */
 @Injectable()
 export class JournalRepository {
@@ -33,8 +34,8 @@ export class JournalRepository {
   }
 
   /**
-   * Adds a document's whole content, each part by itself: one transaction would keep others waiting for it all.
-   * @param replaced the version that it is to replace
+   * Adds a document's whole content as a draft, each part in a transaction of its own: a single long one would hold up others.
+   * @param replaced the version that it will replace
    * @param packedFile the content, gzipped
    * @param now epoch ms
    */
@@ -58,7 +59,7 @@ export class JournalRepository {
     }
   }
 
-  /** Makes a draft the content of a version. @throws AppError OVERLOADED when it has been removed */
+  /** Makes a draft the content of a version. @throws AppError OVERLOADED when `removeDrafts` has removed it */
   async commitDraft(tx: Transaction, ref: DocumentRef, draft: Draft, next: Pair): Promise<void> {
     const rows = await tx.query(
       `UPDATE document_journal SET epoch = $6, version = $7
@@ -66,17 +67,17 @@ export class JournalRepository {
       [...valuesOf(ref, { epoch: draft.epoch, version: draft.number }), next.epoch, next.version],
     );
     if (rows.length === draft.parts) return;
-    // A process that has slept for long finds its draft removed.
+    // `removeDrafts` of another process took this one for dead, as it was suspended for a long time.
     throw new AppError('OVERLOADED', { detail: 'Storing the content took too long.', retry_after: 1 });
   }
 
-  /** Removes a draft that does not become a version; where that fails, `removeDrafts` does so later. */
+  /** Removes a draft that does not become a version; if that fails, `removeDrafts` does it later. */
   async removeDraft(ref: DocumentRef, { epoch, number }: Draft): Promise<void> {
     const remove = `DELETE FROM document_journal WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5`;
     await this.database.write(remove, valuesOf(ref, { epoch, version: number })).catch(() => undefined);
   }
 
-  /** Removes the drafts of processes that have died. @param before those begun earlier, epoch ms */
+  /** Removes the drafts of processes that have died. @param before drafts begun earlier than this, epoch ms */
   async removeDrafts(before: number): Promise<void> {
     if (!this.isKept) return;
     await this.database.write('DELETE FROM document_journal WHERE version < 0 AND version > $1', [
@@ -84,12 +85,12 @@ export class JournalRepository {
     ]);
   }
 
-  /** The content of one version, gzipped; empty when the journal does not have it. */
+  /** The content of one version, gzipped; empty if the journal does not have it. */
   read(ref: DocumentRef, pair: Pair): Readable {
     return Readable.from(this.parts(ref, pair));
   }
 
-  /** Forgets everything up to a version. */
+  /** Removes the content up to and including a version. */
   async drop(tx: Transaction, ref: DocumentRef, upTo: Pair): Promise<void> {
     if (!this.isKept) return;
     await tx.query(

@@ -79,7 +79,7 @@ test('a process that cannot be started fails its own import only, and does not h
   await imports.close();
 });
 
-/** A server that imports one upload, and tells the id of the process that does. */
+/** A server that imports one database, and prints the id of the process that does. */
 const IMPORTING = `
   import { importProcesses } from '${pathToFileURL('dist/documents/import/sqlite-workers.js').href}';
   const imports = importProcesses();

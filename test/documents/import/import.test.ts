@@ -11,11 +11,11 @@ import { AMPLE } from './importing.js';
 const workers = new SqliteWorkers();
 const kinds = new DocumentKinds();
 const folder = makeScratchDir('import');
-const upload = join(folder, 'upload');
+const source = join(folder, 'source');
 const target = join(folder, 'target.db');
 
 beforeEach(async () => {
-  for (const file of [upload, target]) await rm(file, { force: true });
+  for (const file of [source, target]) await rm(file, { force: true });
 });
 afterAll(async () => {
   await workers.onModuleDestroy();
@@ -23,8 +23,8 @@ afterAll(async () => {
 });
 
 async function importBytes(bytes: Uint8Array, kind = 'layout'): Promise<BetterSqlite.Database> {
-  writeFileSync(upload, bytes);
-  await workers.importDatabase(kinds.get(kind), upload, target, AMPLE);
+  writeFileSync(source, bytes);
+  await workers.importDatabase(kinds.get(kind), source, target, AMPLE);
   return new BetterSqlite(target, { readonly: true });
 }
 
@@ -110,7 +110,7 @@ describe('a database of the kind', () => {
     bytes[18] = bytes[19] = 2;
     using copy = closing(await importBytes(bytes));
     expect(copy.database.prepare('SELECT count(*) FROM scenes').pluck().get()).toBe(1);
-    expect(existsSync(`${upload}-wal`)).toBe(false);
+    expect(existsSync(`${source}-wal`)).toBe(false);
   });
 });
 

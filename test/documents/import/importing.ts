@@ -15,20 +15,20 @@ export const AMPLE = 1_073_741_824;
 export class Importing {
   private readonly workers = new SqliteWorkers();
   private readonly folder = makeScratchDir('importing');
-  readonly upload = join(this.folder, 'upload');
+  readonly source = join(this.folder, 'source');
   /** What the last import made. */
   readonly target = join(this.folder, 'target');
 
   /** @returns why it was refused; null: it was not */
   async import(bytes: Uint8Array): Promise<string | null> {
-    writeFileSync(this.upload, bytes);
+    writeFileSync(this.source, bytes);
     rmSync(this.target, { force: true });
     try {
-      await this.workers.importDatabase(LAYOUT, this.upload, this.target, AMPLE);
+      await this.workers.importDatabase(LAYOUT, this.source, this.target, AMPLE);
       return null;
     } catch (error) {
       expect(error).toMatchObject({ code: 'DOCUMENT_INVALID', details: { detail: expect.any(String) } });
-      expect(readdirSync(this.folder)).toEqual(['upload']);
+      expect(readdirSync(this.folder)).toEqual(['source']);
       return (error as Error).message;
     }
   }

@@ -183,7 +183,7 @@ describe('inflating a body', () => {
 describeWithSmallDisk('inflating on a full disk', () => {
   test('says so, and leaves nothing', async () => {
     using disk = SmallDisk.mount(2);
-    const file = join(disk.path, 'upload');
+    const file = join(disk.path, 'content');
     expect(await refused(bodyOf(gzipSync(randomBytes(4 * MEBIBYTE))), LIMITS, file)).toMatchObject({
       code: 'DISK_FULL',
       details: { retry_after: expect.any(Number) },

@@ -10,7 +10,7 @@ const MEBIBYTE = 1_048_576;
 
 const workers = new SqliteWorkers();
 const folder = makeScratchDir('limits');
-const upload = join(folder, 'upload');
+const source = join(folder, 'source');
 const target = join(folder, 'target');
 
 afterAll(async () => {
@@ -19,9 +19,9 @@ afterAll(async () => {
 });
 
 async function importInto(file: string, bytes: Uint8Array, maxBytes: number): Promise<number> {
-  writeFileSync(upload, bytes);
+  writeFileSync(source, bytes);
   rmSync(file, { force: true });
-  return (await workers.importDatabase(LAYOUT, upload, file, maxBytes)).sizeBytes;
+  return (await workers.importDatabase(LAYOUT, source, file, maxBytes)).sizeBytes;
 }
 
 async function expectTooLarge(file: string, bytes: Uint8Array, maxBytes: number): Promise<void> {

@@ -14,7 +14,7 @@ describe('a row', () => {
   test('of many megabytes arrives', async () => {
     const bytes = layoutWith(`INSERT INTO elements (id, thumbnail) VALUES ('large', zeroblob(67000000))`);
     expect(await importing.import(bytes)).toBeNull();
-    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.upload, LAYOUT));
+    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.source, LAYOUT));
   });
 
   test('of more than may be is refused, as one value or several, and whatever holds it', async () => {
@@ -53,7 +53,7 @@ describe('a real', () => {
     const reals = ['1.7976931348623157e308', '-1.7976931348623157e308', '5e-324', '-0.0'];
     const rows = reals.map((real, index) => `('${index}', ${real})`).join(', ');
     expect(await importing.import(layoutWith(`INSERT INTO elements (id, x) VALUES ${rows}`))).toBeNull();
-    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.upload, LAYOUT));
+    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.source, LAYOUT));
   });
 });
 
@@ -85,7 +85,7 @@ describe('a text', () => {
     const characters = ['00', '7f', 'c280', 'dfbf', 'e0a080', 'efbfbd', 'efbfbf', 'f0908080', 'f48fbfbf', ''];
     for (const character of characters) {
       expect(await importing.import(elementOf(`61${character}62`, character))).toBeNull();
-      expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.upload, LAYOUT));
+      expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.source, LAYOUT));
     }
   });
 });

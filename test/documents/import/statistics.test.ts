@@ -40,12 +40,12 @@ describe('statistics', () => {
     });
     expect(await importSoon(bytes)).toBeNull();
     const tables = (name: string) =>
-      reading(importing.upload, (database) =>
+      reading(importing.source, (database) =>
         database.prepare('SELECT name FROM sqlite_schema WHERE name LIKE ? ORDER BY name').pluck().all(name),
       );
     expect(tables('sqlite_stat%')).toEqual([]);
     expect(tables('crsql__stat%')).toEqual(['crsql__stat1', 'crsql__stat4']);
-    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.upload, LAYOUT));
+    expect(contentOf(importing.target, LAYOUT)).toEqual(contentOf(importing.source, LAYOUT));
   });
 
   test('may ask for memory for each column of each sample, and get none', async () => {

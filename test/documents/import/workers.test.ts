@@ -32,10 +32,10 @@ function fileOf(bytes: Uint8Array): string {
 describe('importing a database', () => {
   test.each(kinds.names)('of %s brings every value over exactly', async (name) => {
     const kind = kinds.get(name);
-    const upload = fileOf(databaseBytes(name, fillWithOddities(kind)));
-    const content = contentOf(upload, kind);
+    const source = fileOf(databaseBytes(name, fillWithOddities(kind)));
+    const content = contentOf(source, kind);
     const target = newFile();
-    const { sizeBytes } = await workers.importDatabase(kind, upload, target, AMPLE);
+    const { sizeBytes } = await workers.importDatabase(kind, source, target, AMPLE);
     expect(contentOf(target, kind)).toEqual(content);
     expect(Object.values(content).flat()).toHaveLength(24 * kind.tables.length);
     expect(statSync(target)).toMatchObject({ size: sizeBytes });
@@ -51,10 +51,10 @@ describe('importing a database', () => {
       for (const table of kind.tables) database.exec(`CREATE INDEX own_${table.name} ON ${table.name} (id)`);
       database.exec('ANALYZE');
     });
-    const upload = fileOf(bytes);
+    const source = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(kind, upload, target, AMPLE);
-    expect(contentOf(target, kind)).toEqual(contentOf(upload, kind));
+    await workers.importDatabase(kind, source, target, AMPLE);
+    expect(contentOf(target, kind)).toEqual(contentOf(source, kind));
     expect(schemaOf(target)).toEqual(schemaOf(fileOf(databaseBytes(name, () => undefined))));
     expect(() => new BetterSqlite(target).exec(`UPDATE ${kind.tables[0]!.name} SET id = 'x'`)).toThrow(
       'a primary key does not change',
@@ -67,10 +67,10 @@ describe('importing a database', () => {
       fillWithOddities(LAYOUT)(database);
       database.pragma('user_version = 0');
     });
-    const upload = fileOf(bytes);
+    const source = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(LAYOUT, upload, target, AMPLE);
-    expect(contentOf(target, LAYOUT)).toEqual(contentOf(upload, LAYOUT));
+    await workers.importDatabase(LAYOUT, source, target, AMPLE);
+    expect(contentOf(target, LAYOUT)).toEqual(contentOf(source, LAYOUT));
   });
 
   test('takes columns in another order, by their names', async () => {
@@ -83,10 +83,10 @@ describe('importing a database', () => {
       database.exec(sql);
       fillWithOddities(LAYOUT)(database);
     });
-    const upload = fileOf(bytes);
+    const source = fileOf(bytes);
     const target = newFile();
-    await workers.importDatabase(LAYOUT, upload, target, AMPLE);
-    expect(contentOf(target, LAYOUT)).toEqual(contentOf(upload, LAYOUT));
+    await workers.importDatabase(LAYOUT, source, target, AMPLE);
+    expect(contentOf(target, LAYOUT)).toEqual(contentOf(source, LAYOUT));
   });
 
   test('takes what other sizes of pages, WAL and vacuuming left in the header', async () => {
@@ -96,8 +96,8 @@ describe('importing a database', () => {
         database.exec(sqlOf('layout'));
         fillWithOddities(LAYOUT)(database);
       });
-      const upload = fileOf(bytes);
-      const content = contentOf(upload, LAYOUT);
+      const source = fileOf(bytes);
+      const content = contentOf(source, LAYOUT);
       bytes[18] = bytes[19] = 2;
       const target = newFile();
       await workers.importDatabase(LAYOUT, fileOf(bytes), target, AMPLE);
@@ -106,9 +106,9 @@ describe('importing a database', () => {
   });
 
   test('leaves a file alone that is there already', async () => {
-    const upload = fileOf(databaseBytes('layout', () => undefined));
+    const source = fileOf(databaseBytes('layout', () => undefined));
     const target = fileOf(Buffer.from('mine'));
-    await expect(workers.importDatabase(LAYOUT, upload, target, AMPLE)).rejects.toMatchObject({
+    await expect(workers.importDatabase(LAYOUT, source, target, AMPLE)).rejects.toMatchObject({
       code: 'EEXIST',
     });
     expect(statSync(target).size).toBe(4);
