@@ -7,7 +7,7 @@ import {
 } from 'rate-limiter-flexible';
 import { Database, type SqlValue } from '../foundation/database/database.js';
 
-/** The part of the `pg` driver that rate-limiter-flexible calls. */
+/** A statement as rate-limiter-flexible gives it to a client of `pg`. */
 interface Statement {
   text: string;
   values: SqlValue[];
