@@ -1,13 +1,25 @@
-import { tsImport } from 'tsx/esm/api';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from '../../scripts/setup.mjs';
 
-/** Compiles the server if its sources have changed, starts the PostgreSQL of this test run, and tells the workers where it is. */
+const PROGRAM = fileURLToPath(new URL('postgres-server.ts', import.meta.url));
+
+/** Compiles the server if its sources have changed, and starts the PostgreSQL of this test run for all workers. */
 export default async function globalSetup() {
   await ensureBuilt();
-  // Jest finds TypeScript behind '.js' in tests only, not in here; tsx does.
-  const { startPostgres } = await tsImport('./postgres.ts', import.meta.url);
-  const { POSTGRES_SOCKET_DIR } = await tsImport('./storage.ts', import.meta.url);
-  const postgres = await startPostgres();
-  process.env[POSTGRES_SOCKET_DIR] = postgres.socketDir;
-  globalThis.stopTestPostgres = () => postgres.stop();
+  // In a process of its own: what lets Node run TypeScript would slow down every module that tests load in this one.
+  const postgres = spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(postgres, 'exit');
+  const line = once(createInterface(postgres.stdout), 'line');
+  const [said] = await Promise.race([line, exited.then(() => [])]);
+  if (said === undefined) throw new Error('The PostgreSQL of the tests did not start; see above.');
+  Object.assign(process.env, JSON.parse(said));
+  globalThis.stopTestPostgres = async () => {
+    postgres.stdin.end();
+    await exited;
+  };
 }
