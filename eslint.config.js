@@ -11,6 +11,8 @@ export default tseslint.config(
       'mobile/android/',
       'mobile/ios/',
       'data/',
+      'src/metadata.ts',
+      'src/metadata.d.ts',
       '**/coverage/',
     ],
   },

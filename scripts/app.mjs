@@ -1,10 +1,9 @@
 // Prepares the scorekeeping app in mobile/: its dependencies, and the web app that the server serves.
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { extname, join, relative } from 'node:path';
+import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
-import { binPath, checkNode, fail, listFiles, readText, root, say } from './setup.mjs';
+import { binPath, checkNode, fail, hashOf, listFiles, readText, root, say } from './setup.mjs';
 
 /** The app's folder; it has a package.json and a lock file of its own. */
 export const appFolder = join(root, 'mobile');
@@ -84,16 +83,6 @@ function listSources() {
       const path = join(appFolder, entry.name);
       return entry.isDirectory() ? listFiles(path) : [path];
     });
-}
-
-/** By content, not by time: a checkout that changes nothing must not cost a build. */
-function hashOf(paths) {
-  const hash = createHash('sha256');
-  for (const path of paths) {
-    const content = readFileSync(path);
-    hash.update(`${relative(root, path)} ${content.length}\n`).update(content);
-  }
-  return hash.digest('hex');
 }
 
 /** Once and as small as they get, beside the files themselves: the server only sends them. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, say } from './setup.mjs';
 
 await ensureInstalled();
-ensureBuilt();
+await ensureBuilt();
 const { describeOptionsAsTable } = await import('../dist/foundation/config/options.js');
 const { format, resolveConfig } = await import('prettier');
 

@@ -1,26 +1,18 @@
 // Prepares a fresh clone. Uses Node's own modules only: nothing else is there yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { excerpt, install, isInstalled } from './packages.mjs';
+import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
 
 const MINIMUM_NODE = [20, 19];
-const BUILD_CONFIG = 'tsconfig.build.json';
 
 /** The project's folder. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const installStamp = join(root, 'node_modules', '.tidemark-installed');
+/** The build writes it; one that names classes which are gone would fail the next build. */
+const metadata = join(root, 'src', 'metadata.ts');
 const buildStamp = join(root, 'dist', '.tidemark-built');
 
 /** Ends the process with one clear line when this Node is too old to go on. */
@@ -47,33 +39,39 @@ export async function ensureInstalled() {
 }
 
 /** Compiles src/ into dist/ unless nothing has changed since the last time. */
-export function ensureBuilt() {
-  const sources = listFiles(join(root, 'src'));
-  const inputs = [...sources, join(root, 'tsconfig.json'), join(root, BUILD_CONFIG), installStamp];
-  const state = createHash('sha256');
-  for (const path of inputs) {
-    const { mtimeMs, size } = statSync(path);
-    state.update(`${relative(root, path)} ${mtimeMs} ${size}\n`);
-  }
-  const wanted = state.digest('hex');
+export async function ensureBuilt() {
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', '.swcrc'];
+  const inputs = [
+    ...listFiles(join(root, 'src')).filter((path) => path !== metadata),
+    ...configs.map((name) => join(root, name)),
+    join(root, 'package-lock.json'),
+  ];
+  const wanted = hashOf(inputs);
   if (readText(buildStamp) === wanted) return;
   say('Building …');
-  const status = runBin('typescript', 'tsc', ['-p', BUILD_CONFIG]);
-  if (status !== 0) fail('The build failed; the lines above say where.', status);
-  removeStale(sources);
-  copySql(sources);
-  mkdirSync(dirname(buildStamp), { recursive: true });
+  rmSync(metadata, { force: true });
+  const args = [binPath('@nestjs/cli', 'nest'), 'build'];
+  const { status, output } = await runQuietly(process.execPath, args, { cwd: root });
+  if (status !== 0) {
+    say(excerpt(output));
+    fail('The build failed; the lines above say where.', status || 1);
+  }
   writeFileSync(buildStamp, wanted);
+}
+
+/** Names the content of files; by content, not by time, so that a checkout that changes nothing costs no build. */
+export function hashOf(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const content = readFileSync(path);
+    hash.update(`${relative(root, path)} ${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
 }
 
 /** Runs a program of a dependency to its end and gives its exit code. */
 export function runBin(packageName, program, args, env = {}, folder = root) {
   return runNode([binPath(packageName, program, folder), ...args], env, folder);
-}
-
-/** Runs another of these scripts to its end and gives its exit code. */
-export function runScript(name, args) {
-  return runNode([join(root, 'scripts', name), ...args], {}, root);
 }
 
 function runNode(args, env, cwd) {
@@ -145,25 +143,4 @@ function explainCompiler() {
 
 function isOnPath(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
-}
-
-/** Brings what the compiler leaves behind: the SQL of the document kinds. */
-function copySql(sources) {
-  for (const path of sources.filter((name) => name.endsWith('.sql'))) {
-    const target = join(root, 'dist', relative(join(root, 'src'), path));
-    mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(path, target);
-  }
-}
-
-/** Removes what was compiled from sources that are gone, so that nothing keeps running on them. */
-function removeStale(sources) {
-  const dist = join(root, 'dist');
-  const known = new Set(sources.map((path) => relative(join(root, 'src'), path).replace(/\.ts$/, '')));
-  for (const path of listFiles(dist)) {
-    const name = relative(dist, path);
-    if (name.endsWith('.sql')) rmSync(path);
-    if (/\.(js|js\.map|d\.ts)$/.test(name) && !known.has(name.replace(/\.(js|js\.map|d\.ts)$/, '')))
-      rmSync(path);
-  }
 }

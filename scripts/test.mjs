@@ -45,7 +45,7 @@ function seenFromApp(arg) {
 
 await ensureInstalled();
 await ensureAppInstalled(); // its sync is also tested here, in Node
-ensureBuilt(); // some tests run the server as a process of its own
+await ensureBuilt(); // some tests run the server as a process of its own
 const args = process.argv.slice(2);
 for (const name of chosenSuites(args)) {
   const status = await suites[name](args);

@@ -14,13 +14,15 @@ import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
 import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
+import { limitPipelining } from './foundation/http/pipelining.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
-import { closeQueuedAnswers } from './http/queued-answers.js';
+import metadata from './metadata.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import { ReadinessChecks } from './operations/readiness-checks.js';
 import type { Schema } from './protocol/schema.js';
 import { schema as defaultSchema } from './protocol/tables.js';
+import { serverTables } from './tables.js';
 import { serveWebApp } from './web/web-app.js';
 
 /** A request that trickles in for so long is cut. */
@@ -43,7 +45,7 @@ export interface AppParts {
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
   const { schema = defaultSchema, now, logger = createLogger(config.logLevel) } = parts;
-  const database = await openDatabase(config, schema, parts.answerTimeoutMs);
+  const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     // The nearest proxy alone: what stands before its entry, anyone can write.
@@ -68,7 +70,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
-  closeQueuedAnswers(server.server);
+  limitPipelining(server);
   app.get(Lifecycle).watch(server);
   app.get(ReadinessChecks).add(() => pingDatabase(database));
   logRequests(server, logger);
@@ -77,7 +79,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
     void (await tokens.verify(bearerToken(headers.authorization)));
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
-  serveOpenApi(app, schema);
+  await serveOpenApi(app, schema, metadata);
   serveWebApp(server, config.webDir);
   return app;
 }

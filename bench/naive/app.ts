@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { entities } from '../../src/foundation/database/entities.js';
 import { sqliteFile } from '../../src/foundation/database/open.js';
 import { schema } from '../../src/protocol/tables.js';
+import { serverTables } from '../../src/tables.js';
 import { SyncController } from './sync.controller.js';
 import { SECRET, SyncService } from './sync.service.js';
 
@@ -44,7 +45,7 @@ async function connect(env: NodeJS.ProcessEnv): Promise<DataSource> {
       ...common,
       type: 'postgres',
       url: env.DATABASE_URL,
-      entities: entities('postgres', schema),
+      entities: entities('postgres', schema, serverTables),
       extra: { max: 16 },
     }).initialize();
   }
@@ -52,7 +53,7 @@ async function connect(env: NodeJS.ProcessEnv): Promise<DataSource> {
     ...common,
     type: 'better-sqlite3',
     database: sqliteFile(env.DATA_DIR!),
-    entities: entities('sqlite', schema),
+    entities: entities('sqlite', schema, serverTables),
     enableWAL: true,
   });
   await dataSource.initialize();

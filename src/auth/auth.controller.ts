@@ -12,7 +12,6 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import {
-  ApiOperation,
   ApiBearerAuth,
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -53,7 +52,6 @@ export class AuthController {
 
   /** Registers this installation: in a new account, or with a pairing code in an existing one. */
   @Public()
-  @ApiOperation({ summary: 'Register this installation', security: [] })
   @Post('devices')
   @ApiCreatedResponse({ type: CredentialsAnswer })
   @ApiProblems(400, 403, 413, 415, 429)
@@ -66,7 +64,6 @@ export class AuthController {
 
   /** Exchanges a refresh token for a new pair; the previous one works until its successor was used. */
   @Public()
-  @ApiOperation({ summary: 'Exchange a refresh token for a new pair', security: [] })
   @Post('token')
   @HttpCode(200)
   @ApiOkResponse({ type: CredentialsAnswer })
@@ -76,7 +73,6 @@ export class AuthController {
   }
 
   /** Makes a code that lets one more device into this account: once, within 10 minutes. */
-  @ApiOperation({ summary: 'Make a code that lets one more device in' })
   @Post('pairing-codes')
   @ApiBearerAuth()
   @ApiCreatedResponse({ type: PairingCodeAnswer })
@@ -87,7 +83,6 @@ export class AuthController {
   }
 
   /** Lists the account's devices, the oldest first. */
-  @ApiOperation({ summary: 'List the devices of the account' })
   @Get('devices')
   @ApiBearerAuth()
   @ApiOkResponse({ type: [DeviceAnswer] })
@@ -98,7 +93,6 @@ export class AuthController {
   }
 
   /** Renames a device of the account. */
-  @ApiOperation({ summary: 'Rename a device' })
   @Patch('devices/:id')
   @ApiBearerAuth()
   @ApiOkResponse({ type: DeviceAnswer })
@@ -112,7 +106,6 @@ export class AuthController {
   }
 
   /** Revokes a device of the account: its tokens stop working at once. */
-  @ApiOperation({ summary: 'Revoke a device' })
   @Delete('devices/:id')
   @HttpCode(204)
   @ApiBearerAuth()

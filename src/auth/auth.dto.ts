@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsNotEmpty, IsOptional, IsString, MaxLength } from 'class-validator';
 import { cleanText } from '../protocol/columns.js';
@@ -15,25 +15,24 @@ const Cleaned = () =>
 
 /** Body of `POST /auth/devices`. */
 export class RegisterDeviceBody {
-  @ApiPropertyOptional({
-    maxLength: 100,
-    description: 'How people call the device.',
-    example: 'Kitchen phone',
-  })
+  /**
+   * How people call the device.
+   * @example 'Kitchen phone'
+   */
   @IsOptional()
   @Cleaned()
   @IsString()
   @MaxLength(100)
   name?: string;
 
-  @ApiPropertyOptional({ maxLength: 100, example: 'android' })
+  /** @example 'android' */
   @IsOptional()
   @Cleaned()
   @IsString()
   @MaxLength(100)
   platform?: string;
 
-  @ApiPropertyOptional({ maxLength: 64, description: 'Joins the account of the device that made the code.' })
+  /** Joins the account of the device that made the code. */
   @IsOptional()
   @Cleaned()
   @IsString()
@@ -43,7 +42,6 @@ export class RegisterDeviceBody {
 
 /** Body of `POST /auth/token`. */
 export class RefreshBody {
-  @ApiProperty({ maxLength: 512 })
   @IsString()
   @MaxLength(512)
   refresh_token!: string;
@@ -51,7 +49,7 @@ export class RefreshBody {
 
 /** Body of `PATCH /auth/devices/{id}`. */
 export class RenameDeviceBody {
-  @ApiProperty({ minLength: 1, maxLength: 100 })
+  @ApiProperty({ minLength: 1 })
   @Cleaned()
   @IsString()
   @IsNotEmpty()
@@ -61,28 +59,39 @@ export class RenameDeviceBody {
 
 /** What a device needs to act for its account. */
 export class CredentialsAnswer {
-  @ApiProperty() account_id!: string;
-  @ApiProperty() device_id!: string;
-  @ApiProperty({ description: 'Send as "Authorization: Bearer …".' }) access_token!: string;
-  @ApiProperty({ description: 'For POST /auth/token; each use brings a new one.' }) refresh_token!: string;
-  @ApiProperty({ ...EPOCH_MS, description: 'When the access token expires, epoch ms.' }) expires_at!: number;
+  account_id!: string;
+  device_id!: string;
+  /** Send as "Authorization: Bearer …". */
+  access_token!: string;
+  /** For POST /auth/token; each use brings a new one. */
+  refresh_token!: string;
+  /** When the access token expires, epoch ms. */
+  @ApiProperty(EPOCH_MS)
+  expires_at!: number;
 }
 
 /** A pairing code and its end. */
 export class PairingCodeAnswer {
-  @ApiProperty({ example: 'K7MPQ2RX' }) code!: string;
-  @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms.' }) expires_at!: number;
+  /** @example 'K7MPQ2RX' */
+  code!: string;
+  /** Epoch ms. */
+  @ApiProperty(EPOCH_MS)
+  expires_at!: number;
 }
 
 /** A device as the people of its account see it. */
 export class DeviceAnswer {
-  @ApiProperty() device_id!: string;
-  @ApiProperty() name!: string;
-  @ApiProperty({ type: String, nullable: true }) platform!: string | null;
-  @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms, at most a minute old.' }) last_seen_at!: number;
-  @ApiProperty({ ...EPOCH_MS, nullable: true, description: 'Epoch ms; null: never.' }) last_pulled_at!:
-    number | null;
-  @ApiProperty({ description: 'Whether it is the device that asks.' }) is_current!: boolean;
+  device_id!: string;
+  name!: string;
+  platform!: string | null;
+  /** Epoch ms, at most a minute old. */
+  @ApiProperty(EPOCH_MS)
+  last_seen_at!: number;
+  /** Epoch ms; null: never. */
+  @ApiProperty({ ...EPOCH_MS, nullable: true })
+  last_pulled_at!: number | null;
+  /** Whether it is the device that asks. */
+  is_current!: boolean;
 }
 
 /** Names credentials as they travel. */

@@ -8,6 +8,8 @@ import { AuthService } from './auth.service.js';
 import { DeviceActivity } from './device-activity.js';
 import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
+import { RateLimits } from './rate-limits.js';
+import { RateLimitsRepository } from './rate-limits.repository.js';
 import { SessionsRepository } from './sessions.repository.js';
 
 /** Accounts, devices and the guard of every route. */
@@ -20,6 +22,8 @@ import { SessionsRepository } from './sessions.repository.js';
     DeviceActivity,
     DevicesRepository,
     Operator,
+    RateLimits,
+    RateLimitsRepository,
     SessionsRepository,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },

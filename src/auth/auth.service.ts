@@ -10,7 +10,7 @@ import { AccountsRepository } from './accounts.repository.js';
 import { DeviceActivity } from './device-activity.js';
 import { DevicesRepository, type DeviceProfile } from './devices.repository.js';
 import { hashPairingCode, newPairingCode, PAIRING_CODE_TTL_MS } from './pairing-code.js';
-import { networkOf, RateLimit } from './rate-limit.js';
+import { RateLimits } from './rate-limits.js';
 import { firstRefreshToken, parseRefreshToken, rotate } from './refresh-tokens.js';
 
 /** What a device needs to act for its account; `expiresAt` (epoch ms) is the access token's. */
@@ -22,32 +22,25 @@ export interface Credentials {
   expiresAt: number;
 }
 
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
-const WRONG_CODES_PER_ADDRESS = 10;
-const WRONG_CODES_IN_TOTAL = 200;
+interface Profile {
+  name: string;
+  platform: string | null;
+}
 
 /** Accounts, devices, pairing and tokens. */
 @Injectable()
 export class AuthService {
-  private readonly newAccounts: RateLimit;
-  private readonly wrongCodes: RateLimit;
-  private readonly allWrongCodes: RateLimit;
-
   constructor(
     private readonly database: Database,
     private readonly accounts: AccountsRepository,
     private readonly devices: DevicesRepository,
     private readonly accessTokens: AccessTokens,
     private readonly activity: DeviceActivity,
+    private readonly rateLimits: RateLimits,
     private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
-  ) {
-    this.newAccounts = new RateLimit(config.maxAccountsPerAddressPerHour, HOUR_MS, now);
-    this.wrongCodes = new RateLimit(WRONG_CODES_PER_ADDRESS, MINUTE_MS, now);
-    this.allWrongCodes = new RateLimit(WRONG_CODES_IN_TOTAL, MINUTE_MS, now);
-  }
+  ) {}
 
   /**
    * Registers a device: with a pairing code in that code's account, else in a new one.
@@ -57,22 +50,12 @@ export class AuthService {
     device: { name?: string; platform?: string; pairingCode?: string },
     clientAddress: string,
   ): Promise<Credentials> {
-    const address = networkOf(clientAddress);
-    const join =
-      device.pairingCode === undefined
-        ? this.newAccount(address)
-        : this.pairedAccount(device.pairingCode, address);
-    const deviceId = randomId();
-    const name = device.name || 'Unnamed device';
-    const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
-      const accountId = await join(tx);
-      const { token, state } = firstRefreshToken(accountId, deviceId);
-      const profile = { deviceId, name, platform: device.platform ?? null };
-      await this.devices.create(tx, accountId, profile, state, this.now());
-      return { accountId, refreshToken: token };
-    });
-    if (device.pairingCode !== undefined) this.events.publish('device.joined', { accountId, deviceId, name });
-    return this.credentials(accountId, deviceId, refreshToken);
+    const profile = { name: device.name || 'Unnamed device', platform: device.platform ?? null };
+    if (device.pairingCode !== undefined) {
+      return this.registerWithCode(profile, device.pairingCode, clientAddress);
+    }
+    await this.rateLimits.countAccount(clientAddress);
+    return this.register(profile, (tx) => this.createAccount(tx));
   }
 
   /**
@@ -141,47 +124,61 @@ export class AuthService {
     this.events.publish('device.revoked', { accountId, deviceId });
   }
 
-  private newAccount(address: string): (tx: Transaction) => Promise<string> {
-    if (this.config.maxAccountsPerAddressPerHour > 0) {
-      refuseWhenExhausted(this.newAccounts, address, 'Too many accounts were made from this address.');
-      this.newAccounts.take(address);
+  private async registerWithCode(
+    profile: Profile,
+    code: string,
+    clientAddress: string,
+  ): Promise<Credentials> {
+    // Counted before it is known to be wrong, or many tries at once would all pass.
+    await this.rateLimits.countCode(clientAddress);
+    let isRight = false;
+    try {
+      const credentials = await this.register(profile, async (tx) => {
+        const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
+        if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
+        isRight = true;
+        await this.checkRoom(tx, accountId);
+        return accountId;
+      });
+      const { accountId, deviceId } = credentials;
+      this.events.publish('device.joined', { accountId, deviceId, name: profile.name });
+      return credentials;
+    } finally {
+      if (isRight) await this.rateLimits.rewardCode(clientAddress);
     }
-    return async (tx) => {
-      const accountId = randomId();
-      await this.accounts.create(tx, accountId, randomUUID(), this.now());
-      return accountId;
-    };
   }
 
-  private pairedAccount(code: string, address: string): (tx: Transaction) => Promise<string> {
-    refuseWhenExhausted(this.wrongCodes, address, 'Too many wrong pairing codes from this address.');
-    refuseWhenExhausted(this.allWrongCodes, 'all', 'Too many wrong pairing codes.');
-    // Counted before it is known, or many tries at once would all pass.
-    this.wrongCodes.take(address);
-    this.allWrongCodes.take('all');
-    return async (tx) => {
-      const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
-      if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
-      this.wrongCodes.giveBack(address);
-      this.allWrongCodes.giveBack('all');
-      await this.accounts.lock(tx, accountId); // or devices joining at once would not count each other
-      const limit = this.config.maxDevicesPerAccount;
-      if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {
-        throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${limit} devices.` });
-      }
-      return accountId;
-    };
+  /** @param join finds or makes the account, in the transaction that adds the device to it */
+  private async register(profile: Profile, join: (tx: Transaction) => Promise<string>): Promise<Credentials> {
+    const deviceId = randomId();
+    const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
+      const accountId = await join(tx);
+      const { token, state } = firstRefreshToken(accountId, deviceId);
+      await this.devices.create(tx, accountId, { deviceId, ...profile }, state, this.now());
+      return { accountId, refreshToken: token };
+    });
+    return this.credentials(accountId, deviceId, refreshToken);
+  }
+
+  private async createAccount(tx: Transaction): Promise<string> {
+    const accountId = randomId();
+    await this.accounts.create(tx, accountId, randomUUID(), this.now());
+    return accountId;
+  }
+
+  /** @throws AppError QUOTA_EXCEEDED when the account may have no more devices */
+  private async checkRoom(tx: Transaction, accountId: string): Promise<void> {
+    await this.accounts.lock(tx, accountId); // or devices joining at once would not count each other
+    const limit = this.config.maxDevicesPerAccount;
+    if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {
+      throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${limit} devices.` });
+    }
   }
 
   private async credentials(accountId: string, deviceId: string, refreshToken: string): Promise<Credentials> {
     const { token, expiresAt } = await this.accessTokens.issue({ accountId, deviceId });
     return { accountId, deviceId, accessToken: token, refreshToken, expiresAt };
   }
-}
-
-function refuseWhenExhausted(limit: RateLimit, key: string, detail: string): void {
-  const seconds = limit.retryAfterSeconds(key);
-  if (seconds > 0) throw new AppError('RATE_LIMITED', { detail, retry_after: seconds });
 }
 
 /** 96 random bits as 16 characters. */

@@ -3,7 +3,7 @@ import { loadConfig } from '../foundation/config/config.js';
 import { describeOptions } from '../foundation/config/options.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
-/** What it takes to carry out a command is loaded by the command: to load the whole server takes a second. */
+/** A command of the list below. Its file is imported when it runs, as loading the whole server takes a second. */
 interface Command {
   usage: string;
   about: string;
@@ -36,8 +36,8 @@ const commands: Record<string, Command> = {
       'Brings a backup back, with new histories: clients notice and ask their people. The server must be stopped.',
     run: (args) =>
       withFile(args, async (config, file) => {
-        const { restore } = await import('./backup.js');
-        const { lookForObjects } = await import('./documents.js');
+        const { restore } = await import('./restore.js');
+        const { lookForObjects } = await import('./lost-objects.js');
         return (await restore(config, file)) + (await lookForObjects(config));
       }),
   },
@@ -54,7 +54,7 @@ const commands: Record<string, Command> = {
     about:
       'Makes an uploaded version, such as 3-1, the content again in a new epoch; on SQLite with the server stopped.',
     run: async (args) => {
-      const { restoreDocument } = await import('./documents.js');
+      const { restoreDocument } = await import('./documents-restore.js');
       return print(restoreDocument(args, process.env));
     },
   },
@@ -111,14 +111,14 @@ async function run(words: string[]): Promise<number> {
 
 /**
  * Runs one command, `start` when none is named.
- * @param words what stands behind the program's name
- * @returns the exit code; faults are told on stderr
+ * @param words the arguments of the program
+ * @returns the exit code; faults are printed on stderr
  */
 export async function runCommandLine(words: string[]): Promise<number> {
   try {
     return await run(words);
   } catch (error) {
-    // One line for what an operator can mend; a stack only for what nobody expected.
+    // One line for faults that an operator can fix, a stack for unexpected ones.
     const text = error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${text}\n`);
     return 1;

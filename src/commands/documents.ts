@@ -1,15 +1,9 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { loadConfig, type Config } from '../foundation/config/config.js';
-import type { Database } from '../foundation/database/database.js';
-import { openDatabase, sqliteFile } from '../foundation/database/open.js';
-import { AppError } from '../foundation/errors/app-error.js';
+import { loadConfig } from '../foundation/config/config.js';
+import { sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
-import { schema } from '../protocol/tables.js';
-import { openStorage } from '../storage/open.js';
-import { findLostObjects } from './lost-objects.js';
-import { restoreVersion, type RestoreRequest } from './restore-version.js';
 
 interface ListedVersion {
   document: string;
@@ -39,56 +33,6 @@ const LIST = `SELECT d.account_id || '/' || d.video_id || '/' || d.kind AS "docu
 export async function listDocuments(args: string[], env: NodeJS.ProcessEnv): Promise<string> {
   const config = loadConfig({ argv: args, env });
   return describe(config.databaseUrl ? await listPostgres(config.databaseUrl) : listSqlite(config.dataDir));
-}
-
-/**
- * Looks, after a backup was restored, whether the store still has what the documents go on from.
- * @returns a sentence about what is not as it was; empty: all is
- */
-export async function lookForObjects(config: Config): Promise<string> {
-  let database: Database | undefined;
-  try {
-    database = await openDatabase(config, schema);
-    return await findLostObjects(database, await openStorage(config, Date.now));
-  } catch (error) {
-    const reason = (error as Error).message;
-    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
-  } finally {
-    await database?.close();
-  }
-}
-
-/**
- * Makes an uploaded version of a document its content again.
- * @param args the document, the version, and options
- * @returns a sentence that says what was done
- * @throws AppStartError
- */
-export async function restoreDocument(args: string[], env: NodeJS.ProcessEnv): Promise<string> {
-  const isDryRun = args.includes('--dry-run');
-  const [document = '', version = '', ...argv] = args.filter((arg) => arg !== '--dry-run');
-  const config = loadConfig({ argv, env });
-  const request = { ...parseRequest(document, version), isDryRun };
-  // On SQLite this also makes sure that no server runs.
-  const database = await openDatabase(config, schema);
-  try {
-    const storage = await openStorage(config, Date.now);
-    return await restoreVersion({ database, storage }, request);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    throw new AppStartError(`Not restored: ${error.message}`, { cause: error });
-  } finally {
-    await database.close();
-  }
-}
-
-function parseRequest(document: string, version: string): Omit<RestoreRequest, 'isDryRun'> {
-  const [accountId = '', videoId = '', kind = '', ...rest] = document.split('/');
-  const pair = /^(\d{1,15})-(\d{1,15})$/.exec(version);
-  if (!kind || rest.length > 0 || !pair) {
-    throw new AppStartError('Which document, and which of its versions? See --help.');
-  }
-  return { ref: { accountId, videoId, kind }, epoch: Number(pair[1]), version: Number(pair[2]) };
 }
 
 function listSqlite(dataDir: string): ListedVersion[] {
@@ -145,7 +89,7 @@ function describeDocument({
   return `${document}  at ${epoch}-${version}, changed ${timeOf(updatedAt)}, ${upload}${failed}`;
 }
 
-/** PostgreSQL gives large numbers as texts. */
+/** @param ms epoch ms; pg reads a bigint as text */
 function timeOf(ms: number | string | null): string {
   return new Date(Number(ms)).toISOString().replace('T', ' ').slice(0, 19);
 }

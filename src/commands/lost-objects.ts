@@ -1,7 +1,12 @@
-import type { Database } from '../foundation/database/database.js';
 import { inflatedBytes } from '../documents/import/inflate.js';
+import type { Config } from '../foundation/config/config.js';
+import type { Database } from '../foundation/database/database.js';
+import { openDatabase } from '../foundation/database/open.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import type { DocumentRef } from '../locks/lock.js';
+import { keyOf, type DocumentRef } from '../locks/lock.js';
+import { schema } from '../protocol/tables.js';
+import { serverTables } from '../tables.js';
+import { openStorage } from '../storage/open.js';
 import type { ObjectStorage } from '../storage/storage.js';
 
 const AT_ONCE = 16;
@@ -10,21 +15,38 @@ interface Stored extends DocumentRef {
   epoch: number;
   version: number;
   key: string;
-  /** Of the content; 0: not known. */
+  /** Of the content; 0: unknown. */
   sizeBytes: number;
   isPending: boolean;
 }
 
 interface Outcome {
   name: string;
-  /** What is left of the document. */
+  /** What object storage has of the document. */
   left: 'all' | 'older' | 'nothing';
 }
 
 /**
- * Looks whether the store still has what a restored database points at: versions are swept after the backup. A document
- * goes on from the newest version that is there, and has its size.
- * @returns a sentence about documents that are not as they were; empty: all are
+ * Checks, after a backup was restored, that object storage still has the objects that the documents refer to.
+ * @returns a sentence about documents that have changed, or why it is not known; empty: all are as in the backup
+ */
+export async function lookForObjects(config: Config): Promise<string> {
+  let database: Database | undefined;
+  try {
+    database = await openDatabase(config, schema, serverTables);
+    return await findLostObjects(database, await openStorage(config, Date.now));
+  } catch (error) {
+    const reason = (error as Error).message;
+    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
+  } finally {
+    await database?.close();
+  }
+}
+
+/**
+ * Finds objects of a restored database that object storage no longer has: versions were swept after the backup. Such a
+ * document continues from the newest version that is left, with that version's size.
+ * @returns a sentence about documents that have changed; empty: all are as in the backup
  * @throws AppError STORAGE_UNAVAILABLE
  */
 export async function findLostObjects(database: Database, storage: ObjectStorage): Promise<string> {
@@ -56,12 +78,12 @@ export async function findLostObjects(database: Database, storage: ObjectStorage
 
 async function look(storage: ObjectStorage, database: Database, document: Stored): Promise<Outcome> {
   const { accountId, videoId, kind, key, sizeBytes, isPending } = document;
-  const name = `${accountId}/${videoId}/${kind}`;
-  // What is pending is in the journal, or on the disk, and uploaded anew.
+  const name = keyOf(document);
+  // A pending document has its content in the journal or on the disk, and will be uploaded again.
   if (isPending || (sizeBytes > 0 && (await storage.stat(key)))) return { name, left: 'all' };
   const versions = await database.query<{ key: string }>(
     `SELECT object_key AS "key" FROM document_versions
-     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND uploaded_at IS NOT NULL
+     WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND state = 'stored'
      ORDER BY object_key <> $4, epoch DESC, version DESC`,
     [accountId, videoId, kind, key],
   );
@@ -74,7 +96,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
   return { name, left: 'nothing' };
 }
 
-/** The size of an object's content; null: it is not there, or not whole. @throws AppError STORAGE_UNAVAILABLE */
+/** The size of an object's content; null: there is no object, or it is damaged. @throws AppError STORAGE_UNAVAILABLE */
 async function contentBytesOf(storage: ObjectStorage, key: string): Promise<number | null> {
   try {
     return await inflatedBytes(await storage.read(key));

@@ -18,17 +18,17 @@ import type { ObjectStorage } from '../storage/storage.js';
 import { objectKey } from '../uploads/object-key.js';
 import { UploadsRepository } from '../uploads/uploads.repository.js';
 
-/** Which version is to be brought back. */
+/** The version to restore. */
 export interface RestoreRequest {
   ref: DocumentRef;
   epoch: number;
   version: number;
-  /** Look at everything and change nothing. */
+  /** Check everything and change nothing. */
   isDryRun: boolean;
 }
 
 /**
- * Makes an uploaded version of a document its content again, in a new epoch, so that every client notices.
+ * Makes an uploaded version of a document its content again, in a new epoch, so that every client downloads it.
  * @returns a sentence that says what was done
  * @throws AppStartError
  */
@@ -51,19 +51,19 @@ export async function restoreVersion(
   try {
     const file = join(folder, 'content.db');
     await fetchChecked(storage, wanted, file);
-    // Not the next one: a write that was never committed may have left a file of that.
+    // Not the next epoch: a write that was never committed may have left a working copy of that one.
     const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1 };
     const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
     if (isDryRun)
       return `${about}, is whole and sound. It would become ${next.epoch}-1; nothing was changed.`;
-    await putBack(parts, ref, document, wanted, next.epoch, (await stat(file)).size);
+    await restoreObject(parts, ref, document, wanted, next.epoch, (await stat(file)).size);
     return `${about}, is the content again, as ${next.epoch}-1. Clients download it anew.`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Brings an object here and looks whether it is what was once uploaded. @throws AppStartError */
+/** Downloads an object, and checks that it is what was uploaded and a sound database. @throws AppStartError */
 async function fetchChecked(
   storage: ObjectStorage,
   { key, sha256 }: UploadedVersion,
@@ -89,8 +89,8 @@ async function fetchChecked(
   }
 }
 
-/** The object is copied under a key of its own: versions share none, so that each can be swept by itself. */
-async function putBack(
+/** Copies the object to a new key, as every version has a key of its own and is swept by itself, and makes it the content. */
+async function restoreObject(
   { database, storage }: { database: Database; storage: ObjectStorage },
   ref: DocumentRef,
   document: StoredDocument,

@@ -2,34 +2,38 @@ import { existsSync, linkSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import type { ClientBase } from 'pg';
-import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { workingCopyPath } from '../documents/content/working-copies.js';
+import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
+import { FREE_LOCK } from '../locks/locks.repository.js';
 
-// A backup takes documents back in time. What follows is a new epoch, which no client and no file of the time between
-// knows: epoch milliseconds are above everything that counting has reached.
+// A backup takes documents back in time, while clients and working copies keep the versions of the time in between. So every
+// document starts a new epoch that none of them knows: the current epoch milliseconds are above all epochs that were counted.
 
-/** More than a fencing token can have grown since the backup. */
+/** More than a token can have grown since the backup. */
 const TOKENS_APART = 1_000_000_000;
 
-const RELEASE_LOCKS = `UPDATE document_locks SET lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL,
-  device_id = NULL, holder_name = NULL, acquired_at = NULL, expires_at = NULL,
-  fencing_token = fencing_token + ${TOKENS_APART}`;
+const RELEASE_LOCKS = `UPDATE document_locks SET ${FREE_LOCK}, fencing_token = fencing_token + ${TOKENS_APART}`;
 
-const FREE = `owner_id = NULL, owner_expires_at = NULL, owner_token = owner_token + ${TOKENS_APART}`;
+const FREE_OWNER = `owner_id = NULL, owner_expires_at = NULL, owner_token = owner_token + ${TOKENS_APART}`;
 
 const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
 
-/** What is uploaded goes on as the first version of the new epoch. Its size, if it is older, the store has to tell. */
+/**
+ * The uploaded version becomes the first version of the new epoch. If it is not the current content, its size is not in the
+ * database: 0 until `findLostObjects` reads it from the object.
+ */
 const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_version = 1, pending_since = NULL,
-  upload_due_at = NULL, upload_failures = 0, size_bytes = CASE WHEN ${IS_UPLOADED} THEN size_bytes ELSE 0 END, ${FREE}`;
+  upload_due_at = NULL, upload_failures = 0, size_bytes = CASE WHEN ${IS_UPLOADED} THEN size_bytes ELSE 0 END, ${FREE_OWNER}`;
 
-/** What is not uploaded yet is due. */
-const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE}`;
+/** The working copy, or the journal's content, becomes the first version of the new epoch, and is due to be uploaded. */
+const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE_OWNER}`;
 
-/** What was being uploaded may have become a version in a later backup: its object is forgotten, never swept. */
-const FORGET_OPEN_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
+/** Uploads that were open are forgotten and never swept: in a later backup the object may be a version. */
+const FORGET_OPEN_UPLOADS = "DELETE FROM document_versions WHERE state = 'uploading'";
+/** The same in a backup from before versions had a state, which the server's next start migrates. */
+const FORGET_STATELESS_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
 
-/** Above all that is known: an earlier restore may have gone by a clock that was ahead. */
+/** Above all known epochs: at an earlier restore the clock may have been ahead. */
 const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
   FROM documents`;
 
@@ -41,14 +45,14 @@ interface DocumentRow {
 }
 
 /**
- * Begins a new epoch for every document of a restored database.
+ * Starts a new epoch for every document of a restored database.
  * @param dataDir where working copies may still be
- * @param at the time, epoch ms; the new epoch, unless one that is known is greater
+ * @param at the current time, epoch ms: the new epoch, unless a known one is greater
  * @returns a sentence about documents whose newest content could not be kept; empty: there are none
  */
 export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, at: number): string {
   const next = Math.max(at, handle.prepare(LEAST_EPOCH).pluck().get() as number);
-  // better-sqlite3 knows parameters by name, or each by its one place.
+  // better-sqlite3 cannot use a numbered parameter twice, but a named one.
   const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
   const onlyInCopy = prepare(
     `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
@@ -63,13 +67,16 @@ export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: str
   const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
   prepare(stored).run({ p1: next });
   const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: next }).changes;
-  handle.exec(FORGET_OPEN_UPLOADS);
+  const hasStates = handle
+    .prepare("SELECT 1 FROM pragma_table_info('document_versions') WHERE name = 'state'")
+    .get();
+  handle.exec(hasStates ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   handle.exec(RELEASE_LOCKS);
   const older = onlyInCopy.length - kept.length - gone;
   return sentence(older, gone);
 }
 
-/** As `renewSqliteDocuments`; what is not uploaded lies in the journal, which is in the backup. */
+/** As `renewSqliteDocuments`; content that is not uploaded is in the journal, which is part of the backup. */
 export async function renewPostgresDocuments(client: ClientBase, at: number): Promise<void> {
   const { rows } = await client.query<{ epoch: string }>(LEAST_EPOCH);
   const next = Math.max(at, Number(rows[0]!.epoch));
@@ -80,11 +87,14 @@ export async function renewPostgresDocuments(client: ClientBase, at: number): Pr
   await client.query('UPDATE document_journal SET epoch = $1, version = 1', [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [next]);
-  await client.query(FORGET_OPEN_UPLOADS);
+  const hasStates = await client.query(
+    `SELECT 1 FROM pg_attribute WHERE attrelid = 'document_versions'::regclass AND attname = 'state'`,
+  );
+  await client.query(hasStates.rowCount ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   await client.query(RELEASE_LOCKS);
 }
 
-/** Gives a working copy the name of the new epoch as well. @returns false when it is not on this disk */
+/** Links a working copy to the name of the new epoch. @returns false when it is not on this disk */
 function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
   const folder = join(dataDir, 'documents');
   const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };

@@ -21,7 +21,6 @@ import {
   ApiHeader,
   ApiNoContentResponse,
   ApiOkResponse,
-  ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -68,7 +67,6 @@ export class DocumentsController {
   ) {}
 
   /** Lists the account's documents by video and kind, some at a time. */
-  @ApiOperation({ summary: 'List the documents' })
   @Get('documents')
   @ApiOkResponse({ type: DocumentListAnswer })
   @ApiProblems(400, 401)
@@ -85,7 +83,6 @@ export class DocumentsController {
   }
 
   /** Tells what is known of a document: its version, who holds the lock, and what is uploaded. */
-  @ApiOperation({ summary: 'Look at a document' })
   @Get(`${DOCUMENT}/state`)
   @ApiOkResponse({ type: DocumentStateAnswer })
   @ApiProblems(400, 401, 404)
@@ -98,7 +95,6 @@ export class DocumentsController {
   }
 
   /** Lists what object storage has of a document, the newest first. */
-  @ApiOperation({ summary: 'List the uploaded versions' })
   @Get(`${DOCUMENT}/versions`)
   @ApiOkResponse({ type: VersionListAnswer })
   @ApiProblems(400, 401, 404)
@@ -120,7 +116,6 @@ export class DocumentsController {
   }
 
   /** Takes the lock, or renews one's own: who holds it may write. */
-  @ApiOperation({ summary: 'Lock a document' })
   @Post(`${DOCUMENT}/lock`)
   @HttpCode(200)
   @ApiOkResponse({ type: GrantedLockAnswer })
@@ -151,7 +146,6 @@ export class DocumentsController {
   }
 
   /** Releases the lock; one that the session no longer holds stays as it is. */
-  @ApiOperation({ summary: 'Release a document' })
   @Delete(`${DOCUMENT}/lock`)
   @HttpCode(204)
   @ApiNoContentResponse()
@@ -166,7 +160,6 @@ export class DocumentsController {
   }
 
   /** Replaces the whole content, by the lock's holder; the document is made if it is not there. */
-  @ApiOperation({ summary: 'Replace the content' })
   @Put(`${DOCUMENT}/content`)
   @BinaryBody()
   @ApiConsumes('application/gzip', 'application/octet-stream', 'application/vnd.sqlite3')

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LocksModule } from '../locks/locks.module.js';
+import { ContentCommit } from './content/content-commit.js';
+import { ContentImport } from './content/content-import.js';
 import { ContentService } from './content/content.service.js';
 import { DocumentStatesRepository } from './document-states.repository.js';
 import { DocumentsController } from './documents.controller.js';
@@ -17,6 +19,8 @@ import { WorkingCopies } from './content/working-copies.js';
   imports: [AuthModule, LocksModule],
   controllers: [DocumentsController],
   providers: [
+    ContentCommit,
+    ContentImport,
     ContentService,
     DocumentKinds,
     DocumentOwner,

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
 import type { DocumentRef } from '../locks/lock.js';
+import type { Claim } from './owner.js';
 
-/** A state of a document's content; pairs are compared in this order. */
+/** A version of a document's content: pairs are compared by epoch, then by version. */
 export interface Pair {
   epoch: number;
   version: number;
@@ -12,13 +13,13 @@ export interface Pair {
 export interface StoredDocument extends Pair {
   videoId: string;
   kind: string;
-  /** Of the content, inflated. */
+  /** Of the content, not compressed. */
   sizeBytes: number;
   updatedAt: number;
-  /** The first change that is not uploaded; null: everything is. */
+  /** When the first change was made that is not uploaded; null: everything is. */
   pendingSince: number | null;
   uploadFailures: number;
-  /** Of the newest upload; the stored… are null together. */
+  /** Of the newest uploaded version; all stored… columns are null until there is one. */
   storedEpoch: number | null;
   storedVersion: number | null;
   storedKey: string | null;
@@ -44,16 +45,7 @@ export interface NewContent extends Pair {
   uploadDueAt: number;
 }
 
-/** Who claims a document, and until when. */
-export interface Claim {
-  ownerId: string;
-  now: number;
-  expiresAt: number;
-  /** Also from an owner whose lease has not run out. */
-  isForced: boolean;
-}
-
-/** The columns of a StoredDocument, for other queries to select along. */
+/** The columns of a StoredDocument for a query with `documents d`. */
 export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
   d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
   d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
@@ -62,7 +54,7 @@ export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epo
 
 const HASTEN_BATCH = 1_000;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
-/** An upload under way in another process is not broken off by a write: it would never end while people write. */
+/** A write does not take the document from another process that is uploading it, or uploads would never end while people write. */
 const IS_FREE = '(d.owner_id IS NULL OR d.owner_id = excluded.owner_id OR d.owner_expires_at <= $12)';
 
 /** The documents of all accounts, without their content. */
@@ -75,25 +67,25 @@ export class DocumentsRepository {
     return this.read(this.database, ref, '');
   }
 
-  /** As `find`, and keeps others from changing it until the transaction ends. */
+  /** As `find`, and locks the row until the transaction ends. */
   async lock(tx: Transaction, ref: DocumentRef): Promise<StoredDocument | null> {
-    // SQLite has one writer at a time anyway.
+    // SQLite has a single writer.
     return this.read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
   /**
-   * Makes everything due at once that waits to be uploaded, but for what failed, and what a write keeps for itself: that
-   * would make this wait, and all whose documents it has changed before.
+   * Makes all documents with changes that are not uploaded due at once. Documents whose last upload failed stay put off.
+   * Rows that another transaction has locked are left out: waiting for them would keep the rows changed so far locked too.
    * @param now epoch ms
    */
   async hasten(now: number): Promise<void> {
-    const unlessKept = this.database.dialect === 'postgres' ? ' FOR UPDATE SKIP LOCKED' : '';
-    // In pieces: SQLite stops everyone for as long as a statement takes.
+    const skipLocked = this.database.dialect === 'postgres' ? ' FOR UPDATE SKIP LOCKED' : '';
+    // In batches: SQLite blocks all other writers for as long as one statement takes.
     for (let changed = HASTEN_BATCH; changed === HASTEN_BATCH;) {
       const rows = await this.database.write(
         `WITH waiting AS (
            SELECT account_id, video_id, kind FROM documents
-           WHERE upload_due_at > $1 AND upload_failures = 0 LIMIT ${HASTEN_BATCH}${unlessKept})
+           WHERE upload_due_at > $1 AND upload_failures = 0 LIMIT ${HASTEN_BATCH}${skipLocked})
          UPDATE documents AS d SET upload_due_at = $1 FROM waiting w
          WHERE d.account_id = w.account_id AND d.video_id = w.video_id AND d.kind = w.kind RETURNING epoch`,
         [now],
@@ -117,18 +109,13 @@ export class DocumentsRepository {
     return this.database.query<UploadedVersion>(
       `SELECT object_key AS "key", epoch AS "epoch", version AS "version", size_bytes AS "sizeBytes",
          sha256 AS "sha256", uploaded_at AS "uploadedAt"
-       FROM document_versions WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL ORDER BY epoch DESC, version DESC`,
+       FROM document_versions WHERE ${THIS_DOCUMENT} AND state = 'stored' ORDER BY epoch DESC, version DESC`,
       [accountId, videoId, kind],
     );
   }
 
-  /** Gives the document new content, and makes it if it is not there; its row must be locked if it is. */
-  async replaceContent(
-    tx: Transaction,
-    ref: DocumentRef,
-    content: NewContent,
-    claim: Omit<Claim, 'isForced'>,
-  ): Promise<void> {
+  /** Stores new content for a document, which is created if it does not exist. An existing row must be locked before. */
+  async replaceContent(tx: Transaction, ref: DocumentRef, content: NewContent, claim: Claim): Promise<void> {
     await tx.query(
       `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, size_bytes, updated_at, pending_since,
          upload_due_at, upload_failures, owner_id, owner_token, owner_expires_at)
@@ -156,15 +143,24 @@ export class DocumentsRepository {
     );
   }
 
-  /** Makes a process the document's owner, or prolongs that. @returns the owner token; null: another process owns it */
-  async claim(tx: Transaction, ref: DocumentRef, claim: Claim): Promise<number | null> {
+  /**
+   * Makes a process the document's owner, or prolongs that.
+   * @param isForced also while another process's claim has not expired
+   * @returns the owner token, which grows with every change of owner; null: another process owns it
+   */
+  async claim(
+    tx: Transaction,
+    ref: DocumentRef,
+    claim: Claim,
+    { isForced }: { isForced: boolean },
+  ): Promise<number | null> {
     const [row] = await tx.query<{ token: number }>(
       `UPDATE documents
        SET owner_token = owner_token + CASE WHEN owner_id IS NOT DISTINCT FROM $4 THEN 0 ELSE 1 END,
          owner_id = $4, owner_expires_at = $5
        WHERE ${THIS_DOCUMENT} AND (owner_id IS NULL OR owner_id = $4 OR owner_expires_at <= $6 OR $7)
        RETURNING owner_token AS "token"`,
-      [ref.accountId, ref.videoId, ref.kind, claim.ownerId, claim.expiresAt, claim.now, claim.isForced],
+      [ref.accountId, ref.videoId, ref.kind, claim.ownerId, claim.expiresAt, claim.now, isForced],
     );
     return row?.token ?? null;
   }
@@ -183,7 +179,7 @@ export class DocumentsRepository {
   }
 }
 
-/** Whether object storage has a version, or a newer one. */
+/** Whether object storage has the version or a newer one. */
 export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
   if (storedEpoch === null || storedVersion === null) return false;
   return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;

@@ -1,16 +1,17 @@
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import { EventBus } from '../foundation/events/event-bus.js';
 import { LocksService } from './locks.service.js';
 
 const EVERY_MS = 1_000;
 const AT_ONCE = 100;
 
-/** Frees, every second, the locks whose holders are gone, so that whoever waits hears of it. */
+/** Frees locks whose lease has run out, every second, and so announces it to the clients that wait for them. */
 @Injectable()
 export class LockExpiry implements OnModuleInit, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-  /** The one under way. */
+  /** The round that is under way. */
   private round?: Promise<void>;
+  private isStopping = false;
   private endSubscription?: () => void;
 
   constructor(
@@ -19,21 +20,26 @@ export class LockExpiry implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.timer = setInterval(() => void (this.round ??= this.expire()), EVERY_MS).unref();
-    this.endSubscription = this.events.subscribe('server.stopping', () => clearInterval(this.timer));
+    this.endSubscription = this.events.subscribe('server.stopping', () => (this.isStopping = true));
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
+    this.isStopping = true;
     this.endSubscription?.();
     await this.round;
+  }
+
+  /** Begins a round, unless one is under way. */
+  @Interval(EVERY_MS)
+  tick(): void {
+    if (!this.isStopping) this.round ??= this.expire();
   }
 
   private async expire(): Promise<void> {
     try {
       while ((await this.locks.expire(AT_ONCE)) === AT_ONCE);
     } catch {
-      // The next round tries again. Nothing is wrong meanwhile: nobody takes an expired lock for one that is held.
+      // The next round tries again. Until then the lock only stays unannounced: an expired lock counts as free anyway.
     } finally {
       this.round = undefined;
     }

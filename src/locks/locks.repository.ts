@@ -35,10 +35,13 @@ interface StoredRow extends StoredLock {
   kind: string;
 }
 
-/** The columns of a StoredLock, for other queries to select along. */
+/** The columns of a StoredLock for a query with `document_locks l`. */
 export const STORED_LOCK = `l.lock_type AS "lockType", l.reason AS "reason", l.session_id AS "sessionId", l.user_id AS "userId",
   l.device_id AS "deviceId", l.holder_name AS "holderName", l.fencing_token AS "fencingToken",
   l.acquired_at AS "acquiredAt", l.expires_at AS "expiresAt"`;
+/** Sets a lock free; its fencing token is set beside it. */
+export const FREE_LOCK = `lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL, device_id = NULL, holder_name = NULL,
+  acquired_at = NULL, expires_at = NULL`;
 const COLUMNS = `l.account_id AS "accountId", l.video_id AS "videoId", l.kind AS "kind", ${STORED_LOCK}`;
 
 const THIS_LOCK = 'account_id = $1 AND video_id = $2 AND kind = $3';

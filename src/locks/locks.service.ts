@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import type { Transaction } from '../foundation/database/database.js';
@@ -17,19 +18,23 @@ import {
 } from './lock-rules.js';
 import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
 import { LocksRepository, type LockOfDocument } from './locks.repository.js';
-import { RecentLocks } from './recent-locks.js';
 
 /** Only other processes come in between, and each of them can do so once for every lock it grants. */
 const MAX_TRIES = 100;
 /** Documents may be locked before they are written, and never be written. */
 const LOCKED_PER_DOCUMENT = 2;
+const MAX_RECENT = 10_000;
 
 /** Who may write a document: one session at a time, for as long as it renews its lease. */
 @Injectable()
 export class LocksService {
   /** Whoever wants the same lock waits here, not each on a connection of its own while a write keeps the row. */
   private readonly mutex = new KeyedMutex();
-  private readonly recent = new RecentLocks();
+  /**
+   * Locks as this process last wrote them. Other processes may have changed them since, so a write that relies on such a
+   * row compares and swaps, and nobody is refused because of one.
+   */
+  private readonly recent = new LRUCache<string, LockRow>({ max: MAX_RECENT });
   private readonly ttlMs: number;
 
   constructor(
@@ -107,7 +112,7 @@ export class LocksService {
    */
   private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
     return this.mutex.run(keyOf(ref), async () => {
-      const known = this.recent.get(ref);
+      const known = this.recent.get(keyOf(ref));
       const guess = known && rule(known);
       if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess;
       for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -128,7 +133,7 @@ export class LocksService {
     const { lock } = decision;
     const isDone = row ? await this.locks.replace(ref, row, lock) : lock && (await this.insert(ref, lock));
     if (!isDone) return false;
-    this.recent.note(ref, { lock, fencingToken: (lock ?? row!).fencingToken });
+    this.recent.set(keyOf(ref), { lock, fencingToken: (lock ?? row!).fencingToken });
     if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, decision.lock);
     this.announce(ref, lock);
     return true;

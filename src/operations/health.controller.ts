@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOperation, ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Public } from '../auth/device.guard.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
@@ -24,7 +24,6 @@ export class HealthController {
   ) {}
 
   /** How the parts of the server are doing, for people and monitors; `degraded` still serves every request. */
-  @ApiOperation({ summary: 'How the server is doing', security: [] })
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOkResponse({
@@ -43,7 +42,6 @@ export class HealthController {
   }
 
   /** Whether the process runs; restart it when not. */
-  @ApiOperation({ summary: 'Whether the process runs', security: [] })
   @Get('live')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })
@@ -53,7 +51,6 @@ export class HealthController {
   }
 
   /** Whether requests should be sent here: the parts that they need work, and the server is not shutting down. */
-  @ApiOperation({ summary: 'Whether requests should be sent here', security: [] })
   @Get('ready')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })

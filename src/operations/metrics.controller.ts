@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/device.guard.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
@@ -13,7 +13,6 @@ export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
   /** Figures in Prometheus' text format. */
-  @ApiOperation({ summary: 'Figures for monitors', security: [] })
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOkResponse({

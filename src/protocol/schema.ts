@@ -21,25 +21,18 @@ export interface Schema {
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
-const SERVER_TABLES = [
-  'accounts',
-  'devices',
-  'pairing_codes',
-  'shares',
-  'socket_io_attachments',
-  'migrations',
-  'changes',
-];
+const RESERVED_TABLES = ['changes'];
 const SERVER_COLUMNS = ['id', 'account_id', 'last_modified', 'is_deleted'];
 
 /**
- * Checks a declaration and works out its schema version, the greatest `since` in it.
+ * Checks a declaration and works out its schema version, the greatest `since` in it. Names that the server's own tables
+ * have are refused when the server starts.
  * @throws Error naming the first table or column that cannot work
  */
 export function declareSchema(tables: Tables): Schema {
   let version = 1;
   for (const [name, table] of Object.entries(tables)) {
-    if (!NAME.test(name) || SERVER_TABLES.includes(name)) {
+    if (!NAME.test(name) || RESERVED_TABLES.includes(name)) {
       throw new Error(`Table "${name}": this name is reserved or has characters outside a-z, 0-9 and _.`);
     }
     for (const [columnName, column] of Object.entries(table.columns)) {

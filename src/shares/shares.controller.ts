@@ -4,7 +4,6 @@ import {
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
-  ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -32,7 +31,6 @@ export class SharesController {
   constructor(private readonly shares: SharesService) {}
 
   /** Makes a link by which anyone who has it can watch the game. */
-  @ApiOperation({ summary: 'Make a link to watch a game' })
   @Post('games/:id/shares')
   @ApiCreatedResponse({ type: NewShareAnswer })
   @ApiProblems(400, 401, 403, 404, 413, 415)
@@ -47,7 +45,6 @@ export class SharesController {
   }
 
   /** Lists the links to a game, the oldest first. */
-  @ApiOperation({ summary: 'List the links to a game' })
   @Get('games/:id/shares')
   @ApiOkResponse({ type: [ShareAnswer] })
   @ApiProblems(401, 404)
@@ -59,7 +56,6 @@ export class SharesController {
   }
 
   /** Withdraws a link: it stops working at once, also for those who are watching. */
-  @ApiOperation({ summary: 'Withdraw a link to a game' })
   @Delete('shares/:id')
   @HttpCode(204)
   @ApiNoContentResponse()

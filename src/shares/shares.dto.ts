@@ -5,16 +5,18 @@ const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
 
 /** A link to a game, without its address, which only the answer to its creation has. */
 export class ShareAnswer {
-  @ApiProperty() share_id!: string;
-  @ApiProperty({ ...EPOCH_MS, description: 'Epoch ms.' }) created_at!: number;
+  share_id!: string;
+  /** Epoch ms. */
+  @ApiProperty(EPOCH_MS)
+  created_at!: number;
 }
 
 /** A new link to a game. */
 export class NewShareAnswer extends ShareAnswer {
-  @ApiProperty({
-    description: 'Opens the scoreboard in a browser. Its token stands in the fragment, which is never sent.',
-    example: 'https://sync.example.org/#/watch/wk5Zr0…',
-  })
+  /**
+   * Opens the scoreboard in a browser. Its token stands in the fragment, which is never sent.
+   * @example 'https://sync.example.org/#/watch/wk5Zr0…'
+   */
   url!: string;
 }
 

@@ -16,9 +16,6 @@ export async function sendFile(
 ): Promise<void> {
   let [buffer, other] = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
   let sent = Promise.resolve();
-  let giveUp = (): void => {};
-  // What is queued behind another answer is never called back when the connection breaks.
-  answer.once('close', () => giveUp());
   for (let position = start; position <= end; [buffer, other] = [other, buffer]) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(CHUNK_BYTES, end - position + 1), position);
     if (bytesRead === 0) throw new Error('The file ended before its part did');
@@ -26,10 +23,7 @@ export async function sendFile(
     await sent;
     if (answer.destroyed) return;
     const chunk = buffer.subarray(0, bytesRead);
-    sent = new Promise((resolve) => {
-      giveUp = resolve;
-      answer.write(chunk, () => resolve());
-    });
+    sent = new Promise((resolve) => answer.write(chunk, () => resolve()));
   }
   await sent;
   answer.end();

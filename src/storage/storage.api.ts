@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
+import { ApiOkResponse, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 
 const text = { type: 'string' as const };
@@ -13,10 +13,9 @@ const content = {
 };
 
 /** Documents a download; both methods take the same link. */
-export function ApiDownload(summary: string, { hasBody }: { hasBody: boolean }) {
+export function ApiDownload({ hasBody }: { hasBody: boolean }) {
   const body = hasBody ? { content } : {};
   return applyDecorators(
-    ApiOperation({ summary, security: [] }),
     ApiQuery({ name: 'key', description: 'Which object.', schema: text }),
     ApiQuery({ name: 'name', description: 'The name to save it by.', schema: text }),
     ApiQuery({ name: 'expires', description: 'Until when the link works, epoch ms.', schema: text }),

@@ -1,13 +1,13 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Controller, Get, Head, Inject, Logger, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { parseByteRange, type ByteRange } from './byte-range.js';
-import { contentDisposition } from './content-disposition.js';
 import { DOWNLOAD_ROUTE, type DownloadLink } from './download-links.js';
 import { FileStorage, type OpenObject } from './drivers/file.storage.js';
 import { sendFile } from './send-file.js';
@@ -26,9 +26,10 @@ export class StorageController {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Says what a download would bring. Declared itself: the framework's own would read the whole object for it. */
+  /** Says what a download would bring. */
+  // Without this route, the framework would answer HEAD by reading the whole object.
   @Head()
-  @ApiDownload('Ask what a download would bring', { hasBody: false })
+  @ApiDownload({ hasBody: false })
   async describe(
     @Query() query: Record<string, unknown>,
     @Req() request: FastifyRequest,
@@ -41,7 +42,7 @@ export class StorageController {
 
   /** Sends an object, or the part of it that is asked for. */
   @Get()
-  @ApiDownload('Download an object by its signed link', { hasBody: true })
+  @ApiDownload({ hasBody: true })
   async download(
     @Query() query: Record<string, unknown>,
     @Req() request: FastifyRequest,

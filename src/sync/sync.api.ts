@@ -1,27 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiProperty, ApiQuery } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiQuery } from '@nestjs/swagger';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
+import { MetaAnswer, StatusAnswer } from './sync.dto.js';
 
 // How the sync routes stand in the OpenAPI document. Rows and their tables are added from the declaration (openapi.ts).
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
-
-/** Answer of `GET /sync/meta`. */
-export class MetaAnswer {
-  @ApiProperty() history_id!: string;
-  @ApiProperty({ type: 'integer' }) schema_version!: number;
-  @ApiProperty({ type: 'integer' }) protocol_version!: number;
-  @ApiProperty({ type: [String] }) tables!: string[];
-}
-
-/** Answer of `GET /sync/status`. */
-export class StatusAnswer {
-  @ApiProperty({ description: 'Whether a pull would bring nothing.' }) up_to_date!: boolean;
-  @ApiProperty({ ...EPOCH_MS, description: 'The account’s clock.' }) timestamp!: number;
-  @ApiProperty() history_id!: string;
-  @ApiProperty({ type: 'integer' }) schema_version!: number;
-}
 
 const ClientStateQuery = () =>
   applyDecorators(
@@ -48,7 +32,6 @@ const ClientStateQuery = () =>
 /** Documents `GET /sync/pull`. */
 export const ApiPull = () =>
   applyDecorators(
-    ApiOperation({ summary: 'Get what changed since the last pull' }),
     ClientStateQuery(),
     ApiQuery({
       name: 'migration',
@@ -76,7 +59,6 @@ export const ApiPull = () =>
 /** Documents `POST /sync/push`. */
 export const ApiPush = () =>
   applyDecorators(
-    ApiOperation({ summary: 'Apply offline changes, all or nothing' }),
     ClientStateQuery(),
     ApiBody({
       description: 'The changes with their fields, or the bare changes object with the fields in the query.',
@@ -90,18 +72,8 @@ export const ApiPush = () =>
   );
 
 /** Documents `GET /sync/meta`. */
-export const ApiMeta = () =>
-  applyDecorators(
-    ApiOperation({ summary: 'Tell history, schema and protocol' }),
-    ApiOkResponse({ type: MetaAnswer }),
-    ApiProblems(401),
-  );
+export const ApiMeta = () => applyDecorators(ApiOkResponse({ type: MetaAnswer }), ApiProblems(401));
 
 /** Documents `GET /sync/status`. */
 export const ApiStatus = () =>
-  applyDecorators(
-    ApiOperation({ summary: 'Tell whether a pull would bring anything' }),
-    ClientStateQuery(),
-    ApiOkResponse({ type: StatusAnswer }),
-    ApiProblems(400, 401, 409),
-  );
+  applyDecorators(ClientStateQuery(), ApiOkResponse({ type: StatusAnswer }), ApiProblems(400, 401, 409));

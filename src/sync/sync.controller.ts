@@ -12,7 +12,8 @@ import { PROTOCOL_VERSION } from '../protocol/version.js';
 import { PullService } from './pull/pull.service.js';
 import { sendPull } from './pull/pull.response.js';
 import { readClientState, readPullRequest, readPushRequest } from './requests.js';
-import { ApiMeta, ApiPull, ApiPush, ApiStatus, type MetaAnswer, type StatusAnswer } from './sync.api.js';
+import { ApiMeta, ApiPull, ApiPush, ApiStatus } from './sync.api.js';
+import { MetaAnswer, StatusAnswer } from './sync.dto.js';
 import { PushService } from './push/push.service.js';
 
 /** Routes of record sync. */

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Param, Req } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
 import { videoId } from '../documents/document-route.js';
@@ -21,7 +21,6 @@ export class DownloadsController {
   ) {}
 
   /** Gives an address of the content as it is now; what is not in object storage yet is uploaded first. */
-  @ApiOperation({ summary: 'Download a document' })
   @Get('videos/:id/database/:db/download-url')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: DownloadAnswer })

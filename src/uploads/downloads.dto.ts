@@ -5,14 +5,25 @@ const INTEGER = { type: 'integer', format: 'int64' } as const;
 
 /** Where a document can be downloaded. */
 export class DownloadAnswer {
-  @ApiProperty({ description: 'Anyone who has it can GET the document, until it expires.' }) url!: string;
-  @ApiProperty({ ...INTEGER, description: 'Epoch ms.' }) expires_at!: number;
-  @ApiProperty({ ...INTEGER, description: 'The server_version of what is downloaded.' }) version!: number;
-  @ApiProperty({ ...INTEGER, description: 'The epoch of what is downloaded.' }) epoch!: number;
-  @ApiProperty({ description: 'Of the gzipped bytes, in hexadecimal.', pattern: '^[0-9a-f]{64}$' })
+  /** Anyone who has it can GET the document, until it expires. */
+  url!: string;
+  /** Epoch ms. */
+  @ApiProperty(INTEGER)
+  expires_at!: number;
+  /** The server_version of what is downloaded. */
+  @ApiProperty(INTEGER)
+  version!: number;
+  /** The epoch of what is downloaded. */
+  @ApiProperty(INTEGER)
+  epoch!: number;
+  /** Of the gzipped bytes, in hexadecimal. */
+  @ApiProperty({ pattern: '^[0-9a-f]{64}$' })
   sha256!: string;
-  @ApiProperty({ ...INTEGER, description: 'Of the gzipped bytes.' }) size_bytes!: number;
-  @ApiProperty({ enum: ['gzip'], description: 'Browsers and fetch inflate it by themselves.' })
+  /** Of the gzipped bytes. */
+  @ApiProperty(INTEGER)
+  size_bytes!: number;
+  /** Browsers and fetch inflate it by themselves. */
+  @ApiProperty({ enum: ['gzip'] })
   content_encoding!: 'gzip';
 }
 

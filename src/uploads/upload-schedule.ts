@@ -1,31 +1,28 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Interval, Timeout } from '@nestjs/schedule';
+import { DocumentOwner } from '../documents/owner.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
-import { KeyedMutex } from '../foundation/flow/keyed-mutex.js';
-import { DocumentOwner } from '../documents/owner.js';
+import { allSettledWithin } from '../foundation/flow/all-settled.js';
+import { DueWork } from '../foundation/jobs/due-work.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
 import { Lifecycle, type Ending } from '../operations/lifecycle.js';
-import { allSettledWithin } from '../foundation/flow/all-settled.js';
 import { UploadsRepository } from './uploads.repository.js';
 import { UploadsService } from './uploads.service.js';
 import { VersionsSweep } from './versions-sweep.js';
 
 const MINUTE_MS = 60_000;
-const BATCH = 200;
-const SETTLE_MS = 2_000;
-const WHENEVER = Number.MAX_SAFE_INTEGER;
+const CLOSE_MS = 2_000;
 
-/** Uploads what is due, every minute; and before the end of the process everything that is pending. */
+/** Uploads due documents and sweeps, every minute; before the process ends it uploads all pending documents. */
 @Injectable()
 export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('Uploads');
   private readonly stopping = new AbortController();
-  private readonly mutex = new KeyedMutex();
-  /** By the name of the document, whichever tick began it. */
-  private readonly underWay = new Map<string, Promise<unknown>>();
+  private readonly due: DueWork<DocumentRef>;
   private readonly ticks = new Set<Promise<void>>();
+  /** The sweep that is under way. */
   private sweeping?: Promise<unknown>;
 
   constructor(
@@ -33,15 +30,22 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     private readonly repository: UploadsRepository,
     private readonly uploads: UploadsService,
     private readonly sweep: VersionsSweep,
-    private readonly owner: DocumentOwner,
+    owner: DocumentOwner,
     private readonly lifecycle: Lifecycle,
-    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CONFIG) config: Config,
     @Inject(NOW) private readonly now: Now,
-  ) {}
+  ) {
+    const source = {
+      listDue: (dueBy: number, limit: number) => repository.listDue(dueBy, owner.id, now(), limit),
+      keyOf,
+      run: (ref: DocumentRef) => uploads.upload(ref, { isForced: false }),
+    };
+    this.due = new DueWork(source, config.uploadsAtOnce, this.stopping.signal);
+  }
 
   async onModuleInit(): Promise<void> {
     if (this.database.dialect === 'sqlite') {
-      // There is no other process: whoever owned anything is gone.
+      // There is a single process, so all claims are of processes that have ended.
       await this.database.transaction((tx) => this.repository.releaseAll(tx));
     }
     this.lifecycle.beforeEnd((ending) => this.finish(ending));
@@ -50,16 +54,16 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await this.uploads.stop();
-    await allSettledWithin(this.ticks, SETTLE_MS); // or it would find the database closed
+    await allSettledWithin(this.ticks, CLOSE_MS); // or they would find the database closed
   }
 
-  /** What fell due while no server ran does not wait for another minute. */
+  /** Uploads at once what fell due while no server ran. */
   @Timeout(0)
   start(): Promise<void> {
     return this.tick();
   }
 
-  /** Uploads everything that is due, and sweeps; runs by itself, also while one before waits for a slow upload. */
+  /** Uploads everything that is due, and sweeps. A tick does not wait for the one before, which a slow upload may hold up. */
   @Interval(MINUTE_MS)
   tick(): Promise<void> {
     if (this.stopping.signal.aborted) return Promise.resolve();
@@ -70,12 +74,12 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
 
   private async run(): Promise<void> {
     this.sweeping ??= this.sweep.run(this.stopping.signal).finally(() => (this.sweeping = undefined));
-    const work = [this.uploadAll(() => this.now()), this.sweeping];
-    await Promise.allSettled(work); // whatever becomes of the other
+    const work = [this.due.run(() => this.now()), this.sweeping];
+    await Promise.allSettled(work); // a failure of one does not end the tick before the other has ended
     await Promise.all(work);
   }
 
-  /** Uploads what is pending, and again what the last requests changed; what is not done in time stays due. */
+  /** Uploads all pending documents; those that are not uploaded in time stay due. */
   private async finish({ requestsEnded, deadline }: Ending): Promise<void> {
     const breakOff = () => {
       this.stopping.abort();
@@ -83,43 +87,8 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
     };
     if (deadline.aborted) breakOff();
     else deadline.addEventListener('abort', breakOff);
-    await this.uploadAll(() => WHENEVER);
-    await requestsEnded;
-    await this.uploadAll(() => WHENEVER);
+    await this.due.finish(requestsEnded);
     const { pending } = await this.repository.backlog();
     if (pending > 0) this.log.warn(`${pending} documents are not uploaded; they stay due`);
-  }
-
-  private async uploadAll(dueBy: () => number): Promise<void> {
-    // One after another: what one has listed and not begun, another would list as well.
-    await this.mutex.run('begin', () => this.beginAll(dueBy));
-    await Promise.all(this.underWay.values());
-  }
-
-  /** Begins what is due, each as soon as one of those under way has ended; slow ones hold up nothing but themselves. */
-  private async beginAll(dueBy: () => number): Promise<void> {
-    // Every document gets one try: those that fail are put off, and would never end here.
-    const tried = new Set(this.underWay.keys());
-    for (;;) {
-      const due = await this.repository.listDue(dueBy(), this.owner.id, this.now(), BATCH + tried.size);
-      const queue = due.filter((ref) => !tried.has(keyOf(ref)));
-      if (queue.length === 0) return;
-      for (const ref of queue) {
-        while (this.underWay.size >= this.config.uploadsAtOnce) await Promise.race(this.underWay.values());
-        if (this.stopping.signal.aborted) return;
-        tried.add(keyOf(ref));
-        this.begin(ref);
-      }
-    }
-  }
-
-  private begin(ref: DocumentRef): void {
-    const name = keyOf(ref);
-    const upload = this.uploads
-      .upload(ref, { isForced: false })
-      // A failure is counted, told and put off where it happens; the others have their turn.
-      .catch(() => undefined)
-      .finally(() => this.underWay.delete(name));
-    this.underWay.set(name, upload);
   }
 }

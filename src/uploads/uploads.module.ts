@@ -5,18 +5,20 @@ import { OperationsModule } from '../operations/operations.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { DownloadsController } from './downloads.controller.js';
 import { DownloadsService } from './downloads.service.js';
+import { UploadPipeline } from './upload-pipeline.js';
 import { UploadSchedule } from './upload-schedule.js';
 import { UploadsRepository } from './uploads.repository.js';
 import { UploadsService } from './uploads.service.js';
 import { UploadsTelemetry } from './uploads-telemetry.js';
 import { VersionsSweep } from './versions-sweep.js';
 
-/** Brings documents to object storage, and gives them out from there. */
+/** Uploads documents to object storage, and lets clients download them from there. */
 @Module({
   imports: [AuthModule, DocumentsModule, OperationsModule, StorageModule],
   controllers: [DownloadsController],
   providers: [
     DownloadsService,
+    UploadPipeline,
     UploadSchedule,
     UploadsRepository,
     UploadsService,

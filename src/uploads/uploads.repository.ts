@@ -37,13 +37,13 @@ export interface Leftover {
 }
 
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
-/** May still become a version: one that was given up, or retired, has a checksum. */
-const IS_OPEN = 'uploaded_at IS NULL AND sha256 IS NULL';
 const KEPT_VERSIONS = 10;
+/** An upload renews its row every few seconds: the sweep takes it for dead after so long. */
+const LEFTOVER_AGE_MS = 3_600_000;
 const RELEASE = `UPDATE documents SET owner_id = NULL, owner_expires_at = NULL
   WHERE upload_due_at IS NOT NULL AND owner_id IS NOT NULL`;
 
-/** What is due, under way and left over, of the uploads of all accounts. */
+/** What is due, under way and left over, of the uploads of all accounts. `tables.ts` says which states a version has. */
 @Injectable()
 export class UploadsRepository {
   constructor(private readonly database: Database) {}
@@ -75,18 +75,18 @@ export class UploadsRepository {
     now: number,
   ): Promise<void> {
     await tx.query(
-      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-      [...valuesOf(ref), key, epoch, version, now],
+      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, state, renewed_at, sweep_at)
+       VALUES ($1, $2, $3, $4, $5, $6, 'uploading', $7, $8)`,
+      [...valuesOf(ref), key, epoch, version, now, now + LEFTOVER_AGE_MS],
     );
   }
 
   /** Keeps an upload that is under way from being swept. */
   async renew(tx: Transaction, { ref, key }: BegunUpload, now: number): Promise<void> {
     await tx.query(
-      `UPDATE document_versions SET started_at = $5
-       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND ${IS_OPEN}`,
-      [...valuesOf(ref), key, now],
+      `UPDATE document_versions SET renewed_at = $5, sweep_at = $6
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND state = 'uploading'`,
+      [...valuesOf(ref), key, now, now + LEFTOVER_AGE_MS],
     );
   }
 
@@ -163,31 +163,28 @@ export class UploadsRepository {
     return isKnown && rows.length === 1;
   }
 
-  /** Puts an object into the list of versions. @returns false when it was given up meanwhile */
+  /** Puts an object into the list of versions. @returns false when it was abandoned meanwhile */
   private async list(
     tx: Transaction,
     { ref, key, sizeBytes, sha256, uploadedAt }: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
   ): Promise<boolean> {
     const rows = await tx.query(
-      `UPDATE document_versions SET size_bytes = $5, sha256 = $6, uploaded_at = $7
-       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND ${IS_OPEN} RETURNING epoch`,
+      `UPDATE document_versions SET state = 'stored', sweep_at = NULL, size_bytes = $5, sha256 = $6, uploaded_at = $7
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND state = 'uploading' RETURNING epoch`,
       [...valuesOf(ref), key, sizeBytes, sha256, uploadedAt],
     );
     return rows.length === 1;
   }
 
-  /**
-   * Takes the versions beyond the newest ten out of the list. They stay as if their upload had begun at `startedAt`,
-   * epoch ms, and never ended, so that one index finds everything there is to sweep.
-   */
-  async retire(tx: Transaction, ref: DocumentRef, startedAt: number): Promise<void> {
+  /** Takes the versions beyond the newest ten out of the list. @param sweepAt when they may be removed, epoch ms */
+  async retire(tx: Transaction, ref: DocumentRef, sweepAt: number): Promise<void> {
     await tx.query(
-      `UPDATE document_versions SET uploaded_at = NULL, started_at = $4
-       WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL AND (epoch, version) < (
-         SELECT epoch, version FROM document_versions WHERE ${THIS_DOCUMENT} AND uploaded_at IS NOT NULL
+      `UPDATE document_versions SET state = 'retired', sweep_at = $4
+       WHERE ${THIS_DOCUMENT} AND state = 'stored' AND (epoch, version) < (
+         SELECT epoch, version FROM document_versions WHERE ${THIS_DOCUMENT} AND state = 'stored'
          ORDER BY epoch DESC, version DESC LIMIT 1 OFFSET ${KEPT_VERSIONS - 1})
        AND object_key NOT IN (SELECT stored_key FROM documents WHERE ${THIS_DOCUMENT} AND stored_key IS NOT NULL)`,
-      [...valuesOf(ref), startedAt],
+      [...valuesOf(ref), sweepAt],
     );
   }
 
@@ -208,27 +205,36 @@ export class UploadsRepository {
     );
   }
 
-  /** Objects not finished, and not renewed, since `before`, epoch ms; the oldest first. */
-  async listLeftovers(before: number, limit: number): Promise<Leftover[]> {
+  /** Objects that may be swept at `now`, epoch ms; the longest due first. */
+  async listLeftovers(now: number, limit: number): Promise<Leftover[]> {
     const rows = await this.database.query<DocumentRef & { key: string }>(
       `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", object_key AS "key"
-       FROM document_versions WHERE uploaded_at IS NULL AND started_at <= $1
-       ORDER BY started_at LIMIT $2`,
-      [before, limit],
+       FROM document_versions WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2`,
+      [now, limit],
     );
     return rows.map(({ key, ...ref }) => ({ ref, key }));
   }
 
+  /** Ends an upload whose object never becomes a version; the sweep removes what may be there of it. @param now epoch ms */
+  async abandon({ ref, key }: Leftover, now: number): Promise<void> {
+    await this.database.write(
+      `UPDATE document_versions SET state = 'abandoned', sweep_at = $5
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND state = 'uploading'`,
+      [...valuesOf(ref), key, now + LEFTOVER_AGE_MS],
+    );
+  }
+
   /**
-   * Sees to it that an object never becomes a version any more. From `startedAt` on, epoch ms, it counts as left over.
-   * @param before whoever renewed it later than this, epoch ms, goes on with it
-   * @returns false when it is gone on with, or is a version
+   * Claims an object for removal, so that no upload makes it a version any more.
+   * @param now epoch ms
+   * @param retryAt when it is to be tried again if it cannot be removed, epoch ms
+   * @returns false when its upload was renewed since it was listed, or has ended
    */
-  async giveUp({ ref, key }: Leftover, before: number, startedAt: number): Promise<boolean> {
+  async claimLeftover({ ref, key }: Leftover, now: number, retryAt: number): Promise<boolean> {
     const rows = await this.database.write(
-      `UPDATE document_versions SET sha256 = coalesce(sha256, ''), started_at = $6
-       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL AND started_at <= $5 RETURNING epoch`,
-      [...valuesOf(ref), key, before, startedAt],
+      `UPDATE document_versions SET state = CASE state WHEN 'uploading' THEN 'abandoned' ELSE state END, sweep_at = $6
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND sweep_at <= $5 RETURNING epoch`,
+      [...valuesOf(ref), key, now, retryAt],
     );
     return rows.length === 1;
   }
@@ -236,7 +242,8 @@ export class UploadsRepository {
   /** Whether an upload of the document, by any process, was renewed since, epoch ms. */
   async isUnderWay(tx: Transaction, ref: DocumentRef, since: number): Promise<boolean> {
     const rows = await tx.query(
-      `SELECT 1 AS "one" FROM document_versions WHERE ${THIS_DOCUMENT} AND ${IS_OPEN} AND started_at > $4 LIMIT 1`,
+      `SELECT 1 AS "one" FROM document_versions
+       WHERE ${THIS_DOCUMENT} AND state = 'uploading' AND renewed_at > $4 LIMIT 1`,
       [...valuesOf(ref), since],
     );
     return rows.length > 0;
@@ -245,7 +252,8 @@ export class UploadsRepository {
   /** Forgets an object that has been removed. */
   async forget(tx: Transaction, { ref, key }: Leftover): Promise<void> {
     await tx.query(
-      `DELETE FROM document_versions WHERE ${THIS_DOCUMENT} AND object_key = $4 AND uploaded_at IS NULL`,
+      `DELETE FROM document_versions
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND state IN ('retired', 'abandoned')`,
       [...valuesOf(ref), key],
     );
   }

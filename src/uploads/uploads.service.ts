@@ -1,51 +1,38 @@
-import { rm } from 'node:fs/promises';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { JournalRepository } from '../documents/content/journal.repository.js';
+import { WorkingCopies } from '../documents/content/working-copies.js';
+import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
+import { DocumentOwner } from '../documents/owner.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
-import { Semaphore } from '../foundation/flow/semaphore.js';
-import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
-import { asDiskFull } from '../foundation/files/disk-full.js';
-import { SqliteWorkers } from '../documents/import/sqlite-workers.js';
-import { JournalRepository } from '../documents/content/journal.repository.js';
-import { DocumentOwner } from '../documents/owner.js';
-import { WorkingCopies, type HeldCopy } from '../documents/content/working-copies.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { EventBus } from '../foundation/events/event-bus.js';
-import { keyOf, type DocumentRef } from '../locks/lock.js';
-import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
-import { backoffMs } from '../foundation/flow/backoff.js';
-import { objectKey } from './object-key.js';
-import { putPacked } from './put-packed.js';
-import { orAborted } from '../foundation/flow/or-aborted.js';
+import { asDiskFull } from '../foundation/files/disk-full.js';
 import { allSettledWithin } from '../foundation/flow/all-settled.js';
+import { backoffMs } from '../foundation/flow/backoff.js';
+import { orAborted } from '../foundation/flow/or-aborted.js';
+import { Semaphore } from '../foundation/flow/semaphore.js';
+import { keyOf, type DocumentRef } from '../locks/lock.js';
+import type { WrittenObject } from '../storage/storage.js';
+import { objectKey } from './object-key.js';
+import { isUnreadable, Superseded, UploadPipeline, type RunningUpload } from './upload-pipeline.js';
 import { UploadsTelemetry } from './uploads-telemetry.js';
 import { UploadsRepository, type BegunUpload } from './uploads.repository.js';
-import { LEFTOVER_AGE_MS } from './versions-sweep.js';
 
 const MINUTE_MS = 60_000;
-const PERMIT_WAIT_MS = 10 * MINUTE_MS;
+const MAX_WAIT_MS = 10 * MINUTE_MS;
 const SETTLE_MS = 2_000;
 
-/** How an upload went: `superseded` when it was another process's, or became so. */
+/** How an upload ended. `superseded`: another process owns the document, or has become its owner meanwhile. */
 export type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
 
-interface RunningUpload extends BegunUpload {
-  /** Epoch ms. */
-  readAt: number;
-  /** How often the schedule's uploads had failed before. */
-  failures: number;
-  isForced: boolean;
-  /** Of the content. */
-  contentBytes: number;
-  signal: AbortSignal;
-}
-
-/** Brings documents to object storage. */
+/** Uploads documents: one upload a document at a time, over all processes, and a few at once in this one. */
 @Injectable()
 export class UploadsService implements OnModuleDestroy {
+  /** Uploads that are under way, by document. */
   private readonly running = new Map<string, Promise<UploadOutcome>>();
-  private readonly permits: Semaphore;
+  private readonly places: Semaphore;
   private readonly stopping = new AbortController();
 
   constructor(
@@ -54,36 +41,35 @@ export class UploadsService implements OnModuleDestroy {
     private readonly uploads: UploadsRepository,
     private readonly journal: JournalRepository,
     private readonly copies: WorkingCopies,
-    private readonly workers: SqliteWorkers,
-    private readonly storage: ObjectStorage,
+    private readonly pipeline: UploadPipeline,
     private readonly owner: DocumentOwner,
     private readonly telemetry: UploadsTelemetry,
     private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {
-    this.permits = new Semaphore(config.uploadsAtOnce, PERMIT_WAIT_MS);
+    this.places = new Semaphore(config.uploadsAtOnce, MAX_WAIT_MS);
   }
 
-  /** Ends what is under way; what is not uploaded stays due, and other processes may have it at once. */
+  /** Ends all uploads, and gives up this process's documents, so that others may upload them at once. */
   async onModuleDestroy(): Promise<void> {
     await this.stop();
-    // Where that fails, leases run out by themselves.
+    // If that fails, the claims expire by themselves.
     await this.database
       .transaction((tx) => this.uploads.releaseOwner(tx, this.owner.id))
       .catch(() => undefined);
   }
 
-  /** Breaks off what is under way; nothing is uploaded any more. */
+  /** Aborts all uploads, and refuses new ones. */
   async stop(): Promise<void> {
     this.stopping.abort(new AppError('SHUTTING_DOWN', { retry_after: 5 }));
     await allSettledWithin(this.running.values(), SETTLE_MS);
   }
 
   /**
-   * Uploads a document if it has anything to upload; calls for the same document at the same time share one upload. A
-   * failure will be retried by the schedule, and puts that off unless the upload was forced.
-   * @param isForced also when another process owns the document, unless that is uploading it just now
+   * Uploads a document if it has changes that are not uploaded; calls for the same document at the same time share one
+   * upload. The schedule retries a failed upload; unless the upload was forced, the failure puts the retry off.
+   * @param isForced also if another process owns the document, unless that one is uploading it right now
    * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   upload(ref: DocumentRef, { isForced }: { isForced: boolean }): Promise<UploadOutcome> {
@@ -96,20 +82,20 @@ export class UploadsService implements OnModuleDestroy {
   }
 
   private async run(ref: DocumentRef, isForced: boolean): Promise<UploadOutcome> {
-    await this.permits.acquire();
+    await this.places.acquire();
     try {
       const { signal } = this.stopping;
       signal.throwIfAborted();
       const begun = await this.begin(ref, isForced).catch((error: unknown) => {
         const reason = asDiskFull(error);
-        // The database cannot count it: it is what failed.
+        // The failure is not counted in the document's row, as the database is what failed.
         this.telemetry.noteFailure(reason);
         throw reason;
       });
       if (typeof begun === 'string') return begun;
       return await this.complete({ ...begun, signal });
     } finally {
-      this.permits.release();
+      this.places.release();
     }
   }
 
@@ -118,14 +104,12 @@ export class UploadsService implements OnModuleDestroy {
     isForced: boolean,
   ): Promise<Omit<RunningUpload, 'signal'> | 'nothing' | 'superseded'> {
     return this.database.transaction(async (tx) => {
-      const now = this.now();
-      const expiresAt = now + this.owner.leaseMs;
-      const before = await this.documents.lock(tx, ref);
-      // An upload that lives is waited for: two processes that took it from each other would never finish.
-      const isNeeded = isForced && !(await this.uploads.isUnderWay(tx, ref, now - this.owner.silentMs));
-      const claim = { ownerId: this.owner.id, now, expiresAt, isForced: isNeeded };
-      const ownerToken = await this.documents.claim(tx, ref, claim);
-      const document = ownerToken === null ? null : before;
+      const claim = this.owner.claim();
+      const { now } = claim;
+      const document = await this.documents.lock(tx, ref);
+      // A running upload is not taken over: two processes that took it from each other would never finish.
+      const mayTakeOver = isForced && !(await this.uploads.isUnderWay(tx, ref, now - this.owner.silentMs));
+      const ownerToken = await this.documents.claim(tx, ref, claim, { isForced: mayTakeOver });
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
         await this.uploads.closeUploads(tx, ref);
@@ -145,8 +129,8 @@ export class UploadsService implements OnModuleDestroy {
     try {
       const signal = AbortSignal.any([upload.signal, lease.lost]);
       signal.throwIfAborted();
-      // A store that is silent would go on waiting for its answer.
-      const written = await orAborted(this.put({ ...upload, signal }), signal);
+      // A store that does not answer would keep `put` waiting long after the signal.
+      const written = await orAborted(this.pipeline.put({ ...upload, signal }), signal);
       await this.finish(upload, written);
       return 'uploaded';
     } catch (error) {
@@ -160,35 +144,7 @@ export class UploadsService implements OnModuleDestroy {
     }
   }
 
-  private async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
-    const snapshot = this.copies.incoming();
-    try {
-      const copy = await this.hold(ref, epoch, contentBytes);
-      await this.workers
-        .snapshot(copy.path, snapshot)
-        .catch(failUnreadable)
-        .finally(() => copy.release());
-      signal.throwIfAborted();
-      const checked = this.workers.check(snapshot).catch(failUnreadable);
-      return await putPacked(this.storage, key, snapshot, checked, signal);
-    } finally {
-      await rm(snapshot, { force: true });
-    }
-  }
-
-  private async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
-    try {
-      return await this.copies.hold(ref, epoch, sizeBytes);
-    } catch (error) {
-      const document = await this.documents.find(ref);
-      // Replaced since, and with it the copy: what took its place is due by itself. Or uploaded by another process, and with
-      // that gone from the journal.
-      if (document?.epoch !== epoch || isStored(document, document)) throw new Superseded();
-      throw error;
-    }
-  }
-
-  /** @throws Superseded when the object is not the newest; it does not become a version then */
+  /** Makes the object the newest version. @throws Superseded when it cannot become that; nothing has changed then */
   private async finish(upload: RunningUpload, written: WrittenObject): Promise<void> {
     const { ref, epoch, version } = upload;
     await this.database.transaction(async (tx) => {
@@ -196,9 +152,8 @@ export class UploadsService implements OnModuleDestroy {
       const isNewest = await this.uploads.finish(tx, { ...upload, ...written, uploadedAt }, this.dueAfter);
       if (!isNewest) throw new Superseded();
       await this.journal.drop(tx, ref, { epoch, version });
-      // URLs of these versions were last given out before this commit.
-      const sweepAt = uploadedAt + this.config.downloadUrlTtlSeconds * 1_000;
-      await this.uploads.retire(tx, ref, sweepAt - LEFTOVER_AGE_MS);
+      // The last download URLs of the retired versions were made before this commit, so they expire before the sweep.
+      await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
     this.copies.noteUploaded(ref, epoch);
     this.telemetry.noteUploaded(written.sizeBytes);
@@ -208,21 +163,20 @@ export class UploadsService implements OnModuleDestroy {
 
   private async fail(upload: RunningUpload, error: unknown): Promise<void> {
     this.telemetry.noteFailure(error);
-    // The copy may be what is damaged.
+    // On PostgreSQL the retry fetches the copy from the journal again, as the file may be damaged.
     if (isUnreadable(error)) await this.copies.discard(upload.ref, upload.epoch);
-    // People who try again and again would put the schedule off by an hour.
+    // Downloads force uploads: people who try again and again must not put off the schedule's retry.
     if (upload.isForced) return;
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
     await this.database.transaction((tx) => this.uploads.fail(tx, upload, retryAt));
   }
 
-  /** Leaves to the sweep what may be there of the object, so that nobody waits for the upload any more. */
+  /** Marks the upload as given up, so that nobody waits for it and the sweep removes its object. */
   private async giveUp({ ref, key }: BegunUpload, reason: unknown): Promise<void> {
-    const now = this.now();
-    // Where this fails others wait for a moment, as after a process that was killed.
-    await this.uploads.giveUp({ ref, key }, now, now).catch(() => undefined);
-    // The sweep may have been there before the object was.
-    if (reason instanceof Superseded) await this.storage.remove(key).catch(() => undefined);
+    // If this fails, others wait until the upload counts as dead, as after a crash.
+    await this.uploads.abandon({ ref, key }, this.now()).catch(() => undefined);
+    // The sweep may have removed the row before the object was written, so nothing else would remove the object.
+    if (reason instanceof Superseded) await this.pipeline.remove(key);
   }
 
   private get dueAfter(): { idleMs: number; checkpointMs: number } {
@@ -232,37 +186,21 @@ export class UploadsService implements OnModuleDestroy {
     };
   }
 
-  /** Renews the owner's lease until `end`; `lost` aborts when another process has become the owner. */
+  /** Renews the claim on the document until `end`; `lost` aborts when another process has become the owner. */
   private keepLease(upload: BegunUpload): { lost: AbortSignal; end: () => void } {
     const lost = new AbortController();
     const renew = async () => {
-      const now = this.now();
-      const expiresAt = now + this.owner.leaseMs;
-      const claim = { ownerId: this.owner.id, now, expiresAt, isForced: false };
+      const claim = this.owner.claim();
       await this.database.transaction(async (tx) => {
-        if ((await this.documents.claim(tx, upload.ref, claim)) !== upload.ownerToken) throw new Superseded();
-        await this.uploads.renew(tx, upload, now);
+        const ownerToken = await this.documents.claim(tx, upload.ref, claim, { isForced: false });
+        if (ownerToken !== upload.ownerToken) throw new Superseded();
+        await this.uploads.renew(tx, upload, claim.now);
       });
     };
     const timer = setInterval(() => {
-      // Any other failure may pass; whoever takes over meanwhile, the commit at the end notices.
+      // Any other failure may be temporary. If another process takes over meanwhile, `finish` notices it.
       renew().catch((error: unknown) => error instanceof Superseded && lost.abort(error));
     }, this.owner.renewEveryMs);
     return { lost: lost.signal, end: () => clearInterval(timer) };
   }
-}
-
-/** Another process owns the document, or has stored what is newer: what was done is rolled back. */
-class Superseded extends Error {
-  override readonly name = 'Superseded';
-}
-
-function isUnreadable(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'INTERNAL';
-}
-
-function failUnreadable(error: unknown): never {
-  if (error instanceof AppError) throw error;
-  const detail = 'The content of a document cannot be read; its file may be damaged.';
-  throw new AppError('INTERNAL', { detail }, { cause: error });
 }

@@ -5,8 +5,8 @@ import { JournalRepository } from '../documents/content/journal.repository.js';
 import { ObjectStorage } from '../storage/storage.js';
 import { UploadsRepository } from './uploads.repository.js';
 
-/** An upload under way renews its row every few seconds: after so long it has been given up. */
-export const LEFTOVER_AGE_MS = 3_600_000;
+/** A draft in the journal becomes a version within minutes: after so long its process has died. */
+const DRAFT_AGE_MS = 3_600_000;
 /** An object that cannot be removed is tried again after so long, and does not hold up the others. */
 const RETRY_MS = 600_000;
 const BATCH = 100;
@@ -28,15 +28,15 @@ export class VersionsSweep {
    * @throws AppError STORAGE_UNAVAILABLE; the rest is left for the next time
    */
   async run(signal: AbortSignal): Promise<number> {
-    await this.journal.removeDrafts(this.now() - LEFTOVER_AGE_MS);
+    await this.journal.removeDrafts(this.now() - DRAFT_AGE_MS);
     for (let removed = 0; ;) {
-      const before = this.now() - LEFTOVER_AGE_MS;
-      const leftovers = await this.uploads.listLeftovers(before, BATCH);
+      const now = this.now();
+      const leftovers = await this.uploads.listLeftovers(now, BATCH);
       if (leftovers.length === 0) return removed;
       for (const leftover of leftovers) {
         if (signal.aborted) return removed;
         // Its process may have slept, or have another clock, and end the upload while others are being removed.
-        if (!(await this.uploads.giveUp(leftover, before, before + RETRY_MS))) continue;
+        if (!(await this.uploads.claimLeftover(leftover, now, now + RETRY_MS))) continue;
         await this.storage.remove(leftover.key);
         await this.database.transaction((tx) => this.uploads.forget(tx, leftover));
         removed += 1;

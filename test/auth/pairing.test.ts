@@ -1,7 +1,7 @@
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send, type TestDevice } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
-import { TestClock } from '../support/shared-app.js';
+import { moveDate, TestClock } from '../support/shared-app.js';
 
 const MINUTE = 60_000;
 
@@ -14,6 +14,7 @@ forEachDatabase((database) => {
     app = await startApp(database, { now: clock.now });
   });
   afterEach(() => app.close());
+  afterEach(() => jest.restoreAllMocks());
 
   const newCode = async (device: TestDevice) =>
     (await device.request('POST', '/auth/pairing-codes')).body.code as string;
@@ -93,6 +94,7 @@ forEachDatabase((database) => {
   });
 
   test('wrong codes are rate-limited: 429 with Retry-After, also for a right one, until that time has passed', async () => {
+    moveDate(clock);
     const device = await app.newDevice();
     const code = await newCode(device);
     let refused = await join('AAAAAAAA');

@@ -1,9 +1,11 @@
 import { forEachDatabase, startApp } from '../support/app.js';
 import { send, TestDevice, type Reply } from '../support/device.js';
 import { expectProblem, pull } from '../support/exchange.js';
-import { TestClock } from '../support/shared-app.js';
+import { moveDate, TestClock } from '../support/shared-app.js';
 
 const HOUR = 3_600_000;
+
+afterEach(() => jest.restoreAllMocks());
 
 /** accounts.md, "Quotas". Rows per account are in conformance/push-values. */
 forEachDatabase((database) => {
@@ -12,6 +14,7 @@ forEachDatabase((database) => {
 
   test('accounts made from one address within an hour are limited: 429 with Retry-After', async () => {
     const clock = new TestClock();
+    moveDate(clock);
     await using app = await startApp(database, {
       now: clock.now,
       env: { MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '3' },

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { secondSchema } from '../support/records.js';
+import { startServer } from '../support/server-process.js';
+import { createStorage } from '../support/storage.js';
 import { errors } from '../../src/protocol/errors.js';
 
 const program = (...path: string[]) => join(process.cwd(), 'node_modules', ...path);
@@ -109,6 +111,14 @@ test('/openapi.json is OpenAPI 3.1 and /docs shows it', async () => {
   const docs = await fetch(`${app.url}/docs`);
   expect(docs.status).toBe(200);
   expect(docs.headers.get('content-type')).toMatch(/^text\/html/);
+});
+
+test('the built server serves the same document', async () => {
+  const storage = await createStorage('sqlite');
+  await using server = await startServer({ storage });
+  const { body } = await send('GET', `${server.url}/openapi.json`);
+  expect(body).toEqual(document);
+  await storage.dispose();
 });
 
 test('it lints without an error', async () => {

@@ -1,5 +1,5 @@
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
-import { IncomingUploads } from '../../src/documents/content/incoming-content.js';
+import { IncomingContent } from '../../src/documents/content/incoming-content.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { hold, lock, packedLayout, putContent, write } from '../support/documents.js';
@@ -61,9 +61,9 @@ test('a write that finds the room full does not look at each document that fills
   expect((await putContent(holding, '0-0', content)).status).toBe(200);
 });
 
-test('uploads take no more of the disk together than they may, though one alone may take more', async () => {
-  const uploads = new IncomingUploads(100);
-  const [first, second] = [await uploads.begin('a'), await uploads.begin('b')];
+test('contents that are being received take no more of the disk together than they may, though one alone may take more', async () => {
+  const incoming = new IncomingContent(100);
+  const [first, second] = [await incoming.begin('a'), await incoming.begin('b')];
   first.grow(150);
   expect(() => second.grow(1)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
   first.grow(99);
@@ -74,12 +74,12 @@ test('uploads take no more of the disk together than they may, though one alone 
   second.end();
 });
 
-test('a third upload of an account waits until one of two has ended', async () => {
-  const uploads = new IncomingUploads(100);
-  const [first] = [await uploads.begin('a'), await uploads.begin('a')];
+test('a third content of an account waits until one of two is received', async () => {
+  const incoming = new IncomingContent(100);
+  const [first] = [await incoming.begin('a'), await incoming.begin('a')];
   const order: string[] = [];
-  const third = uploads.begin('a').then(() => order.push('third'));
-  await uploads.begin('b').then(() => order.push('other account'));
+  const third = incoming.begin('a').then(() => order.push('third'));
+  await incoming.begin('b').then(() => order.push('other account'));
   first.end();
   await third;
   expect(order).toEqual(['other account', 'third']);

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { DOCUMENTS, SHARES } from '../../src/foundation/database/migrations.js';
 import { sqliteFile } from '../../src/foundation/database/open.js';
+import { serverTables } from '../../src/tables.js';
 import { startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
 import { documentState, download, hold, write } from '../support/documents.js';
@@ -32,9 +32,9 @@ function expectFailure(result: CommandResult, pattern: RegExp): void {
 
 /** Makes the data what they were before shares and documents came: without their tables and their migrations. */
 async function makeOlder({ env }: Storage): Promise<void> {
-  const later = [SHARES, DOCUMENTS];
-  const drops = later.flatMap(({ tables }) => tables).map((table) => `DROP TABLE IF EXISTS ${table};`);
-  const names = later.map(({ migration }) => `'${migration}'`);
+  const [, ...later] = serverTables.migrations;
+  const drops = later.flatMap(({ creates }) => creates).map((table) => `DROP TABLE IF EXISTS ${table};`);
+  const names = later.map(({ name }) => `'${name}'`);
   const sql = `${drops.join('')} DELETE FROM migrations WHERE name IN (${names.join()})`;
   if (!env.DATABASE_URL) {
     new BetterSqlite(sqliteFile(env.DATA_DIR!)).exec(sql).close();

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
-import { documentState, download, write } from '../support/documents.js';
+import { documentState, download, packedLayout, write } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
 import { postgresFolders } from '../support/postgres-tools.js';
 import { startPostgres, type Postgres } from '../support/postgres.js';
@@ -11,6 +11,7 @@ import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark } from '../support/server-process.js';
 import { TestClock } from '../support/shared-app.js';
 import { createStorage, type Storage } from '../support/storage.js';
+import { makeDatabaseOfBefore, sha256Of } from '../uploads/database-of-before.js';
 import { holdNext } from '../uploads/hold-back.js';
 import { objectsIn, storeIn } from '../uploads/world.js';
 
@@ -134,5 +135,29 @@ describe.each(databases)('on %s', (database) => {
     await using again = await start();
     moveTo(laptop, again.url);
     expect(await download(laptop, 'v1')).toEqual(['red']);
+  });
+
+  test('a backup made during an upload, by a server whose versions had no state, takes no object either', async () => {
+    const content = packedLayout(['red']);
+    const startedAt = clock.ms;
+    await makeDatabaseOfBefore(
+      storage,
+      objects(),
+      [
+        { epoch: 1, content, sha256: sha256Of(content), startedAt, isListed: true },
+        { epoch: 2, content, sha256: '', startedAt }, // given up
+        { epoch: 3, content, sha256: null, startedAt }, // under way
+      ],
+      clock.ms,
+    );
+    await run('backup');
+    expect(await run('restore')).toContain('Restored 1 accounts');
+    await using app = await start();
+    await pass(app, 61);
+    expect(
+      objectsIn(objects())
+        .map((key) => key.split('/').at(-1)![0])
+        .sort(),
+    ).toEqual(['1', '3']);
   });
 });

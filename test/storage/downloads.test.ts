@@ -73,7 +73,7 @@ describe('a download from the server', () => {
     expect(answer.headers).toMatchObject({
       'accept-ranges': 'bytes',
       'cache-control': 'private, no-store, no-transform',
-      'content-disposition': 'attachment; filename="layout.db"',
+      'content-disposition': 'attachment; filename=layout.db',
       'content-encoding': 'gzip',
       'content-length': String(BYTES.length),
       'content-type': 'application/vnd.sqlite3',
@@ -93,12 +93,12 @@ describe('a download from the server', () => {
   test.each([
     [
       'Ünïcode “layout”.db',
-      `attachment; filename="_n_code _layout_.db"; filename*=UTF-8''%C3%9Cn%C3%AFcode%20%E2%80%9Clayout%E2%80%9D.db`,
+      `attachment; filename="?n?code ?layout?.db"; filename*=UTF-8''%C3%9Cn%C3%AFcode%20%E2%80%9Clayout%E2%80%9D.db`,
     ],
-    ['a"b\\c.db', `attachment; filename="a_b_c.db"; filename*=UTF-8''a%22b%5Cc.db`],
+    ['a"b\\c.db', 'attachment; filename="a\\"b\\\\c.db"'],
     [
       'a\r\nSet-Cookie: b',
-      `attachment; filename="a__Set-Cookie: b"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20b`,
+      `attachment; filename="a??Set-Cookie: b"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20b`,
     ],
   ])('is saved under the name %j', async (fileName, header) => {
     expect((await request(await linkTo(app(), fileName))).headers['content-disposition']).toBe(header);
@@ -237,15 +237,18 @@ describe('a download from the server', () => {
     }
   });
 
-  testOpenFiles('that people break off closes the file; so do those asked for behind it', async () => {
-    await using app = await startApp('sqlite');
-    const link = await linkToLarge(app);
-    const socket = ask([link, link, link]);
-    await once(socket, 'data');
-    await until(openFiles(storeOf(app)), (count) => count === 3);
-    socket.destroy();
-    await until(openFiles(storeOf(app)), (count) => count === 0);
-  });
+  testOpenFiles(
+    'that people break off closes the file, and the one asked for behind it opens none',
+    async () => {
+      await using app = await startApp('sqlite');
+      const link = await linkToLarge(app);
+      const socket = ask([link, link]);
+      await once(socket, 'data');
+      await until(openFiles(storeOf(app)), (count) => count === 1);
+      socket.destroy();
+      await until(openFiles(storeOf(app)), (count) => count === 0);
+    },
+  );
 
   test('of a file that is cut off meanwhile breaks off: nobody takes a part for the whole', async () => {
     await using app = await startApp('sqlite');

@@ -7,6 +7,11 @@ export class TestClock {
   readonly now = (): number => this.ms;
 }
 
+/** Has libraries that look at the system's clock go by this one, too, until `jest.restoreAllMocks()`. */
+export function moveDate(clock: TestClock): void {
+  jest.spyOn(Date, 'now').mockImplementation(clock.now);
+}
+
 /**
  * One server for all tests of a describe block. Every test takes its own account from it, so that they do not meet;
  * a test that moves the clock or uses up a limit starts its own with `startApp`.

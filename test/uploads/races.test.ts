@@ -8,6 +8,7 @@ import { DocumentOwner } from '../../src/documents/owner.js';
 import { WorkingCopies } from '../../src/documents/content/working-copies.js';
 import { AppError } from '../../src/foundation/errors/app-error.js';
 import { schema } from '../../src/protocol/tables.js';
+import { serverTables } from '../../src/tables.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { restoreVersion } from '../../src/commands/restore-version.js';
 import { UploadsRepository } from '../../src/uploads/uploads.repository.js';
@@ -25,7 +26,7 @@ import {
 } from '../support/documents.js';
 import { expectProblem, moveTo, until } from '../support/exchange.js';
 import { around, atNext, holdNext } from './hold-back.js';
-import { storeIn, World } from './world.js';
+import { MINUTE_MS, storeIn, World } from './world.js';
 
 /** Goes on with a transaction's second statement when somebody waits for what the first one has locked. */
 function pausedAfterFirst(world: World, tx: Transaction, whenPaused: () => void): Transaction {
@@ -104,9 +105,10 @@ forEachDatabase((database) => {
     const left = (name: string) => `${laptop.accountId}/videos/v1/layout/${name}.db.gz`;
     for (const [minute, name] of ['9-1-retained', '9-1-removable'].entries()) {
       await world.app.nest.get(Database).write(
-        `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
-           VALUES ($1, 'v1', 'layout', $2, 9, 1, $3)`,
-        [laptop.accountId, left(name), world.clock.ms + minute],
+        `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, state,
+             renewed_at, sweep_at)
+           VALUES ($1, 'v1', 'layout', $2, 9, 1, 'uploading', $3, $4)`,
+        [laptop.accountId, left(name), world.clock.ms + minute, world.clock.ms + minute + 60 * MINUTE_MS],
       );
       mkdirSync(dirname(join(world.folder, left(name))), { recursive: true });
       writeFileSync(join(world.folder, left(name)), 'half');
@@ -195,7 +197,7 @@ describe('on postgres', () => {
     const holding = await hold(laptop, 'v1');
     let writing: Promise<Reply> | undefined;
     const config = loadConfig({ argv: [], env: { ...world.data.env, ...storeIn(world.folder) } });
-    const command = await openDatabase(config, schema);
+    const command = await openDatabase(config, schema, serverTables);
     try {
       const storage = world.app.nest.get(ObjectStorage);
       const copied = holdNext(storage, 'write', 'after');

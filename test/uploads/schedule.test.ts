@@ -94,7 +94,7 @@ forEachDatabase((database) => {
     let most = 0;
     while (!isDone) {
       const [row] = await world.query<{ n: number }>(
-        'SELECT count(*) AS n FROM document_versions WHERE uploaded_at IS NULL',
+        "SELECT count(*) AS n FROM document_versions WHERE state = 'uploading'",
       );
       most = Math.max(most, row!.n);
       await new Promise(setImmediate);
@@ -112,9 +112,10 @@ forEachDatabase((database) => {
     await write(laptop, 'slow', ['red']);
     const left = `${laptop.accountId}/videos/v1/layout/9-1-left.db.gz`;
     await world.app.nest.get(Database).write(
-      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
-       VALUES ($1, 'v1', 'layout', $2, 9, 1, $3)`,
-      [laptop.accountId, left, world.clock.ms - 60 * 60_000],
+      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, state,
+             renewed_at, sweep_at)
+       VALUES ($1, 'v1', 'layout', $2, 9, 1, 'uploading', $3, $4)`,
+      [laptop.accountId, left, world.clock.ms - 60 * 60_000, world.clock.ms],
     );
     const writing = holdNext(world.app.nest.get(ObjectStorage), 'write', 'before');
     const first = world.pass(5);

@@ -5,6 +5,7 @@ import { WorkingCopies } from '../../src/documents/content/working-copies.js';
 import { AppError } from '../../src/foundation/errors/app-error.js';
 import type { DocumentRef } from '../../src/locks/lock.js';
 import { schema } from '../../src/protocol/tables.js';
+import { serverTables } from '../../src/tables.js';
 import { openStorage } from '../../src/storage/open.js';
 import { ObjectStorage } from '../../src/storage/storage.js';
 import { restoreVersion } from '../../src/commands/restore-version.js';
@@ -147,7 +148,7 @@ test('documents restore that was held up until its object was swept changes noth
     await world.pass(6);
   }
   const config = loadConfig({ argv: [], env: { ...world.data.env, ...storeIn(world.folder) } });
-  const database = await openDatabase(config, schema);
+  const database = await openDatabase(config, schema, serverTables);
   try {
     const storage = await openStorage(config, Date.now);
     const copied = holdNext(storage, 'write', 'after');

@@ -4,7 +4,7 @@ import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase } from '../support/app.js';
 import { pathOf, write } from '../support/documents.js';
 import type { TestDevice } from '../support/device.js';
-import { World } from './world.js';
+import { MINUTE_MS, World } from './world.js';
 
 async function listVersions(device: TestDevice): Promise<number[]> {
   const reply = await device.request('GET', `${pathOf('v1')}/versions`);
@@ -59,9 +59,10 @@ forEachDatabase((database) => {
     for (const name of ['9-1-written', '9-1-never-written']) {
       await world.app.nest.get(Database).transaction((tx) =>
         tx.query(
-          `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, started_at)
-           VALUES ($1, 'v1', 'layout', $2, 9, 1, $3)`,
-          [laptop.accountId, left(name), world.clock.ms],
+          `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, state,
+             renewed_at, sweep_at)
+           VALUES ($1, 'v1', 'layout', $2, 9, 1, 'uploading', $3, $4)`,
+          [laptop.accountId, left(name), world.clock.ms, world.clock.ms + 60 * MINUTE_MS],
         ),
       );
     }

@@ -2,23 +2,23 @@ import { ByteBudget, type ByteShare } from '../../foundation/flow/byte-budget.js
 import { KeyedSemaphore } from '../../foundation/flow/semaphore.js';
 
 const PER_ACCOUNT = 2;
-/** Less than a silent connection is given. */
+/** Shorter than the time after which a silent connection is cut. */
 const WAIT_MS = 20_000;
-const TOO_MANY = { detail: 'Too many uploads are under way.', retry_after: 30 };
+const TOO_MANY = { detail: 'Too many contents are being received.', retry_after: 30 };
 
-/** Bounds what uploads take on the disk while they are received: anybody may send them, as slowly as they like. */
-export class IncomingUploads {
-  private readonly permits = new KeyedSemaphore(PER_ACCOUNT, WAIT_MS);
+/** Bounds the disk space of contents that are being received: every client may send some, as slowly as it likes. */
+export class IncomingContent {
+  private readonly places = new KeyedSemaphore(PER_ACCOUNT, WAIT_MS);
   private readonly budget: ByteBudget;
 
-  /** @param maxBytes of all together; one alone may have more */
+  /** @param maxBytes of all together; a single one may have more */
   constructor(maxBytes: number) {
     this.budget = new ByteBudget(maxBytes, TOO_MANY);
   }
 
-  /** @throws AppError OVERLOADED when too many of the account's are under way */
+  /** Takes a place and no bytes yet. @throws AppError OVERLOADED when the account's two places stay taken */
   async begin(accountId: string): Promise<ByteShare> {
-    const release = await this.permits.acquire(accountId);
+    const release = await this.places.acquire(accountId);
     const share = this.budget.begin();
     return {
       grow: share.grow,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
@@ -13,43 +13,20 @@ import { moveDurably } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { DocumentsRepository, isStored } from '../documents.repository.js';
 import { inflateTo, UNLIMITED } from '../import/inflate.js';
+import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
 import { JournalRepository } from './journal.repository.js';
-
-/** A working copy that stays where it is until it is released. */
-export interface HeldCopy {
-  /** A SQLite database. */
-  path: string;
-  /** Lets it be removed again; a second time is harmless. */
-  release(): void;
-}
-
-interface Copy {
-  ref: DocumentRef;
-  epoch: number;
-  path: string;
-  sizeBytes: number;
-  /** To be removed with the last release. */
-  isObsolete: boolean;
-  /** Known to be all there is of a content that is not uploaded. */
-  isPending: boolean;
-}
 
 const INCOMING = 'incoming';
 
 /**
- * The contents of documents on this machine's disk, a file for each epoch. Folders are named by the ids in hexadecimal:
- * ids may differ in nothing but upper and lower case, which not every file system tells apart.
+ * The folder of this process's working copies, one file for each epoch of a document. Its folders are named by the ids in
+ * hexadecimal, as some file systems do not distinguish upper and lower case, and ids may differ in nothing else.
  */
 @Injectable()
 export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
-  /** By path, the least recently used first. */
-  private readonly copies = new Map<string, Copy>();
-  /** How often what is at a path is held; by path, as another file may take its place meanwhile. */
-  private readonly holds = new Map<string, number>();
+  private readonly cache = new CopyCache();
+  /** Fetches that are under way, by path. */
   private readonly fetching = new Map<string, Promise<void>>();
-  /** What takes the place of a file waits until that is gone. */
-  private readonly removing = new Map<string, Promise<void>>();
-  private totalBytes = 0;
   private root = '';
   private lock?: FolderLock;
 
@@ -73,86 +50,71 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     this.lock?.release();
   }
 
-  /** A path for a temporary file; what is left under such paths is removed at the next start. */
+  /** A new path for a temporary file; files left under such paths are removed at the next start. */
   incoming(): string {
     return join(this.incomingFolder, randomBytes(12).toString('hex'));
   }
 
   /**
-   * The working copy of one epoch; brought back from the journal when it is not here.
-   * @param sizeBytes what it must have: a power cut may have left less
-   * @throws Error when it is nowhere
+   * Holds the working copy of one epoch; fetches it from the journal if it is not here.
+   * @param sizeBytes what the file must have: after a power cut it may have less
+   * @throws Error when neither this folder nor the journal has it
    */
   async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
     const path = this.pathOf(ref, epoch);
-    while (this.copies.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, epoch, path);
-    this.touch(this.copies.get(path)!);
-    this.holds.set(path, (this.holds.get(path) ?? 0) + 1);
-    let isHeld = true;
-    return {
-      path,
-      release: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        this.release(path);
-      },
-    };
+    while (this.cache.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, epoch, path);
+    return this.cache.hold(this.cache.get(path)!);
   }
 
   /**
-   * Puts a finished file in place as the working copy of an epoch, durably; its bytes must be on the disk already.
+   * Moves a finished file in place as the working copy of an epoch, durably; its bytes must be on the disk already.
    * @param file a path given out by `incoming`
    */
   async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
     const path = this.pathOf(ref, epoch);
     const { size } = await stat(file);
-    // What a write that failed has left there must not be removed when its place is taken already.
-    this.forget(path);
-    await this.removing.get(path);
+    // A failed write may have left a file at this path that is being removed: the removal must not hit the new file.
+    await this.cache.vacate(path);
     await moveDurably(file, path, this.root);
-    const isPending = !this.journal.isKept;
-    this.note({ ref, epoch, path, sizeBytes: size, isObsolete: false, isPending });
+    this.cache.add({ ref, epoch, path, sizeBytes: size, isPending: !this.journal.isKept });
   }
 
-  /** Takes note that object storage has the content of an epoch by now, so that its copy may make room. */
+  /** Marks the copy of an epoch as uploaded, so that it may be removed to make room. */
   noteUploaded(ref: DocumentRef, epoch: number): void {
-    const copy = this.copies.get(this.pathOf(ref, epoch));
+    const copy = this.cache.get(this.pathOf(ref, epoch));
     if (copy) copy.isPending = false;
   }
 
-  /** Forgets a copy that cannot be read, where the journal has it. */
+  /** Removes a copy that cannot be read, if the journal has its content. */
   async discard(ref: DocumentRef, epoch: number): Promise<void> {
-    const copy = this.copies.get(this.pathOf(ref, epoch));
-    if (copy && this.journal.isKept) await this.remove(copy);
+    const copy = this.cache.get(this.pathOf(ref, epoch));
+    if (copy && this.journal.isKept) await this.cache.remove(copy);
   }
 
-  /** Removes the copies of earlier epochs. */
+  /** Removes the copies of earlier epochs; those that are held go with their last release. */
   async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
     const folder = dirname(this.pathOf(ref, epoch)) + sep;
-    const older = [...this.copies.values()].filter(
-      (copy) => copy.path.startsWith(folder) && copy.epoch < epoch,
-    );
-    for (const copy of older) {
-      copy.isObsolete = true;
-      if (!this.holds.has(copy.path)) await this.remove(copy);
+    for (const copy of this.cache.list()) {
+      if (copy.path.startsWith(folder) && copy.epoch < epoch) await this.cache.retire(copy);
     }
   }
 
   /**
-   * Makes room for so many bytes: of what is uploaded, the least recently used goes first.
+   * Makes room for so many bytes by removing uploaded copies, the least recently used first.
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
-    for (const copy of [...this.copies.values()]) {
-      if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
-      // Asking for each of what is pending would stop everyone else, on every write while it fills the room.
-      if (copy.isPending || this.holds.has(copy.path)) continue;
+    const isEnough = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
+    for (const copy of this.cache.list()) {
+      if (isEnough()) return;
+      // Pending copies are skipped without a query: on a full disk each write would run one for every document.
+      if (copy.isPending || this.cache.isHeld(copy)) continue;
       if ((await this.standingOf(copy)) !== 'dispensable') continue;
-      // Somebody may have come to hold it meanwhile.
-      if (!this.holds.has(copy.path)) await this.remove(copy);
+      // An upload may hold it since the query began.
+      if (!this.cache.isHeld(copy)) await this.cache.remove(copy);
     }
-    if (this.totalBytes + bytes <= this.config.maxWorkingCopyBytes) return;
-    // Where one account has filled it, the others need not wait for that one to pause.
+    if (isEnough()) return;
+    // Uploads make room, and other accounts should not have to wait until the one that fills the disk pauses.
     await this.documents.hasten(this.now());
     throw new AppError('DISK_FULL', {
       detail: 'The room for working copies is taken by documents that are not uploaded yet.',
@@ -160,7 +122,10 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** What the journal has not, the store must have. What is uncommitted may be about to be committed. */
+  /**
+   * Whether a copy can be done without. With a journal it can, as it is fetched from there again. Without one it is needed
+   * until object storage has the content, or while its transaction may still commit (`uncommitted`).
+   */
   private async standingOf({ ref, epoch }: Copy): Promise<'uncommitted' | 'pending' | 'dispensable'> {
     if (this.journal.isKept) return 'dispensable';
     const document = await this.documents.find(ref);
@@ -190,8 +155,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * A folder that no other process works in: with PostgreSQL several may share a data directory.
-   * @throws AppStartError on SQLite, where what is in the folder is the truth, when another process works in it
+   * Takes a folder that no other process uses: on PostgreSQL several may share a data directory.
+   * @throws AppStartError on SQLite when another process uses the first folder, which has the only copies of content
    */
   private takeFolder(): { folder: string; lock: FolderLock } {
     for (let number = 0; ; number += 1) {
@@ -213,60 +178,16 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const { size, mtimeMs } = await stat(path);
       const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
       found.push({
-        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isObsolete: false, isPending: false },
+        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isPending: false },
         usedAt: mtimeMs,
       });
     }
     found.sort((a, b) => a.usedAt - b.usedAt);
     for (const { copy } of found) {
       const standing = await this.standingOf(copy);
-      // What a write that came to nothing put there nobody reads, and the next write takes its place.
-      if (standing !== 'uncommitted') this.note({ ...copy, isPending: standing === 'pending' });
+      // Nobody reads the file of a transaction that failed, and the next write replaces it.
+      if (standing !== 'uncommitted') this.cache.add({ ...copy, isPending: standing === 'pending' });
     }
-  }
-
-  private release(path: string): void {
-    const left = this.holds.get(path)! - 1;
-    if (left > 0) {
-      this.holds.set(path, left);
-      return;
-    }
-    this.holds.delete(path);
-    const copy = this.copies.get(path);
-    if (copy?.isObsolete) void this.remove(copy);
-  }
-
-  private note(copy: Copy): void {
-    this.forget(copy.path);
-    this.copies.set(copy.path, copy);
-    this.totalBytes += copy.sizeBytes;
-  }
-
-  private forget(path: string): void {
-    const copy = this.copies.get(path);
-    if (!copy) return;
-    this.copies.delete(path);
-    this.totalBytes -= copy.sizeBytes;
-  }
-
-  private touch(copy: Copy): void {
-    this.copies.delete(copy.path);
-    this.copies.set(copy.path, copy);
-    const now = new Date();
-    // Only the order after a restart hangs on it.
-    void utimes(copy.path, now, now).catch(() => undefined);
-  }
-
-  private async remove(copy: Copy): Promise<void> {
-    // Another may have taken its place.
-    if (this.copies.get(copy.path) !== copy) return;
-    this.forget(copy.path);
-    // One that cannot be removed is found again at the next start.
-    const removed = rm(copy.path, { force: true })
-      .catch(() => undefined)
-      .finally(() => this.removing.delete(copy.path));
-    this.removing.set(copy.path, removed);
-    await removed;
   }
 
   private pathOf(ref: DocumentRef, epoch: number): string {
@@ -278,7 +199,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-/** Where a working copy lies below the folder of one process. */
+/** The path of a working copy below the folder of one process. */
 export function workingCopyPath(
   root: string,
   { accountId, videoId, kind }: DocumentRef,

@@ -6,57 +6,57 @@ import { checkRawSchema } from './raw-schema.js';
 import { checkDefaults, checkSizes, checkValues } from './imported-rows.js';
 import { checkSchema } from './imported-schema.js';
 
-/** Where the header says how the file is written and read: 1 with a rollback journal, 2 with a WAL. */
+/** Position in the header of the write and the read version: 1 is a rollback journal, 2 a WAL. */
 const JOURNAL_BYTES = 18;
 const WAL = 2;
 
-/** Keys come in no order: their index should stay in memory while it is made. */
+/** Rows come in random key order: the index of the keys should fit into memory while it is built. */
 const CACHE_BYTES = 67_108_864;
 
-/** What SQLite says of a file that is damaged, or asks for what is not there. */
+/** SQLite's codes for a damaged file, and for SQL in the file that refers to something missing. */
 const DAMAGE = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_ERROR', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH'];
 
 /**
- * Copies the rows of an uploaded database, which may hold anything, into a fresh one of its kind.
- * @param upload changed where its header asks for a WAL, which is not there, and where it has statistics
- * @param target an empty file, or none; its bytes are on the disk when this returns
- * @param maxBytes which the fresh one may have
+ * Copies the rows of a client's database, which may contain anything, into a fresh one of its kind.
+ * @param source the file is changed if its header asks for a WAL, which is not there, or if it has statistics
+ * @param target an empty or a new file; its bytes are on the disk when this returns
+ * @param maxBytes of the target
  * @throws InvalidDatabase; OversizedDatabase; SqliteError
  */
 export function importDatabase({
   kind,
-  upload,
+  source,
   target,
   maxBytes,
 }: {
   kind: DocumentKind;
-  upload: string;
+  source: string;
   target: string;
   maxBytes: number;
 }): void {
-  checkRawSchema(upload);
-  dropWal(upload);
-  asInvalid(() => checkUpload(kind, upload));
-  asInvalid(() => copyInto(kind, upload, target, maxBytes));
+  checkRawSchema(source);
+  dropWal(source);
+  asInvalid(() => checkSource(kind, source));
+  asInvalid(() => copyRows(kind, source, target, maxBytes));
   sync(target);
 }
 
-function checkUpload(kind: DocumentKind, upload: string): void {
-  const source = new BetterSqlite(upload, { readonly: true });
+function checkSource(kind: DocumentKind, source: string): void {
+  const database = new BetterSqlite(source, { readonly: true });
   try {
-    harden(source);
-    // Expressions of a stranger could keep a thread busy for ever; the fresh tables have their own.
-    source.pragma('ignore_check_constraints = ON');
-    checkSchema(source, kind);
-    checkPages(source, 'quick_check');
-    checkDefaults(source, kind, statSync(upload).size);
-    checkSizes(source, kind);
+    harden(database);
+    // The file's own CHECK expressions could run for ever; the rows are checked by those of the target's tables.
+    database.pragma('ignore_check_constraints = ON');
+    checkSchema(database, kind);
+    checkPages(database, 'quick_check');
+    checkDefaults(database, kind, statSync(source).size);
+    checkSizes(database, kind);
   } finally {
-    source.close();
+    database.close();
   }
 }
 
-/** Nothing that stands in the file may call functions with side effects, and broken cells are looked for. */
+/** Forbids functions with side effects in the file's schema, and has broken cells detected. */
 function harden(database: BetterSqlite.Database): void {
   database.pragma('trusted_schema = OFF');
   database.pragma('cell_size_check = ON');
@@ -68,7 +68,7 @@ function checkPages(database: BetterSqlite.Database, check: 'quick_check' | 'mai
   if (complaint !== 'ok') throw damaged(complaint);
 }
 
-/** SQLite would look for the WAL. */
+/** Changes a header that asks for a WAL, which SQLite would look for. */
 function dropWal(file: string): void {
   const handle = openSync(file, 'r+');
   try {
@@ -80,27 +80,27 @@ function dropWal(file: string): void {
   }
 }
 
-function copyInto(kind: DocumentKind, upload: string, target: string, maxBytes: number): void {
+function copyRows(kind: DocumentKind, source: string, target: string, maxBytes: number): void {
   const database = new BetterSqlite(target);
   try {
     harden(database);
-    // A file that is not finished is thrown away, so a journal would protect nothing.
+    // An unfinished target is thrown away, so it needs no journal.
     database.pragma('journal_mode = OFF');
     database.pragma('synchronous = OFF');
     database.pragma(`cache_size = -${CACHE_BYTES / 1024}`);
     limitSize(database, maxBytes);
     database.exec(kind.sql);
-    database.prepare('ATTACH ? AS upload').run(upload);
+    database.prepare('ATTACH ? AS source').run(source);
     database.exec('BEGIN');
     const restore = dropObjects(database);
     for (const { name, columns } of kind.tables) copyTable(database, name, columns);
     restore();
     database.exec('COMMIT');
-    database.exec('DETACH upload');
+    database.exec('DETACH source');
     checkPages(database, 'main.quick_check');
     checkValues(database, kind);
   } catch (error) {
-    // Closing cuts the file off, which makes room again.
+    // Looked at before the database is closed, which truncates the file and makes room on the disk again.
     if (!isAtLimit(error, target, maxBytes)) throw error;
     throw new OversizedDatabase(`A document may have ${maxBytes} bytes at most.`, { cause: error });
   } finally {
@@ -108,15 +108,15 @@ function copyInto(kind: DocumentKind, upload: string, target: string, maxBytes: 
   }
 }
 
-/** Rows may be far larger in their own table than in the file that they came in. */
+/** Rows may take far more bytes in the kind's own tables than in the file that they came in. */
 function limitSize(database: BetterSqlite.Database, maxBytes: number): void {
   const pageBytes = database.pragma('page_size', { simple: true }) as number;
   database.pragma(`max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
 }
 
 /**
- * SQLite says the same of its limit and of a full disk. At the limit, what the file lacks is still in the cache, and the
- * disk could take it.
+ * Whether SQLITE_FULL means the limit on pages, as it may also mean a full disk. At the limit the part of the file that
+ * is not written yet fits into the cache and onto the disk.
  */
 function isAtLimit(error: unknown, target: string, maxBytes: number): boolean {
   if ((error as { code?: string }).code !== 'SQLITE_FULL') return false;
@@ -125,7 +125,7 @@ function isAtLimit(error: unknown, target: string, maxBytes: number): boolean {
   return missingBytes <= CACHE_BYTES && missingBytes <= bavail * bsize;
 }
 
-/** Takes away indexes and triggers while rows are copied. @returns what brings them back */
+/** Drops indexes and triggers, which would slow down the copying of rows. @returns creates them again */
 function dropObjects(database: BetterSqlite.Database): () => void {
   const objects = database
     .prepare(
@@ -143,7 +143,7 @@ function copyTable(
 ): void {
   const list = columns.map((column) => `"${column.name}"`).join(', ');
   try {
-    database.exec(`INSERT INTO main."${table}" (${list}) SELECT ${list} FROM upload."${table}" NOT INDEXED`);
+    database.exec(`INSERT INTO main."${table}" (${list}) SELECT ${list} FROM source."${table}" NOT INDEXED`);
   } catch (error) {
     const { code = '', message } = error as { code?: string; message: string };
     if (!code.startsWith('SQLITE_CONSTRAINT')) throw error;
@@ -161,9 +161,9 @@ function asInvalid(work: () => void): void {
   }
 }
 
-/** @param complaint SQLite's, which may quote names from the file */
+/** @param complaint SQLite's message; it may quote names from the file */
 function damaged(complaint: string, cause?: unknown): InvalidDatabase {
-  // Blanks are replaced in a part only: a name may be long.
+  // Cut before and after: the message may quote a very long name.
   const text = normalized(complaint.slice(0, 1_000).replace('*** in database main ***', ''));
   return new InvalidDatabase(`The database is damaged: ${text.slice(0, 200)}.`, { cause });
 }

@@ -1,6 +1,8 @@
 import { answerTasks } from '../../foundation/workers/child-program.js';
-import { importDatabase } from './tasks.js';
+import { importDatabase } from './import-database.js';
+import type { ImportTask } from './sqlite-workers.js';
+import { faultOf } from './tasks.js';
 
-// A process that imports databases for the server; see `importProcesses`.
+// The program of a child process that imports databases; see `importProcesses`.
 
-answerTasks(importDatabase);
+answerTasks((task: ImportTask) => faultOf(() => importDatabase(task)));

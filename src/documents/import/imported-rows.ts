@@ -3,13 +3,17 @@ import type BetterSqlite from 'better-sqlite3';
 import { columnsOf, type DocumentKind, type KindColumn } from '../kinds.js';
 import { InvalidDatabase } from './invalid-database.js';
 
-/** A row is held in memory more than once when it is copied, here and wherever the document is merged. */
+/** The largest row. Several copies of a row are in memory while it is copied here, and when documents are merged. */
 export const MAX_ROW_BYTES = 67_108_864;
 
-/** Bytes that the defaults of columns may add, for each byte of the file. */
+/** How many bytes column defaults may add, for each byte of the file. */
 const MAX_GROWTH = 4;
 
-/** Rows from before a column was added do not hold it: each of them is read as if it held the default, however long. */
+/**
+ * Rows that are older than a column do not store it, and each is read with the column's default. A long default would make a
+ * small file expand without bound.
+ * @throws InvalidDatabase
+ */
 export function checkDefaults(source: BetterSqlite.Database, kind: DocumentKind, fileBytes: number): void {
   let bytes = 0;
   for (const { name } of kind.tables) {
@@ -23,7 +27,7 @@ export function checkDefaults(source: BetterSqlite.Database, kind: DocumentKind,
   }
 }
 
-/** Finds rows that are too large to be read, from what their pages say. @throws InvalidDatabase */
+/** Finds rows that are too large to be read, by the sizes that their pages state. @throws InvalidDatabase */
 export function checkSizes(source: BetterSqlite.Database, kind: DocumentKind): void {
   const largest = source.prepare('SELECT max(mx_payload) FROM dbstat WHERE name = ?').pluck();
   for (const { name } of kind.tables) {
@@ -35,9 +39,9 @@ export function checkSizes(source: BetterSqlite.Database, kind: DocumentKind): v
 }
 
 /**
- * Finds values that SQLite keeps but JSON and JavaScript cannot tell: infinite reals, and texts that are not UTF-8, of
- * which different ones become the same.
- * @param database whose tables are the kind's own
+ * Finds values that SQLite can store but JavaScript and JSON cannot represent: infinite reals, and texts that are not
+ * UTF-8, where different texts would become equal.
+ * @param database with the kind's own tables
  * @throws InvalidDatabase
  */
 export function checkValues(database: BetterSqlite.Database, kind: DocumentKind): void {
@@ -61,8 +65,8 @@ function checkReals(database: BetterSqlite.Database, table: string, columns: Kin
 function checkTexts(database: BetterSqlite.Database, table: string, columns: KindColumn[]): void {
   const texts = columns.filter(({ type }) => ['TEXT', 'ANY'].includes(type)).map(textOf);
   if (texts.length === 0) return;
-  // All of a row at once, as calling JavaScript costs most; halves of a character do not join over the blank. What is
-  // wrong in a text becomes U+FFFD in a string, which is made faster than a buffer.
+  // All texts of a row in one call, as calls to JavaScript cost most. The blank between them keeps two invalid halves from
+  // forming a valid character. The string comes first, as it is cheaper than a buffer: invalid bytes become U+FFFD there.
   const joined = `concat_ws(' ', ${texts.join(', ')})`;
   const isInvalid = `has_replacement(${joined}) AND NOT is_utf8(CAST(${joined} AS BLOB))`;
   if (has(database, table, isInvalid)) throw new InvalidDatabase(`A text of ${table} is not valid UTF-8.`);

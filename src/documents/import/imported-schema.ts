@@ -12,7 +12,7 @@ interface SchemaRow {
 
 const OF_SQLITE = /^sqlite_(sequence$|autoindex_)/;
 
-/** Refuses a database that has more, or less, than the tables of its kind and what CR-SQLite adds. @throws InvalidDatabase */
+/** Checks that a database has the tables of its kind, and nothing else but what CR-SQLite adds. @throws InvalidDatabase */
 export function checkSchema(source: BetterSqlite.Database, kind: DocumentKind): void {
   const version = source.pragma('user_version', { simple: true }) as number;
   if (version !== 0 && version !== kind.version) {
@@ -38,19 +38,19 @@ function checkObject(row: SchemaRow, kind: DocumentKind): void {
   const isKnown = (known: string) =>
     OF_SQLITE.test(known) || isOfCrSqlite(known, kind) || kind.tables.some((one) => one.name === known);
   if (type === 'table' && isKnown(name) && isStored(row)) return;
-  // Indexes are not copied, and rows are read without them.
+  // Any index is allowed: indexes are not copied, and rows are read without them.
   if (type === 'index' && isKnown(table)) return;
   if (type === 'trigger' && (isOfCrSqlite(name, kind) || kind.objects[name] === normalized(sql ?? '')))
     return;
   throw new InvalidDatabase(`The ${describe(row)} does not belong to ${kind.name}.`);
 }
 
-/** Whether it is a table with pages of its own. SQLite keeps statements in this form, however they were written. */
+/** Whether it is a table with its own pages, not a virtual one. SQLite stores the statement in this form, however written. */
 function isStored({ rootpage, sql }: SchemaRow): boolean {
   return (rootpage ?? 0) > 0 && sql !== null && sql.startsWith('CREATE TABLE ');
 }
 
-/** What CR-SQLite keeps beside the tables to merge them; it is not copied. */
+/** Whether CR-SQLite added it to merge changes; such objects are not copied. */
 function isOfCrSqlite(name: string, kind: DocumentKind): boolean {
   if (/^(__)?crsql_/.test(name)) return true;
   return kind.tables.some((table) => name.startsWith(`${table.name}__crsql_`));
@@ -72,7 +72,7 @@ function checkColumns(
   if (missing) throw new InvalidDatabase(`The column ${table}.${missing.name} is missing.`);
 }
 
-/** Checking a table works out its generated columns, with whatever expressions they have. */
+/** No generated columns: checking a table's pages would evaluate their expressions. */
 function checkNoneHidden(source: BetterSqlite.Database): void {
   const hidden = source
     .prepare(
@@ -90,7 +90,7 @@ function describe({ type, name, sql }: SchemaRow): string {
   return `${isVirtual ? 'virtual table' : known} ${quoted(name)}`;
 }
 
-/** Names come from a stranger's file. */
+/** Quotes a name from the client's file, cut to 60 characters. */
 function quoted(name: string): string {
   return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}…` : name);
 }

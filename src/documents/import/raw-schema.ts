@@ -1,12 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { InvalidDatabase } from './invalid-database.js';
 
-// SQLite reads the schema of a file before it can be told to check anything. Where its pages lead back to one another it
-// would read for ever, and a schema of millions of tables would fill the memory. So its pages are looked at first.
-// SQLite also reads the statistics then: whatever rows they have, with generated columns worked out and memory for each
-// sample taken. So it never sees any: their tables get another name. The format: https://www.sqlite.org/fileformat2.html
+// SQLite reads the schema of a file before any check can be run. A schema whose pages form a circle would be read for ever,
+// and one with millions of tables would fill the memory. So its pages are checked here, before SQLite opens the file.
+// With the schema SQLite reads the statistics tables: all their rows, with generated columns evaluated, and memory allocated
+// for each sample. So these tables are renamed here. The format: https://www.sqlite.org/fileformat2.html
 
-/** Ample: a kind has a few tables, and CR-SQLite adds some for each. */
+/** More than enough: a kind has a few tables, and CR-SQLite adds some for each. */
 const MAX_PAGES = 1_000;
 const MAX_OBJECTS = 1_000;
 const MAX_SCHEMA_BYTES = 262_144;
@@ -19,29 +19,29 @@ const LEAF = 13;
 const INTERIOR = 5;
 const TOO_LARGE = 'The schema of the database is far too large.';
 const STATISTICS = /^sqlite_stat/i;
-/** As long as what it replaces, and a name that CR-SQLite may have given. */
+/** Of the same length as the name that it replaces, and one that `checkSchema` takes for CR-SQLite's. */
 const HIDDEN = 'crsql__stat';
 
 interface Cell {
   page: number;
-  /** Where the payload is in the page. */
+  /** Position of the payload in the page. */
   start: number;
   payloadBytes: number;
-  /** What of the payload is within the page. */
+  /** The part of the payload that is in the page; the rest is on overflow pages. */
   payload: Buffer;
 }
 
 /**
  * Makes sure that SQLite can read a file's schema in bounded time and memory.
- * @param file its statistics are hidden
+ * @param file changed: its statistics tables are renamed
  * @throws InvalidDatabase
  */
 export function checkRawSchema(file: string): void {
-  // Cells may overlap: what was written over one may have changed what another says.
+  // Cells may overlap, so renaming one table may have produced another: a second pass must find none.
   if (hideStatistics(file) && hideStatistics(file)) throw damaged();
 }
 
-/** @returns whether there were any */
+/** Renames the statistics tables. @returns whether there were any */
 function hideStatistics(file: string): boolean {
   const pages = Pages.open(file);
   try {
@@ -60,7 +60,7 @@ function hideStatistics(file: string): boolean {
     });
     return isFound;
   } catch (error) {
-    // A number in the file leads out of its page.
+    // Buffer's RangeError: a position in the file points outside of its page.
     throw error instanceof RangeError ? damaged() : error;
   } finally {
     pages.close();
@@ -71,7 +71,7 @@ function hideStatistics(file: string): boolean {
 function walk(pages: Pages, visit: (cell: Cell) => void): void {
   const seen = new Set<number>();
   const left: number[] = [];
-  // Marked before they are read: each page may lead to tens of thousands.
+  // Counted when they are queued, not when they are read: one page may point to tens of thousands.
   const add = (number: number) => {
     if (seen.has(number)) throw damaged();
     seen.add(number);
@@ -109,7 +109,7 @@ function readCell(page: Buffer, at: number): Omit<Cell, 'page'> {
   };
 }
 
-/** The name in a row of the schema, which has type, name, table, root page and SQL. */
+/** The name column of a schema row, whose columns are type, name, table, root page and SQL. */
 function readName(payload: Buffer): string {
   const [headerBytes, start] = readVarint(payload, 0);
   const types: number[] = [];
@@ -121,7 +121,7 @@ function readName(payload: Buffer): string {
   const [type, name, table, root] = types;
   if (type === undefined || name === undefined || table === undefined || root === undefined) throw damaged();
   const nameAt = headerBytes + sizeOf(type);
-  // Root pages are whole numbers of up to four bytes; 8 and 9 stand for 0 and 1.
+  // A root page is an integer of up to four bytes; the serial types 8 and 9 are the constants 0 and 1.
   if (root > 4 && root !== 8 && root !== 9) throw damaged();
   if (nameAt + sizeOf(name) + sizeOf(table) + sizeOf(root) > payload.length)
     throw new InvalidDatabase('The schema of the database has too long a name.');
@@ -134,7 +134,7 @@ function sizeOf(type: number): number {
   return [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0][type]!;
 }
 
-/** @returns the number, and where the next byte is */
+/** @returns the number, and the position after it */
 function readVarint(bytes: Buffer, start: number): [value: number, next: number] {
   let value = 0;
   for (let at = start; at < start + 8; at++) {
@@ -149,7 +149,7 @@ function damaged(): InvalidDatabase {
   return new InvalidDatabase('The schema of the database is damaged.');
 }
 
-/** Single pages, without what each reserves at its end. */
+/** Reads and writes single pages, without the bytes reserved at the end of each. */
 class Pages {
   private constructor(
     private readonly handle: number,

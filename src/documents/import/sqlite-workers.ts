@@ -38,8 +38,8 @@ export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses
 }
 
 /**
- * Works on whole SQLite files so that requests are answered meanwhile: on the server's own in threads, on a stranger's
- * in processes.
+ * Works on whole SQLite files outside the main thread: on the server's own in threads, on those of clients in processes,
+ * which can be killed.
  */
 @Injectable()
 export class SqliteWorkers implements OnModuleDestroy {
@@ -55,8 +55,7 @@ export class SqliteWorkers implements OnModuleDestroy {
   private readonly imports = importProcesses();
 
   constructor() {
-    // A thread that ends between tasks is replaced; one that ends within a task rejects it. Unheard, either would end
-    // the process.
+    // Piscina replaces a thread that dies, and rejects its task. Without a listener the event would end the process.
     this.pool.on('error', () => undefined);
   }
 
@@ -65,38 +64,38 @@ export class SqliteWorkers implements OnModuleDestroy {
   }
 
   /**
-   * Copies the rows of an uploaded database into a fresh one of its kind; its bytes are on the disk then.
-   * @param upload never used as it is; its header and the names of its statistics may be changed
-   * @param target must not exist, and does not after a failure
-   * @param maxBytes which the fresh one may have
+   * Copies the rows of a client's database into a fresh one of its kind, whose bytes are on the disk then.
+   * @param source never used itself; its header and the names of its statistics may be changed
+   * @param target must not exist; it does not exist after a failure either
+   * @param maxBytes of the target
    * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, DISK_FULL, SHUTTING_DOWN
    */
   importDatabase(
     kind: DocumentKind,
-    upload: string,
+    source: string,
     target: string,
     maxBytes: number,
   ): Promise<{ sizeBytes: number }> {
-    return make(target, () => this.imports.run({ kind, upload, target, maxBytes }));
+    return make(target, () => this.imports.run({ kind, source, target, maxBytes }));
   }
 
   /**
-   * Copies a database as it stands into a new file, which need not outlive a crash.
-   * @param target must not exist, and does not after a failure
+   * Copies a database as it is into a new file, which need not outlive a crash.
+   * @param target must not exist; it does not exist after a failure either
    * @throws AppError DISK_FULL
    */
   snapshot(source: string, target: string): Promise<{ sizeBytes: number }> {
     return make(target, () => this.pool.run({ source, target }, { name: 'snapshot' }) as Promise<TaskResult>);
   }
 
-  /** @throws Error with the first things that are wrong with the database */
+  /** Runs SQLite's integrity check. @throws Error with the first faults that it found */
   async check(file: string): Promise<void> {
     await this.pool.run({ file }, { name: 'check' });
   }
 }
 
 async function make(target: string, work: () => Promise<TaskResult>): Promise<{ sizeBytes: number }> {
-  // SQLite would let others read it.
+  // Made here with mode 0600: SQLite would make it readable for other users.
   await (await open(target, 'wx', 0o600)).close();
   try {
     const result = await work();

@@ -1,12 +1,11 @@
 import BetterSqlite from 'better-sqlite3';
 import { normalized } from '../kinds.js';
 import { DISK_FULL_CODES } from '../../foundation/files/disk-full.js';
-import { importDatabase as importInto } from './import-database.js';
 import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 
-// What the workers run. Errors of our own do not survive the way from there: a fault travels as data.
+// The tasks of the worker threads. Own error classes do not survive the way back, so a fault is returned as data.
 
-/** What came of a task; a fault is something that a client can mend, or wait out. */
+/** A task's result; a fault is something that a client can fix or wait for. Null: it succeeded. */
 export type TaskResult = {
   fault: 'DOCUMENT_INVALID' | 'BODY_TOO_LARGE' | 'DISK_FULL';
   detail?: string;
@@ -14,16 +13,11 @@ export type TaskResult = {
 
 const DISK_IS_FULL = ['SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
-/** See `SqliteWorkers.importDatabase`. */
-export function importDatabase(task: Parameters<typeof importInto>[0]): TaskResult {
-  return faultOf(() => importInto(task));
-}
-
 /** See `SqliteWorkers.snapshot`. */
 export function snapshot({ source, target }: { source: string; target: string }): TaskResult {
   return faultOf(() =>
     reading(source, (database) => {
-      // A snapshot that does not outlive a crash is made anew.
+      // Snapshots are temporary files, so they need not survive a crash.
       database.pragma('synchronous = OFF');
       database.prepare('VACUUM INTO ?').run(target);
     }),
@@ -50,7 +44,8 @@ function reading(file: string, work: (database: BetterSqlite.Database) => void):
   }
 }
 
-function faultOf(work: () => void): TaskResult {
+/** Does the work and translates faults that a client can fix or wait for. @throws anything else */
+export function faultOf(work: () => void): TaskResult {
   try {
     work();
     return null;
@@ -59,7 +54,7 @@ function faultOf(work: () => void): TaskResult {
     if (error instanceof OversizedDatabase) return { fault: 'BODY_TOO_LARGE', detail: error.message };
     const { code = '', message } = error as { code?: string; message: string };
     if (DISK_IS_FULL.includes(code)) return { fault: 'DISK_FULL' };
-    // SQLite's errors lose even their text on the way.
+    // SqliteError would lose even its message on the way to the main thread.
     throw error instanceof BetterSqlite.SqliteError ? new Error(`${message} (${code})`) : error;
   }
 }

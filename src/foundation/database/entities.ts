@@ -1,6 +1,7 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 import type { Column, ColumnValue, Dialect } from '../../protocol/columns.js';
 import { sinceOf, type Schema, type Table } from '../../protocol/schema.js';
+import { serverEntity, tablesOn, type ServerTables } from './server-tables.js';
 
 type ColumnMap = Record<string, EntitySchemaColumnOptions>;
 
@@ -64,150 +65,9 @@ function recordEntity(dialect: Dialect, name: string, table: Table): EntitySchem
   });
 }
 
-function documentKey(id: EntitySchemaColumnOptions): ColumnMap {
-  return {
-    account_id: { ...id, primary: true },
-    video_id: { ...id, primary: true },
-    kind: { ...id, primary: true },
-  };
-}
-
-function documentEntities(id: EntitySchemaColumnOptions, time: EntitySchemaColumnOptions): EntitySchema[] {
-  const timeOrNull = { ...time, nullable: true };
-  const textOrNull: EntitySchemaColumnOptions = { type: 'text', nullable: true };
-  const documents = new EntitySchema({
-    name: 'documents',
-    columns: {
-      ...documentKey(id),
-      epoch: time,
-      version: time,
-      size_bytes: time,
-      updated_at: time,
-      pending_since: timeOrNull,
-      upload_due_at: timeOrNull,
-      upload_failures: { type: 'integer' },
-      stored_epoch: timeOrNull,
-      stored_version: timeOrNull,
-      stored_key: textOrNull,
-      stored_sha256: textOrNull,
-      stored_size_bytes: timeOrNull,
-      uploaded_at: timeOrNull,
-      owner_id: textOrNull,
-      owner_token: time,
-      owner_expires_at: timeOrNull,
-    },
-    indices: [{ name: 'documents_by_due', columns: ['upload_due_at'], where: 'upload_due_at IS NOT NULL' }],
-  });
-  const versions = new EntitySchema({
-    name: 'document_versions',
-    columns: {
-      ...documentKey(id),
-      object_key: { type: 'text', primary: true },
-      epoch: time,
-      version: time,
-      size_bytes: timeOrNull,
-      sha256: textOrNull,
-      started_at: time,
-      uploaded_at: timeOrNull,
-    },
-    indices: [
-      { name: 'document_versions_unfinished', columns: ['started_at'], where: 'uploaded_at IS NULL' },
-    ],
-  });
-  const locks = new EntitySchema({
-    name: 'document_locks',
-    columns: {
-      ...documentKey(id),
-      lock_type: textOrNull,
-      reason: textOrNull,
-      session_id: textOrNull,
-      user_id: textOrNull,
-      device_id: textOrNull,
-      holder_name: textOrNull,
-      fencing_token: time,
-      acquired_at: timeOrNull,
-      expires_at: timeOrNull,
-    },
-    indices: [{ name: 'document_locks_by_expiry', columns: ['expires_at'], where: 'expires_at IS NOT NULL' }],
-  });
-  return [documents, versions, locks];
-}
-
 /** TypeORM's entities for the server's own tables and for every declared table. */
-export function entities(dialect: Dialect, schema: Schema): EntitySchema[] {
-  const id = idText(dialect);
-  const time = bigint(dialect);
-  const accounts = new EntitySchema({
-    name: 'accounts',
-    columns: {
-      id: { ...id, primary: true },
-      history_id: { type: 'text' },
-      clock: time,
-      origin: time,
-      horizon: time,
-      row_count: time,
-      created_at: time,
-    },
-  });
-  const devices = new EntitySchema({
-    name: 'devices',
-    columns: {
-      account_id: { ...id, primary: true },
-      id: { ...id, primary: true },
-      name: { type: 'text' },
-      platform: { type: 'text', nullable: true },
-      created_at: time,
-      last_seen_at: time,
-      last_pulled_at: { ...time, nullable: true },
-      refresh_family: { type: 'text' },
-      refresh_generation: { type: 'integer' },
-      refresh_current: { type: 'text' },
-      refresh_previous: { type: 'text', nullable: true },
-    },
-  });
-  const pairingCodes = new EntitySchema({
-    name: 'pairing_codes',
-    columns: {
-      code_hash: { type: 'text', primary: true },
-      account_id: id,
-      expires_at: time,
-    },
-  });
-  const shares = new EntitySchema({
-    name: 'shares',
-    columns: {
-      account_id: { ...id, primary: true },
-      id: { ...id, primary: true },
-      game_id: id,
-      token_hash: { type: 'text' },
-      created_at: time,
-      created_by: id,
-    },
-    indices: [
-      { name: 'shares_by_token', columns: ['token_hash'], unique: true },
-      { name: 'shares_by_game', columns: ['account_id', 'game_id'] },
-    ],
-  });
-  // Where Socket.IO's adapter puts announcements too long for a NOTIFY; the adapter does not make it itself.
-  const attachments = new EntitySchema({
-    name: 'socket_io_attachments',
-    columns: {
-      id: { type: 'bigint', primary: true, generated: 'increment' },
-      created_at: { type: 'timestamp with time zone', default: () => 'now()' },
-      payload: { type: 'bytea' },
-    },
-  });
-  const journal = new EntitySchema({
-    name: 'document_journal',
-    columns: {
-      ...documentKey(id),
-      epoch: { ...time, primary: true },
-      version: { ...time, primary: true },
-      part: { type: 'integer', primary: true },
-      body: { type: 'bytea' },
-    },
-  });
-  const announcing = dialect === 'postgres' ? [attachments, journal] : [];
+export function entities(dialect: Dialect, schema: Schema, server: ServerTables): EntitySchema[] {
+  const own = tablesOn(dialect, server).map((table) => serverEntity(dialect, table));
   const records = Object.entries(schema.tables).map(([name, table]) => recordEntity(dialect, name, table));
-  return [accounts, devices, pairingCodes, shares, ...documentEntities(id, time), ...announcing, ...records];
+  return [...own, ...records];
 }

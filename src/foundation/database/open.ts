@@ -12,6 +12,7 @@ import type { Database } from './database.js';
 import { entities } from './entities.js';
 import { migrations } from './migrations.js';
 import { PostgresDatabase } from './postgres.database.js';
+import { checkRecordNames, MIGRATIONS_TABLE, type ServerTables } from './server-tables.js';
 import { SqliteDatabase } from './sqlite.database.js';
 
 /** Any number that other programs on the same database are unlikely to lock. */
@@ -23,18 +24,23 @@ export function sqliteFile(dataDir: string): string {
 }
 
 /**
- * Connects to the configured database and brings it to the declared schema.
+ * Connects to the configured database and brings it to the declared tables.
+ * @param schema the records
+ * @param server the server's own tables
  * @param answerTimeoutMs how long PostgreSQL may take to answer a statement that waits for nobody; default: 15 s
- * @throws AppStartError when it cannot be reached, or holds other columns than declared
+ * @throws AppStartError when it cannot be reached, holds other columns than declared, or both declare one name
  */
 export async function openDatabase(
   config: Config,
   schema: Schema,
+  server: ServerTables,
   answerTimeoutMs?: number,
 ): Promise<Database> {
+  checkRecordNames(schema, server);
+  const declared = { schema, server };
   const database = config.databaseUrl
-    ? await openPostgres(config, config.databaseUrl, schema, answerTimeoutMs)
-    : await openSqlite(config, schema);
+    ? await openPostgres(config, config.databaseUrl, declared, answerTimeoutMs)
+    : await openSqlite(config, declared);
   try {
     await checkColumns(database, schema);
   } catch (error) {
@@ -44,20 +50,25 @@ export async function openDatabase(
   return database;
 }
 
-function ormOptions(dialect: Dialect, schema: Schema) {
+interface Declared {
+  schema: Schema;
+  server: ServerTables;
+}
+
+function ormOptions(dialect: Dialect, { schema, server }: Declared) {
   return {
-    entities: entities(dialect, schema),
-    migrations: migrations(dialect, schema),
-    migrationsTableName: 'migrations',
+    entities: entities(dialect, schema, server),
+    migrations: migrations(dialect, schema, server),
+    migrationsTableName: MIGRATIONS_TABLE,
     logging: false,
   } satisfies Partial<DataSourceOptions>;
 }
 
-async function openSqlite(config: Config, schema: Schema): Promise<Database> {
+async function openSqlite(config: Config, declared: Declared): Promise<Database> {
   makeDataDir(config.dataDir);
   const lock = FolderLock.take(config.dataDir);
   try {
-    return await openSqliteFile(config, schema, lock);
+    return await openSqliteFile(config, declared, lock);
   } catch (error) {
     lock.release();
     const { code, message } = error as { code?: string; message: string };
@@ -69,11 +80,11 @@ async function openSqlite(config: Config, schema: Schema): Promise<Database> {
   }
 }
 
-async function openSqliteFile(config: Config, schema: Schema, lock: FolderLock): Promise<Database> {
+async function openSqliteFile(config: Config, declared: Declared, lock: FolderLock): Promise<Database> {
   const file = sqliteFile(config.dataDir);
   let writer: BetterSqlite.Database | undefined;
   const dataSource = new DataSource({
-    ...ormOptions('sqlite', schema),
+    ...ormOptions('sqlite', declared),
     type: 'better-sqlite3',
     database: file,
     prepareDatabase: (handle: BetterSqlite.Database) => {
@@ -93,11 +104,11 @@ async function openSqliteFile(config: Config, schema: Schema, lock: FolderLock):
 async function openPostgres(
   config: Config,
   url: string,
-  schema: Schema,
+  declared: Declared,
   answerTimeoutMs?: number,
 ): Promise<Database> {
   const dataSource = new DataSource({
-    ...ormOptions('postgres', schema),
+    ...ormOptions('postgres', declared),
     type: 'postgres',
     url,
     applicationName: 'tidemark',

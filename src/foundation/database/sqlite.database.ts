@@ -1,4 +1,5 @@
 import BetterSqlite from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import type { DataSource } from 'typeorm';
 import { Batcher } from '../flow/batcher.js';
 import type { FolderLock } from '../files/folder-lock.js';
@@ -155,7 +156,7 @@ export class SqliteDatabase extends Database {
 /** One SQLite connection with its prepared statements. */
 class SqliteConnection implements Connection, Transaction {
   readonly dialect = 'sqlite';
-  private readonly statements = new Map<string, Prepared>();
+  private readonly statements = new LRUCache<string, Prepared>({ max: MAX_PREPARED });
 
   constructor(private readonly handle: Handle) {}
 
@@ -189,8 +190,6 @@ class SqliteConnection implements Connection, Transaction {
         return '?';
       });
       prepared = { statement: this.handle.prepare(text), order };
-      // The oldest makes room: whatever fills it would keep out for good what is not prepared by then.
-      if (this.statements.size >= MAX_PREPARED) this.statements.delete(this.statements.keys().next().value!);
       this.statements.set(sql, prepared);
     }
     return prepared;

@@ -1,10 +1,10 @@
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { OnApplicationShutdown } from '@nestjs/common';
+import { create as contentDisposition } from 'content-disposition';
 import type { Readable } from 'node:stream';
 import type { Now } from '../../foundation/config/config.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
-import { contentDisposition } from '../content-disposition.js';
 import { checkKey } from '../storage-key.js';
 import { ObjectStorage, type DownloadRequest, type WrittenObject } from '../storage.js';
 import { translated } from '../streams.js';

@@ -15,15 +15,15 @@ let files = 0;
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function newTask(rows: number) {
-  const upload = join(folder, String(files++));
+  const source = join(folder, String(files++));
   const bytes = databaseBytes('layout', (database) =>
     database.exec(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
        INSERT INTO elements (id, thumbnail) SELECT 'element-' || i, randomblob(1000) FROM n`,
     ),
   );
-  writeFileSync(upload, bytes);
-  return { kind: LAYOUT, upload, target: join(folder, String(files++)), maxBytes: AMPLE };
+  writeFileSync(source, bytes);
+  return { kind: LAYOUT, source, target: join(folder, String(files++)), maxBytes: AMPLE };
 }
 
 /** The ids of the processes that are there, busy or not. */
@@ -100,9 +100,9 @@ function isGone(pid: number): boolean {
 
 test('a server that dies takes an import with it that SQLite keeps busy', async () => {
   const task = newTask(1);
-  writeFileSync(task.upload, readFileSync(task.upload).fill(2, WAL_BYTE, WAL_BYTE + 2));
+  writeFileSync(task.source, readFileSync(task.source).fill(2, WAL_BYTE, WAL_BYTE + 2));
   // SQLite waits for ever for somebody to write to this one.
-  childProcess.execFileSync('mkfifo', [`${task.upload}-journal`]);
+  childProcess.execFileSync('mkfifo', [`${task.source}-journal`]);
   const server = childProcess.spawn(
     process.execPath,
     ['--input-type=module', '--eval', IMPORTING, JSON.stringify(task)],
@@ -112,7 +112,7 @@ test('a server that dies takes an import with it that SQLite keeps busy', async 
   const pid = Number(line);
   try {
     await until(
-      async () => readFileSync(task.upload)[WAL_BYTE],
+      async () => readFileSync(task.source)[WAL_BYTE],
       (byte) => byte === 1,
     );
     expect(isGone(pid)).toBe(false);

@@ -1,4 +1,0 @@
-// `npm run build:app`.
-import { ensureAppBuilt } from './app.mjs';
-
-await ensureAppBuilt();

@@ -1,5 +1,0 @@
-// `npm run format`: rewrites every file to the common format.
-import { ensureInstalled, runBin } from './setup.mjs';
-
-await ensureInstalled();
-process.exitCode = runBin('prettier', 'prettier', ['--write', '.', '--log-level', 'warn']);

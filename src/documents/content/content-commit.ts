@@ -1,0 +1,103 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGzip } from 'node:zlib';
+import { Inject, Injectable } from '@nestjs/common';
+import { NOW, type Now } from '../../foundation/config/config.module.js';
+import { Database, type Transaction } from '../../foundation/database/database.js';
+import type { DocumentRef } from '../../locks/lock.js';
+import type { Pair, StoredDocument } from '../documents.repository.js';
+import { JournalRepository, type Draft } from './journal.repository.js';
+import { WorkingCopies } from './working-copies.js';
+
+/** The version that new content becomes. */
+export interface NextVersion extends Pair {
+  /** The document before it; null: it had no content. */
+  previous: StoredDocument | null;
+}
+
+/** What a commit does beside making the content durable. */
+export interface CommitSteps {
+  /** Checks that the content may be replaced, and decides what the next version is. */
+  decide(tx: Transaction): Promise<NextVersion>;
+  /** Stores the document's row; it comes late, as it may keep other transactions waiting. */
+  record(tx: Transaction, next: NextVersion): Promise<void>;
+}
+
+/**
+ * Makes new content durable in one transaction with its document's row: on PostgreSQL in the journal, on SQLite, which
+ * has no journal, as the working copy.
+ */
+@Injectable()
+export class ContentCommit {
+  constructor(
+    private readonly database: Database,
+    private readonly journal: JournalRepository,
+    private readonly copies: WorkingCopies,
+    @Inject(NOW) private readonly now: Now,
+  ) {}
+
+  /**
+   * Makes a file the document's content, and removes the working copies of earlier epochs.
+   * @param replaced the version that the writer saw
+   * @param file a temporary file of `WorkingCopies.incoming`; its bytes are on the disk
+   * @throws AppError OVERLOADED, and what the steps throw; nothing has changed then
+   */
+  async run(ref: DocumentRef, replaced: Pair, file: string, steps: CommitSteps): Promise<Pair> {
+    const { epoch, version } = this.journal.isKept
+      ? await this.commitToJournal(ref, replaced, file, steps)
+      : await this.commitAsCopy(ref, file, steps);
+    await this.copies.removeBefore(ref, epoch);
+    return { epoch, version };
+  }
+
+  private async commitToJournal(
+    ref: DocumentRef,
+    replaced: Pair,
+    file: string,
+    { decide, record }: CommitSteps,
+  ): Promise<Pair> {
+    const draft = await this.addDraft(ref, replaced, file);
+    const commit = this.database.transaction(async (tx) => {
+      const next = await decide(tx);
+      await this.journal.drop(tx, ref, replaced);
+      await this.journal.commitDraft(tx, ref, draft, next);
+      await record(tx, next);
+      return next;
+    });
+    const next = await commit.catch(async (error: unknown) => {
+      await this.journal.removeDraft(ref, draft);
+      throw error;
+    });
+    // Only after the commit: the file of a transaction that failed must never be in place. If it cannot be placed, the
+    // write still succeeded, as the working copy can be made again from the journal.
+    await this.copies.place(ref, next.epoch, file).catch(() => undefined);
+    return next;
+  }
+
+  private async commitAsCopy(ref: DocumentRef, file: string, { decide, record }: CommitSteps): Promise<Pair> {
+    return this.database.transaction(async (tx) => {
+      const next = await decide(tx);
+      await record(tx, next);
+      // Before the commit: the file is the only copy of the content, so the row must never be there without it.
+      await this.copies.place(ref, next.epoch, file);
+      return next;
+    });
+  }
+
+  private async addDraft(ref: DocumentRef, replaced: Pair, file: string): Promise<Draft> {
+    const packed = `${file}.gz`;
+    try {
+      await pack(file, packed);
+      return await this.journal.addDraft(ref, replaced, packed, this.now());
+    } finally {
+      await rm(packed, { force: true });
+    }
+  }
+}
+
+/** Fast rather than small: the journal's content is read once at most. */
+async function pack(file: string, packed: string): Promise<void> {
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+  await pipeline(createReadStream(file), gzip, createWriteStream(packed, { mode: 0o600 }));
+}

@@ -1,0 +1,100 @@
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG } from '../../foundation/config/config.module.js';
+import type { Config } from '../../foundation/config/config.js';
+import { AppError } from '../../foundation/errors/app-error.js';
+import { asDiskFull } from '../../foundation/files/disk-full.js';
+import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
+import { Semaphore } from '../../foundation/flow/semaphore.js';
+import type { DocumentRef } from '../../locks/lock.js';
+import { inflateTo } from '../import/inflate.js';
+import { SqliteWorkers } from '../import/sqlite-workers.js';
+import { DocumentKinds } from '../kinds.js';
+import { IncomingContent } from './incoming-content.js';
+import { WorkingCopies } from './working-copies.js';
+
+/** A database that compresses better than this was made to fill the disk. */
+const MAX_RATIO = 200;
+const IMPORTS_AT_ONCE = 2;
+const IMPORT_WAIT_MS = 30_000;
+
+/** A fresh database of the document's kind with the rows that a client sent. */
+export interface ImportedContent {
+  /** A temporary file; its bytes are on the disk. */
+  file: string;
+  sizeBytes: number;
+}
+
+/** Receives databases from clients and imports them: nothing that a client sends is used as it is. */
+@Injectable()
+export class ContentImport {
+  private readonly incoming: IncomingContent;
+  private readonly running = new Semaphore(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
+  /** One import per account at a time, so that no account takes all places of `running`. */
+  private readonly accounts = new KeyedMutex();
+
+  constructor(
+    private readonly copies: WorkingCopies,
+    private readonly kinds: DocumentKinds,
+    private readonly workers: SqliteWorkers,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.incoming = new IncomingContent(config.maxWorkingCopyBytes / 4);
+  }
+
+  /**
+   * Imports a body and passes the result to `use`. All temporary files are removed after that; `use` may move the
+   * imported one away.
+   * @param body a SQLite database, gzipped
+   * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST, DISK_FULL, OVERLOADED, SHUTTING_DOWN; what `use` throws
+   */
+  async run<T>(ref: DocumentRef, body: Readable, use: (imported: ImportedContent) => Promise<T>): Promise<T> {
+    const { maxDocumentBytes: maxBytes } = this.config;
+    const share = await this.incoming.begin(ref.accountId);
+    const received = this.copies.incoming();
+    const file = `${received}.db`;
+    try {
+      const limits = { maxBytes, maxRatio: MAX_RATIO, onGrowth: share.grow };
+      const { sizeBytes: receivedBytes } = await inflateTo(body, received, limits);
+      const sizeBytes = await this.accounts.run(ref.accountId, () =>
+        this.import(ref, received, receivedBytes, file),
+      );
+      return await use({ file, sizeBytes });
+    } catch (error) {
+      throw asDiskFull(error);
+    } finally {
+      await Promise.all([received, file].map((path) => rm(path, { force: true })));
+      share.end();
+    }
+  }
+
+  /** @throws AppError BODY_TOO_LARGE when a document may not have so many bytes */
+  checkSize(bytes: number): void {
+    const { maxDocumentBytes } = this.config;
+    if (bytes <= maxDocumentBytes) return;
+    throw new AppError('BODY_TOO_LARGE', {
+      detail: `A document may have ${maxDocumentBytes} bytes at most.`,
+    });
+  }
+
+  /** @returns how many bytes the imported database has */
+  private async import(
+    ref: DocumentRef,
+    received: string,
+    receivedBytes: number,
+    target: string,
+  ): Promise<number> {
+    await this.running.acquire();
+    try {
+      await this.copies.makeRoom(receivedBytes);
+      const kind = this.kinds.get(ref.kind);
+      const { maxDocumentBytes } = this.config;
+      const { sizeBytes } = await this.workers.importDatabase(kind, received, target, maxDocumentBytes);
+      this.checkSize(sizeBytes);
+      return sizeBytes;
+    } finally {
+      this.running.release();
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
+import type { Dialect } from '../../protocol/columns.js';
+import type { Schema } from '../../protocol/schema.js';
+import { AppStartError } from '../errors/app-start-error.js';
+
+/** A column of one of the server's own tables. */
+export interface ServerColumn {
+  readonly type: Readonly<Record<Dialect, string>>;
+  readonly isNullable?: boolean;
+  /** Compared byte by byte on PostgreSQL as well; SQLite always does so. */
+  readonly isByteOrdered?: boolean;
+  /** Numbered by PostgreSQL. */
+  readonly isGenerated?: boolean;
+  /** An SQL expression. */
+  readonly default?: string;
+}
+
+/** One of the server's own tables. */
+export interface ServerTable {
+  readonly name: string;
+  readonly columns: Readonly<Record<string, ServerColumn>>;
+  readonly primaryKey: readonly string[];
+  readonly indexes?: readonly ServerIndex[];
+  /** The only database that has it; default: both do. */
+  readonly only?: Dialect;
+}
+
+/** An index of one of the server's own tables. */
+export interface ServerIndex {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly isUnique?: boolean;
+  /** Only rows for which this SQL condition holds are in it. */
+  readonly where?: string;
+}
+
+/**
+ * One step by which databases came to have the server's own tables. What was released is a frozen text: databases
+ * have run it, so a later change of a table is a migration of its own.
+ */
+export interface ServerMigration {
+  /** Ends in the 13 digits by which TypeORM orders migrations. */
+  readonly name: string;
+  /** The names of the tables that it makes. */
+  readonly creates: readonly string[];
+  readonly statements: (dialect: Dialect) => string[];
+}
+
+/** The server's own tables of one room, or of all. */
+export interface ServerTables {
+  readonly tables: readonly ServerTable[];
+  readonly migrations: readonly ServerMigration[];
+}
+
+const sameType = (type: string) => ({ sqlite: type, postgres: type });
+
+/** A text that names something: of an account, a device, a video. */
+export const id: ServerColumn = { type: sameType('text'), isByteOrdered: true };
+export const text: ServerColumn = { type: sameType('text') };
+/** 32 bits. */
+export const integer: ServerColumn = { type: sameType('integer') };
+/** 64 bits: times in epoch ms, sizes in bytes, versions. */
+export const bigint: ServerColumn = { type: { sqlite: 'integer', postgres: 'bigint' } };
+export const bytes: ServerColumn = { type: { sqlite: 'blob', postgres: 'bytea' } };
+
+/** The column, when there may be no value in it. */
+export function optional(column: ServerColumn): ServerColumn {
+  return { ...column, isNullable: true };
+}
+
+const accounts: ServerTable = {
+  name: 'accounts',
+  columns: {
+    id,
+    history_id: text,
+    clock: bigint,
+    origin: bigint,
+    horizon: bigint,
+    row_count: bigint,
+    created_at: bigint,
+  },
+  primaryKey: ['id'],
+};
+
+const devices: ServerTable = {
+  name: 'devices',
+  columns: {
+    account_id: id,
+    id,
+    name: text,
+    platform: optional(text),
+    created_at: bigint,
+    last_seen_at: bigint,
+    last_pulled_at: optional(bigint),
+    refresh_family: text,
+    refresh_generation: integer,
+    refresh_current: text,
+    refresh_previous: optional(text),
+  },
+  primaryKey: ['account_id', 'id'],
+};
+
+const pairingCodes: ServerTable = {
+  name: 'pairing_codes',
+  columns: { code_hash: text, account_id: id, expires_at: bigint },
+  primaryKey: ['code_hash'],
+};
+
+const documentLocks: ServerTable = {
+  name: 'document_locks',
+  columns: {
+    account_id: id,
+    video_id: id,
+    kind: id,
+    lock_type: optional(text),
+    reason: optional(text),
+    session_id: optional(text),
+    user_id: optional(text),
+    device_id: optional(text),
+    holder_name: optional(text),
+    fencing_token: bigint,
+    acquired_at: optional(bigint),
+    expires_at: optional(bigint),
+  },
+  primaryKey: ['account_id', 'video_id', 'kind'],
+  indexes: [{ name: 'document_locks_by_expiry', columns: ['expires_at'], where: 'expires_at IS NOT NULL' }],
+};
+
+/** Where Socket.IO's adapter puts announcements too long for a NOTIFY; the adapter does not make it itself. */
+const socketIoAttachments: ServerTable = {
+  name: 'socket_io_attachments',
+  columns: {
+    id: { ...bigint, isGenerated: true },
+    created_at: { type: sameType('timestamp with time zone'), default: 'now()' },
+    payload: bytes,
+  },
+  primaryKey: ['id'],
+  only: 'postgres',
+};
+
+/** What rate-limiter-flexible counts when several processes may count together; it asks for these columns in this order. */
+const rateLimits: ServerTable = {
+  name: 'rate_limits',
+  columns: { key: text, points: integer, expire: optional(bigint) },
+  primaryKey: ['key'],
+  only: 'postgres',
+};
+
+/** The tables of accounts and devices, rate limits, locks and sockets. */
+export const hallTables: ServerTables = {
+  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments],
+  migrations: [
+    {
+      name: 'Accounts1790000000000',
+      creates: ['accounts', 'devices', 'pairing_codes'],
+      statements: accountStatements,
+    },
+    { name: 'RateLimits1790004000000', creates: ['rate_limits'], statements: rateLimitStatements },
+  ],
+};
+
+function rateLimitStatements(dialect: Dialect): string[] {
+  return dialect === 'postgres' ? createServerTable(dialect, rateLimits) : [];
+}
+
+function accountStatements(dialect: Dialect): string[] {
+  const [id, int] = dialect === 'postgres' ? ['text COLLATE "C"', 'bigint'] : ['text', 'integer'];
+  return [
+    `CREATE TABLE "accounts" ("id" ${id} PRIMARY KEY NOT NULL, "history_id" text NOT NULL, "clock" ${int} NOT NULL,
+       "origin" ${int} NOT NULL, "horizon" ${int} NOT NULL, "row_count" ${int} NOT NULL, "created_at" ${int} NOT NULL)`,
+    `CREATE TABLE "devices" ("account_id" ${id} NOT NULL, "id" ${id} NOT NULL, "name" text NOT NULL, "platform" text,
+       "created_at" ${int} NOT NULL, "last_seen_at" ${int} NOT NULL, "last_pulled_at" ${int},
+       "refresh_family" text NOT NULL, "refresh_generation" integer NOT NULL, "refresh_current" text NOT NULL,
+       "refresh_previous" text, PRIMARY KEY ("account_id", "id"))`,
+    `CREATE TABLE "pairing_codes" ("code_hash" text PRIMARY KEY NOT NULL, "account_id" ${id} NOT NULL,
+       "expires_at" ${int} NOT NULL)`,
+  ];
+}
+
+/** The tables that a database of this kind has. */
+export function tablesOn(dialect: Dialect, { tables }: ServerTables): ServerTable[] {
+  return tables.filter(({ only }) => only === undefined || only === dialect);
+}
+
+/** TypeORM's entity of a table. */
+export function serverEntity(dialect: Dialect, table: ServerTable): EntitySchema {
+  const columns = Object.entries(table.columns).map(([name, column]): [string, EntitySchemaColumnOptions] => [
+    name,
+    {
+      type: column.type[dialect] as EntitySchemaColumnOptions['type'],
+      primary: table.primaryKey.includes(name),
+      nullable: column.isNullable,
+      collation: column.isByteOrdered && dialect === 'postgres' ? 'C' : undefined,
+      generated: column.isGenerated ? 'increment' : undefined,
+      default: column.default === undefined ? undefined : () => column.default,
+    },
+  ]);
+  return new EntitySchema({
+    name: table.name,
+    columns: Object.fromEntries(columns),
+    indices: table.indexes?.map((index) => ({
+      name: index.name,
+      columns: [...index.columns],
+      unique: index.isUnique,
+      where: index.where,
+    })),
+  });
+}
+
+/** The statements that make a table as it is declared: those of its first migration, until a release freezes them. */
+export function createServerTable(dialect: Dialect, table: ServerTable): string[] {
+  const columns = Object.entries(table.columns).map(([name, column]) => {
+    const type = column.isGenerated && dialect === 'postgres' ? 'bigserial' : column.type[dialect];
+    const collation = column.isByteOrdered && dialect === 'postgres' ? ' COLLATE "C"' : '';
+    const nullability = column.isNullable ? '' : ' NOT NULL';
+    const fill = column.default === undefined ? '' : ` DEFAULT ${column.default}`;
+    return `"${name}" ${type}${collation}${nullability}${fill}`;
+  });
+  const indexes = (table.indexes ?? []).map(
+    (index) =>
+      `CREATE ${index.isUnique ? 'UNIQUE ' : ''}INDEX "${index.name}" ON "${table.name}" (${quoted(index.columns)})` +
+      (index.where ? ` WHERE ${index.where}` : ''),
+  );
+  return [
+    `CREATE TABLE "${table.name}" (${columns.join(', ')}, PRIMARY KEY (${quoted(table.primaryKey)}))`,
+    ...indexes,
+  ];
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}
+
+/** TypeORM's list of the migrations that a database has run. */
+export const MIGRATIONS_TABLE = 'migrations';
+
+/**
+ * Checks that no record table is called like a table or an index of the server, on either database.
+ * @throws AppStartError naming all that are
+ */
+export function checkRecordNames(schema: Schema, { tables }: ServerTables): void {
+  const indexes = tables.flatMap((table) => table.indexes ?? []);
+  const reserved = new Set([...tables, ...indexes].map(({ name }) => name)).add(MIGRATIONS_TABLE);
+  const refused = Object.keys(schema.tables).filter((name) => reserved.has(name));
+  if (refused.length === 0) return;
+  throw new AppStartError(
+    `No record table can be called ${refused.join(', ')}: the server itself has that name in its database. ` +
+      'Declare it under another name.',
+  );
+}

@@ -1,0 +1,12 @@
+import { documentTables } from './documents/tables.js';
+import { hallTables, type ServerTables } from './foundation/database/server-tables.js';
+import { shareTables } from './shares/tables.js';
+import { uploadTables } from './uploads/tables.js';
+
+const rooms = [hallTables, shareTables, documentTables, uploadTables];
+
+/** The server's own tables of every room; the records are not among them. */
+export const serverTables: ServerTables = {
+  tables: rooms.flatMap(({ tables }) => tables),
+  migrations: rooms.flatMap(({ migrations }) => migrations),
+};

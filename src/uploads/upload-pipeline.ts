@@ -1,0 +1,89 @@
+import { rm } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import type { HeldCopy } from '../documents/content/copy-cache.js';
+import { WorkingCopies } from '../documents/content/working-copies.js';
+import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
+import { SqliteWorkers } from '../documents/import/sqlite-workers.js';
+import { AppError } from '../foundation/errors/app-error.js';
+import type { DocumentRef } from '../locks/lock.js';
+import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
+import { putPacked } from './put-packed.js';
+import type { BegunUpload } from './uploads.repository.js';
+
+/** An upload that is under way in this process. */
+export interface RunningUpload extends BegunUpload {
+  /** When the document's row was read, epoch ms. */
+  readAt: number;
+  /** How many scheduled uploads had failed in a row before. */
+  failures: number;
+  isForced: boolean;
+  /** Size of the content, not compressed. */
+  contentBytes: number;
+  /** Aborts when the upload has to stop. */
+  signal: AbortSignal;
+}
+
+/** Another process owns the document or has stored something newer, so this upload is rolled back. */
+export class Superseded extends Error {
+  override readonly name = 'Superseded';
+}
+
+/** Takes a document's content from the working copy to object storage: snapshot, integrity check, gzip, put. */
+@Injectable()
+export class UploadPipeline {
+  constructor(
+    private readonly documents: DocumentsRepository,
+    private readonly copies: WorkingCopies,
+    private readonly workers: SqliteWorkers,
+    private readonly storage: ObjectStorage,
+  ) {}
+
+  /**
+   * Writes the content to object storage under the upload's key. Writes to the document go on meanwhile.
+   * @throws Superseded when the content of this epoch is not needed any more; AppError STORAGE_UNAVAILABLE, DISK_FULL,
+   *   INTERNAL when the content is damaged (see `isUnreadable`)
+   */
+  async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
+    const snapshot = this.copies.incoming();
+    try {
+      const copy = await this.hold(ref, epoch, contentBytes);
+      await this.workers
+        .snapshot(copy.path, snapshot)
+        .catch(failUnreadable)
+        .finally(() => copy.release());
+      signal.throwIfAborted();
+      const checked = this.workers.check(snapshot).catch(failUnreadable);
+      return await putPacked(this.storage, key, snapshot, checked, signal);
+    } finally {
+      await rm(snapshot, { force: true });
+    }
+  }
+
+  /** Removes an object that `put` may have written; a failure is ignored. */
+  async remove(key: string): Promise<void> {
+    await this.storage.remove(key).catch(() => undefined);
+  }
+
+  private async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
+    try {
+      return await this.copies.hold(ref, epoch, sizeBytes);
+    } catch (error) {
+      const document = await this.documents.find(ref);
+      // Either new content has replaced this epoch and its copy, and is due by itself, or another process has uploaded it
+      // and dropped it from the journal.
+      if (document?.epoch !== epoch || isStored(document, document)) throw new Superseded();
+      throw error;
+    }
+  }
+}
+
+/** Whether `put` failed because the working copy cannot be read. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'INTERNAL';
+}
+
+function failUnreadable(error: unknown): never {
+  if (error instanceof AppError) throw error;
+  const detail = 'The content of a document cannot be read; its file may be damaged.';
+  throw new AppError('INTERNAL', { detail }, { cause: error });
+}
