@@ -42,7 +42,7 @@ const documentVersions: ServerTable = {
 /** The table of documents' versions in object storage. */
 export const uploadTables: ServerTables = {
   tables: [documentVersions],
-  migrations: [{ name: 'VersionStates1790004000000', creates: [], statements: versionStateStatements }],
+  migrations: [{ name: 'VersionStates1790003000000', creates: [], statements: versionStateStatements }],
 };
 
 /**
