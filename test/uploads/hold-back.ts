@@ -21,7 +21,8 @@ export function moment(): Moment {
 }
 
 /**
- * Puts something around a method of one service: what happens by chance elsewhere happens here each time.
+ * Puts something around a method of one service, or of a module of Node's: what happens by chance elsewhere happens here
+ * each time.
  * @param make what is called from now on; `real` is the method as it was
  * @returns takes it away again
  */
@@ -31,10 +32,13 @@ export function around<K extends PropertyKey, S extends Methods<K>>(
   make: (real: S[K]) => S[K],
 ): () => void {
   const real = service[name];
-  service[name] = make(real.bind(service) as S[K]);
-  return () => {
-    service[name] = real;
+  const set = (method: S[K]): void => {
+    service[name] = method;
+    // The server imports the methods of Node's modules by name. (Jest's own node:module does nothing here.)
+    process.getBuiltinModule('node:module').syncBuiltinESMExports();
   };
+  set(make(real.bind(service) as S[K]));
+  return () => set(real);
 }
 
 /** As `around`, for the next call alone. */
