@@ -124,9 +124,9 @@ export class SharedRestore {
 
 /** Declares that all tests of a block look at one restore. @param env options of the server and of the commands */
 export function shareRestore(database: DatabaseName, env?: Record<string, string>): SharedRestore {
-  const openSite = useSites(database);
   const shared = new SharedRestore();
+  afterAll(() => shared.close()); // hooks run in their order: before PostgreSQL stops
+  const openSite = useSites(database);
   beforeAll(async () => shared.play(await openSite(env)));
-  afterAll(() => shared.close());
   return shared;
 }
