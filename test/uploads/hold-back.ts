@@ -1,3 +1,7 @@
+declare const requireNatively: (name: string) => unknown;
+/** Jest's own stand-in for it does nothing. */
+const nodeModule = requireNatively('node:module') as typeof import('node:module');
+
 type Method = (...args: unknown[]) => unknown;
 type Methods<K extends PropertyKey> = Record<K, (...args: never[]) => unknown>;
 
@@ -34,8 +38,8 @@ export function around<K extends PropertyKey, S extends Methods<K>>(
   const real = service[name];
   const set = (method: S[K]): void => {
     service[name] = method;
-    // The server imports the methods of Node's modules by name. (Jest's own node:module does nothing here.)
-    process.getBuiltinModule('node:module').syncBuiltinESMExports();
+    // The server imports the methods of Node's modules by name.
+    nodeModule.syncBuiltinESMExports();
   };
   set(make(real.bind(service) as S[K]));
   return () => set(real);
