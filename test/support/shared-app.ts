@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { startApp, type AppOptions, type DatabaseName, type TestApp } from './app.js';
 
 /** A server's clock that a test holds in its hand, in epoch milliseconds. */
@@ -7,9 +8,13 @@ export class TestClock {
   readonly now = (): number => this.ms;
 }
 
-/** Has libraries that look at the system's clock go by this one, too, until `jest.restoreAllMocks()`. */
+/**
+ * Has libraries that look at the system's clock go by this one, too, until `jest.restoreAllMocks()`. The server runs in
+ * Node's own realm, whose Date is not the one of a test.
+ */
 export function moveDate(clock: TestClock): void {
-  jest.spyOn(Date, 'now').mockImplementation(clock.now);
+  const { Date: nodeDate } = runInThisContext('globalThis') as { Date: DateConstructor };
+  jest.spyOn(nodeDate, 'now').mockImplementation(clock.now);
 }
 
 /**
