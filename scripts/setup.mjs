@@ -74,6 +74,11 @@ export function runBin(packageName, program, args, env = {}, folder = root) {
   return runNode([binPath(packageName, program, folder), ...args], env, folder);
 }
 
+/** Runs another of these scripts to its end and gives its exit code. */
+export function runScript(name, args) {
+  return runNode([join(root, 'scripts', name), ...args], {}, root);
+}
+
 function runNode(args, env, cwd) {
   const options = { cwd, stdio: 'inherit', env: { ...process.env, ...env } };
   const result = spawnSync(process.execPath, args, options);
