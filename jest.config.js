@@ -1,3 +1,5 @@
+const sources = `^${import.meta.dirname.replace(/[^\w/]/g, '\\$&')}/src/`;
+
 /**
  * Tests are compiled to CommonJS, as Jest's own ESM mode cannot load a part of the dependencies on Node 20. The server and
  * all dependencies are not: Node loads them, see test/support/load-natively.mjs.
@@ -11,7 +13,7 @@ export default {
   testPathIgnorePatterns: ['<rootDir>/test/browser/'],
   transform: {
     // WatermelonDB wants promises of its own realm.
-    '/node_modules/(?!@nozbe/watermelondb/)|(?<!mobile)/src/': '<rootDir>/test/support/load-natively.mjs',
+    [`/node_modules/(?!@nozbe/watermelondb/)|${sources}`]: '<rootDir>/test/support/load-natively.mjs',
     '\\.[cm]?[jt]s$': [
       '@swc/jest',
       {
