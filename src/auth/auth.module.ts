@@ -12,7 +12,7 @@ import { DevicesRepository } from './devices.repository.js';
 import { RateLimits } from './rate-limits.js';
 import { RateLimitsRepository } from './rate-limits.repository.js';
 import { JwtStrategy } from './jwt.strategy.js';
-import { SessionsRepository } from './sessions.repository.js';
+import { DeviceAccountsRepository } from './device-accounts.repository.js';
 import { SocketSessions } from './socket-session.js';
 
 /** Accounts, devices and the guard of every route. */
@@ -29,7 +29,7 @@ import { SocketSessions } from './socket-session.js';
     Operator,
     RateLimits,
     RateLimitsRepository,
-    SessionsRepository,
+    DeviceAccountsRepository,
     SocketSessions,
     // Every route asks for a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },

@@ -7,13 +7,13 @@ import { AccessTokens, type CheckedToken } from './access-tokens.js';
 import { ALLOWS_OPERATOR, Operator } from './actor.js';
 import { DeviceActivity } from './device-activity.js';
 import { JwtStrategy } from './jwt.strategy.js';
-import { SessionsRepository, type Session } from './sessions.repository.js';
+import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.repository.js';
 
 /** The device behind a request, with its account as it stood when the request came in. */
 export interface Device {
   accountId: string;
   deviceId: string;
-  account: Session;
+  account: DeviceAccount;
 }
 
 declare module 'fastify' {
@@ -46,7 +46,7 @@ export class DeviceGuard extends AuthGuard('jwt') {
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
     private readonly strategy: JwtStrategy,
-    private readonly sessions: SessionsRepository,
+    private readonly accounts: DeviceAccountsRepository,
     private readonly activity: DeviceActivity,
     private readonly operator: Operator,
   ) {
@@ -63,7 +63,7 @@ export class DeviceGuard extends AuthGuard('jwt') {
       return true;
     }
     const { accountId, deviceId } = this.tokens.recall(token) ?? (await this.verify(token, context));
-    const account = await this.sessions.find(accountId, deviceId);
+    const account = await this.accounts.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     this.activity.noteSeen(accountId, deviceId);
     request.device = { accountId, deviceId, account };

@@ -5,7 +5,7 @@ import { hangUp, hangUpIfFinal, type ClientSocket } from '../foundation/sockets/
 import { toAppError } from '../foundation/sockets/socket-problem.filter.js';
 import { AccessTokens, type CheckedToken } from './access-tokens.js';
 import { DeviceActivity } from './device-activity.js';
-import { SessionsRepository, type Session } from './sessions.repository.js';
+import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.repository.js';
 
 /** A revocation can come between handshake and greeting, or be lost on its way from another process. */
 export const PROVE_EVERY_MS = 60_000;
@@ -21,7 +21,7 @@ export interface SocketSession extends CheckedToken {
 export class SocketSessions {
   constructor(
     private readonly tokens: AccessTokens,
-    private readonly sessions: SessionsRepository,
+    private readonly accounts: DeviceAccountsRepository,
     private readonly activity: DeviceActivity,
     @Inject(NOW) private readonly now: Now,
   ) {}
@@ -30,9 +30,9 @@ export class SocketSessions {
    * Begins a session by the access token of a handshake, whatever the client sent as that.
    * @throws AppError TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, DEVICE_REVOKED, OVERLOADED
    */
-  async begin(token: unknown): Promise<{ session: SocketSession; account: Session }> {
+  async begin(token: unknown): Promise<{ session: SocketSession; account: DeviceAccount }> {
     const checked = this.verify(token);
-    const account = await this.sessions.find(checked.accountId, checked.deviceId);
+    const account = await this.accounts.find(checked.accountId, checked.deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     return { session: { ...checked, provenAt: this.now() }, account };
   }
@@ -57,10 +57,10 @@ export class SocketSessions {
    * @returns its account, as the database has it now
    * @throws AppError DEVICE_REVOKED, OVERLOADED
    */
-  async prove(session: SocketSession): Promise<Session> {
+  async prove(session: SocketSession): Promise<DeviceAccount> {
     const { accountId, deviceId } = session;
     session.provenAt = this.now();
-    const account = await this.sessions.find(accountId, deviceId);
+    const account = await this.accounts.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
     this.activity.noteSeen(accountId, deviceId);
     return account;

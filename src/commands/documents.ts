@@ -23,7 +23,7 @@ const LIST = `SELECT d.account_id || '/' || d.video_id || '/' || d.kind AS "docu
     d.upload_failures AS "failures", v.epoch AS "storedEpoch", v.version AS "storedVersion",
     v.size_bytes AS "storedBytes", v.uploaded_at AS "storedAt"
   FROM documents d LEFT JOIN document_versions v ON v.account_id = d.account_id AND v.video_id = d.video_id
-    AND v.kind = d.kind AND v.uploaded_at IS NOT NULL
+    AND v.kind = d.kind AND v.state = 'stored'
   ORDER BY d.account_id, d.video_id, d.kind, v.epoch DESC, v.version DESC`;
 
 /**

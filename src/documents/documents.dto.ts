@@ -11,8 +11,7 @@ import {
   type StoredVersion,
 } from '../protocol/documents.js';
 
-const EPOCH_MS = { type: 'integer', format: 'int64', description: 'Epoch ms.' } as const;
-const COUNT = { type: 'integer', format: 'int64' } as const;
+const INT64 = { type: 'integer', format: 'int64' } as const;
 const SESSION_ID = { pattern: SESSION_ID_PATTERN.source };
 /** `<video>/<kind>` */
 const AFTER_PATTERN = /^[A-Za-z0-9_-]+\/[a-z0-9_]+$/;
@@ -23,10 +22,10 @@ const isSessionId = {
 /** A state of a document's content. */
 export class ContentVersionAnswer {
   /** Grows when the whole content is replaced; 0: there is none. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   epoch!: number;
   /** Grows with every change within the epoch. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   server_version!: number;
 }
 
@@ -49,10 +48,11 @@ export class DocumentLockAnswer implements DocumentLock {
   lock_type!: LockType;
   reason!: string | null;
   holder!: LockHolderAnswer;
-  @ApiProperty(EPOCH_MS)
+  /** Epoch ms. */
+  @ApiProperty(INT64)
   acquired_at!: number;
   /** Epoch ms; when it ends unless it is renewed. */
-  @ApiProperty(EPOCH_MS)
+  @ApiProperty(INT64)
   expires_at!: number;
 }
 
@@ -85,14 +85,16 @@ export class DocumentStateAnswer extends ContentVersionAnswer implements Documen
   })
   lock!: SeenLockAnswer | null;
   /** Of the content, inflated. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   size_bytes!: number;
-  @ApiProperty({ ...EPOCH_MS, nullable: true })
+  /** Epoch ms. */
+  @ApiProperty({ ...INT64, nullable: true })
   updated_at!: number | null;
-  @ApiProperty({ ...EPOCH_MS, nullable: true })
+  /** Epoch ms. */
+  @ApiProperty({ ...INT64, nullable: true })
   uploaded_at!: number | null;
   /** Scheduled uploads that failed since the last upload that did not. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   upload_failures!: number;
 }
 
@@ -108,11 +110,12 @@ export class DocumentListAnswer {
 /** One version in object storage. */
 export class StoredVersionAnswer extends ContentVersionAnswer implements StoredVersion {
   /** Of the gzipped object. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   size_bytes!: number;
   /** Of the gzipped object, in hexadecimal. */
   sha256!: string;
-  @ApiProperty(EPOCH_MS)
+  /** Epoch ms. */
+  @ApiProperty(INT64)
   uploaded_at!: number;
 }
 
@@ -127,9 +130,10 @@ export class GrantedLockAnswer extends ContentVersionAnswer {
   granted!: true;
   session_id!: string;
   /** Goes with every write; grows with every change of holder. */
-  @ApiProperty(COUNT)
+  @ApiProperty(INT64)
   fencing_token!: number;
-  @ApiProperty(EPOCH_MS)
+  /** Epoch ms. */
+  @ApiProperty(INT64)
   expires_at!: number;
   /** Where changes travel live; null: this server has no live changes of documents yet. */
   websocket_url!: string | null;
@@ -161,14 +165,14 @@ export class LockBody {
   take_over?: boolean | null;
 
   /** Of the version that the client has. */
-  @ApiPropertyOptional({ ...COUNT, minimum: 0 })
+  @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()
   @Min(0)
   epoch?: number | null;
 
   /** Of the version that the client has. */
-  @ApiPropertyOptional({ ...COUNT, minimum: 0 })
+  @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()
   @Min(0)
@@ -186,7 +190,7 @@ export class UnlockQuery {
 /** Query of `PUT …/content`. */
 export class ContentQuery extends UnlockQuery {
   /** As the lock’s answer said it. */
-  @ApiProperty({ ...COUNT, minimum: 0 })
+  @ApiProperty({ ...INT64, minimum: 0 })
   @Transform(({ value }) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : NaN))
   @IsInt()
   @Min(0)
@@ -195,7 +199,7 @@ export class ContentQuery extends UnlockQuery {
 
 /** Query of `GET /documents`. */
 export class ListQuery {
-  @ApiPropertyOptional({ ...COUNT, minimum: 1, maximum: 1_000, default: 200 })
+  @ApiPropertyOptional({ ...INT64, minimum: 1, maximum: 1_000, default: 200 })
   @IsOptional()
   @Type(() => Number)
   @IsInt()

@@ -26,8 +26,8 @@ export interface Column<V extends ColumnValue = ColumnValue> {
   readonly values?: readonly string[];
   /** The table whose rows this column points to. Absent: not a reference. */
   readonly references?: string;
-  /** Whether the referenced row owns this one, so that deleting it deletes this row too. */
-  readonly isOwner: boolean;
+  /** Whether the referenced row is this row's parent, so that deleting it deletes this row too. */
+  readonly isParent: boolean;
   /** JSON Schema (2020-12) of the column on the wire. */
   readonly jsonSchema: Readonly<Record<string, unknown>>;
   /**
@@ -70,7 +70,7 @@ function stringColumn(options: {
   maxLength?: number;
   defaultValue?: string | null;
   references?: string;
-  isOwner?: boolean;
+  isParent?: boolean;
 }): Column<string | null> {
   const { optional, since, maxLength, references } = options;
   const empty = optional ? null : '';
@@ -83,7 +83,7 @@ function stringColumn(options: {
     defaultValue: options.defaultValue ?? empty,
     maxLength,
     references,
-    isOwner: options.isOwner ?? false,
+    isParent: options.isParent ?? false,
     jsonSchema: nullable({ type: 'string', maxLength }, optional),
     coerce: (value) => (typeof value === 'string' ? cleanText(value) : empty),
     project: (dialect, name) => (dialect === 'sqlite' ? name : jsonText(`to_json(${name})::text`, optional)),
@@ -107,7 +107,7 @@ function numberColumn(options: {
       : { sqlite: 'real', postgres: 'double precision' },
     emptyValue: empty,
     defaultValue: options.defaultValue ?? empty,
-    isOwner: false,
+    isParent: false,
     jsonSchema: nullable({ type: integer ? 'integer' : 'number' }, optional),
     coerce: (value) => {
       if (typeof value !== 'number' || !Number.isFinite(value)) return empty;
@@ -168,7 +168,7 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
     sqlType: { sqlite: 'boolean', postgres: 'boolean' },
     emptyValue: empty,
     defaultValue: defaultValue ?? empty,
-    isOwner: false,
+    isParent: false,
     jsonSchema: nullable({ type: 'boolean' }, optional),
     coerce: (value) => {
       if (typeof value === 'boolean') return value;
@@ -196,14 +196,14 @@ export function choice<const V extends string>(
   } as unknown as Column<V>;
 }
 
-/** The id of the row that owns this one: deleting the owner deletes this row. */
+/** The id of this row's parent: deleting the parent deletes this row. */
 export function ref(table: string, options: CommonOptions = {}): Column<string> {
   return stringColumn({
     optional: false,
     since: options.since,
     maxLength: 64,
     references: table,
-    isOwner: true,
+    isParent: true,
   }) as Column<string>;
 }
 

@@ -4,14 +4,14 @@ import type { ClientSocket, SocketServer } from '../foundation/sockets/client-so
 import type { Share } from '../shares/shares.repository.js';
 
 /** Whom a socket belongs to: a device, or someone who was given the link to a game. */
-export type SocketOwner =
+export type SocketPeer =
   | { kind: 'device'; session: SocketSession }
   /** `provenAt`: when the database was last asked whether the link still works, epoch ms. */
   | { kind: 'watcher'; share: Share; provenAt: number };
 
 /** What is kept with a socket; there from the handshake on. */
 interface SocketData {
-  owner: SocketOwner;
+  peer: SocketPeer;
 }
 
 /** A socket of the account's namespace. */

@@ -13,14 +13,14 @@ import { SharesService } from '../shares/shares.service.js';
 import { checkHistory } from '../sync/history.js';
 import { readClientState } from '../sync/requests.js';
 import { isOriginAllowed } from '../foundation/sockets/origin.js';
-import type { RealtimeSocket, SocketOwner } from './connected-sockets.js';
+import type { RealtimeSocket, SocketPeer } from './connected-sockets.js';
 import { WatchedGames } from './watched-games.js';
 
 type Fields = Record<string, unknown>;
 
 /** A client that was let in, and what it is greeted with. */
 export interface Admission {
-  owner: SocketOwner;
+  peer: SocketPeer;
   hello: Hello;
 }
 
@@ -56,7 +56,7 @@ export class Handshake {
     const { schema_version, history_id } = auth;
     checkHistory(account, readClientState({ schema_version, history_id }), this.schema);
     return {
-      owner: { kind: 'device', session },
+      peer: { kind: 'device', session },
       hello: this.hello(account.historyId, account.clock, session.expiresAt),
     };
   }
@@ -67,7 +67,7 @@ export class Handshake {
     const scoreboard = await this.games.open(share);
     const { historyId } = await this.accounts.get(this.database, share.accountId);
     return {
-      owner: { kind: 'watcher', share, provenAt: this.now() },
+      peer: { kind: 'watcher', share, provenAt: this.now() },
       hello: this.hello(historyId, scoreboard.timestamp, null),
     };
   }

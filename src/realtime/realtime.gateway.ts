@@ -22,7 +22,7 @@ import { SocketProblemFilter, toAppError } from '../foundation/sockets/socket-pr
 import type { Hello, Pong, TokenAccepted } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { Share } from '../shares/shares.repository.js';
-import { ConnectedSockets, type RealtimeSocket, type SocketOwner } from './connected-sockets.js';
+import { ConnectedSockets, type RealtimeSocket, type SocketPeer } from './connected-sockets.js';
 import { Handshake } from './handshake.js';
 import { accountRoom, deviceRoom, gameRoom, shareRoom } from './rooms.js';
 import { WatchedGames } from './watched-games.js';
@@ -88,9 +88,9 @@ export class RealtimeGateway
   }
 
   handleConnection(socket: RealtimeSocket): void {
-    const { owner } = socket.data;
-    this.logger.log(`Socket ${socket.id} of ${nameOf(owner)} connected`);
-    const limits = owner.kind === 'device' ? DEVICE_LIMITS : WATCHER_LIMITS;
+    const { peer } = socket.data;
+    this.logger.log(`Socket ${socket.id} of ${nameOf(peer)} connected`);
+    const limits = peer.kind === 'device' ? DEVICE_LIMITS : WATCHER_LIMITS;
     const allowance = new PacketAllowance(limits, performance.now());
     socket.conn.on('packet', () => {
       dropIfDeaf(socket);
@@ -103,12 +103,12 @@ export class RealtimeGateway
     });
     forgetRequest(socket);
     socket.emit('hello', this.hellos.get(socket)!);
-    if (owner.kind === 'device') this.joinDevice(socket, owner.session);
-    else this.joinWatcher(socket, owner.share);
+    if (peer.kind === 'device') this.joinDevice(socket, peer.session);
+    else this.joinWatcher(socket, peer.share);
   }
 
   handleDisconnect(socket: RealtimeSocket, reason: string): void {
-    this.logger.log(`Socket ${socket.id} of ${nameOf(socket.data.owner)} closed: ${reason}`);
+    this.logger.log(`Socket ${socket.id} of ${nameOf(socket.data.peer)} closed: ${reason}`);
   }
 
   /** Proves to a client what it has: the answer's clock was read after the question came in. */
@@ -118,7 +118,7 @@ export class RealtimeGateway
     if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
       throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
     }
-    const timestamp = await this.prove(socket.data.owner);
+    const timestamp = await this.prove(socket.data.peer);
     // Or the watcher would miss what the timestamp speaks of.
     await this.games.untilNewestIsSent(socket);
     return { n, timestamp };
@@ -127,16 +127,16 @@ export class RealtimeGateway
   /** Lets a device's socket live on until a fresh token expires. */
   @SubscribeMessage('token')
   async renewToken(socket: RealtimeSocket, payload: unknown): Promise<TokenAccepted> {
-    const { owner } = socket.data;
-    if (owner.kind === 'watcher') throw new AppError('BAD_REQUEST', { detail: 'A link needs no token.' });
-    return { token_expires_at: await this.sessions.renew(owner.session, memberOf(payload, 'access_token')) };
+    const { peer } = socket.data;
+    if (peer.kind === 'watcher') throw new AppError('BAD_REQUEST', { detail: 'A link needs no token.' });
+    return { token_expires_at: await this.sessions.renew(peer.session, memberOf(payload, 'access_token')) };
   }
 
   private async admit(socket: RealtimeSocket): Promise<void> {
     if (this.isStopping) throw shuttingDown();
-    const { owner, hello } = await this.handshake.admit(socket);
+    const { peer, hello } = await this.handshake.admit(socket);
     if (this.isStopping) throw shuttingDown();
-    socket.data = { owner };
+    socket.data = { peer };
     this.hellos.set(socket, hello);
   }
 
@@ -161,19 +161,19 @@ export class RealtimeGateway
   }
 
   /** The clock, as the database has it now. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, OVERLOADED */
-  private async prove(owner: SocketOwner): Promise<Timestamp> {
-    if (owner.kind === 'device') return (await this.sessions.prove(owner.session)).clock;
-    owner.provenAt = this.now();
-    return this.games.check(owner.share);
+  private async prove(peer: SocketPeer): Promise<Timestamp> {
+    if (peer.kind === 'device') return (await this.sessions.prove(peer.session)).clock;
+    peer.provenAt = this.now();
+    return this.games.check(peer.share);
   }
 
   private sweep(): void {
     const now = this.now();
     for (const socket of this.io.sockets.sockets.values()) {
-      const { owner } = socket.data;
-      if (owner.kind === 'device') this.sessions.check(socket, owner.session);
-      else if (owner.provenAt + PROVE_EVERY_MS <= now) {
-        this.prove(owner).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+      const { peer } = socket.data;
+      if (peer.kind === 'device') this.sessions.check(socket, peer.session);
+      else if (peer.provenAt + PROVE_EVERY_MS <= now) {
+        this.prove(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
       }
     }
     this.games.sweep();
@@ -186,8 +186,8 @@ export class RealtimeGateway
   }
 }
 
-function nameOf(owner: SocketOwner): string {
-  return owner.kind === 'device' ? `device ${owner.session.deviceId}` : `share ${owner.share.shareId}`;
+function nameOf(peer: SocketPeer): string {
+  return peer.kind === 'device' ? `device ${peer.session.deviceId}` : `share ${peer.share.shareId}`;
 }
 
 function shuttingDown(): AppError {

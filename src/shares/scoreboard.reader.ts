@@ -74,15 +74,15 @@ export class ScoreboardReader {
   private async readPart(
     connection: Connection,
     accountId: string,
-    { table, ownedBy }: SharedPart,
+    { table, parents }: SharedPart,
     idsByTable: Map<string, string[]>,
   ): Promise<string> {
     const { dialect } = connection;
     const values: SqlValue[] = [accountId];
     const oneOf = (column: string, ids: string[]) =>
       isOneOf(dialect, quote(column), `$${values.push(JSON.stringify(ids))}`);
-    const found = ownedBy.map(({ column, owner }) => oneOf(column, idsByTable.get(owner) ?? []));
-    if (ownedBy.length === 0) found.push(oneOf('id', idsByTable.get(table)!));
+    const found = parents.map(({ column, parent }) => oneOf(column, idsByTable.get(parent) ?? []));
+    if (parents.length === 0) found.push(oneOf('id', idsByTable.get(table)!));
     const source = `SELECT * FROM ${quote(table)}
       WHERE account_id = $1 AND NOT is_deleted AND (${found.join(' OR ')}) ORDER BY id LIMIT ${MAX_ROWS + 1}`;
     const columns = Object.entries(this.schema.tables[table]!.columns);

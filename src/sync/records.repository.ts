@@ -52,17 +52,17 @@ export class RecordsRepository {
     return this.listIds(tx, sql, accountId, ids);
   }
 
-  /** The live rows whose `column` names one of the owners. */
-  listLiveIdsByOwner(
+  /** The live rows whose `column` names one of the parents. */
+  listLiveIdsByParent(
     tx: Transaction,
     accountId: string,
     name: string,
     column: string,
-    ownerIds: string[],
+    parentIds: string[],
   ): Promise<string[]> {
     const sql = `SELECT id FROM ${quote(name)}
       WHERE account_id = $1 AND ${isOneOf(tx.dialect, quote(column), '$2')} AND NOT is_deleted`;
-    return this.listIds(tx, sql, accountId, ownerIds);
+    return this.listIds(tx, sql, accountId, parentIds);
   }
 
   /** Inserts or replaces live rows under one stamp. */

@@ -189,7 +189,7 @@ export class Ledger {
 
   #hasDeletedOwner({ table, values }: Entry, writes: Map<string, Entry>): boolean {
     return Object.entries(this.schema.tables[table]?.columns ?? {}).some(([name, column]) => {
-      if (!column.isOwner) return false;
+      if (!column.isParent) return false;
       const key = keyOf(column.references as string, values[name] as string);
       return (writes.get(key) ?? this.#entries.get(key))?.isDeleted ?? false;
     });

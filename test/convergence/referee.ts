@@ -176,7 +176,7 @@ export class Referee {
   #ownersOf(key: string, values: Values): string[] {
     const columns = this.schema.tables[key.slice(0, key.indexOf('/'))]?.columns ?? {};
     return Object.entries(columns)
-      .filter(([name, column]) => column.isOwner && typeof values[name] === 'string')
+      .filter(([name, column]) => column.isParent && typeof values[name] === 'string')
       .map(([name, column]) => `${column.references}/${values[name] as string}`);
   }
 }

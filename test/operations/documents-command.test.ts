@@ -42,6 +42,19 @@ forEachDatabase((database) => {
     expect(stdout).toMatch(/at 1-1, .*, uploaded\n +1-1 +\d{4}-\d\d-\d\d [:0-9]+ +\d+ bytes\n$/);
   });
 
+  test('versions that are no longer kept are not listed', async () => {
+    for (let version = 1; version <= 12; version++) {
+      await write(laptop, 'often', [`version ${version}`]);
+      await download(laptop, 'often');
+    }
+    const { stdout } = await run();
+    const [, listed = ''] = stdout.split(`${laptop.accountId}/often/layout`);
+    const [versions = ''] = listed.split(laptop.accountId);
+    expect(versions.match(/^ +\d+-1 +\d{4}-/gm)?.map((line) => line.trim().split('-')[0])).toEqual(
+      Array.from({ length: 10 }, (_, index) => String(12 - index)),
+    );
+  });
+
   if (database === 'sqlite') {
     test('a version is not restored while the server runs', async () => {
       const busy = await run('restore', document(), '1-1');

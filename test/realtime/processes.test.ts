@@ -8,7 +8,7 @@ forEachDatabase((database) => {
   test('SIGTERM tells every client and does not wait for them', async () => {
     const storage = await createStorage(database);
     try {
-      await using server = await startServer({ storage });
+      await using server = await startServer({ storage, env: { SHUTDOWN_DEADLINE_SECONDS: '3600' } });
       using socket = await TestSocket.connect(await TestDevice.register(server.url));
       const exit = server.kill('SIGTERM');
       expect(await socket.closed()).toMatchObject({ status: 503, code: 'SHUTTING_DOWN', retry_after: 5 });

@@ -13,7 +13,7 @@ import type { Storage } from '../support/storage.js';
  */
 export async function builtHost(storage: Storage): Promise<Host> {
   const app = await built<{ createApp: typeof createApp }>('app.js');
-  const config = await built<{ loadConfig: typeof loadConfig }>('config/config.js');
+  const config = await built<{ loadConfig: typeof loadConfig }>('foundation/config/config.js');
   const retention = await built<{ RetentionService: typeof RetentionService }>('sync/retention.service.js');
   const common = {
     HOST: '127.0.0.1',

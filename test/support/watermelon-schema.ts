@@ -62,9 +62,9 @@ function modelClass(declared: Schema, version: number, tableName: string): typeo
   const associations: Record<string, AssociationInfo> = {};
   for (const [name, table] of tablesAt(declared, version)) {
     for (const [key, column] of columnsAt(table, version)) {
-      if (column.references === tableName && column.isOwner) {
+      if (column.references === tableName && column.isParent) {
         associations[name] = { type: 'has_many', foreignKey: key };
-      } else if (name === tableName && column.references !== undefined && column.isOwner) {
+      } else if (name === tableName && column.references !== undefined && column.isParent) {
         associations[column.references] = { type: 'belongs_to', key };
       }
     }

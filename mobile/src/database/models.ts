@@ -53,7 +53,7 @@ function associationsOf(name: string): (typeof Model)['associations'] {
   const associations: (typeof Model)['associations'] = {};
   for (const [other, table] of Object.entries(declared.tables)) {
     for (const [key, column] of Object.entries(table.columns)) {
-      if (!column.isOwner) continue;
+      if (!column.isParent) continue;
       if (column.references === name) associations[other] = { type: 'has_many', foreignKey: key };
       else if (other === name) associations[column.references!] = { type: 'belongs_to', key };
     }

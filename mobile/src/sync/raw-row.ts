@@ -20,7 +20,7 @@ export function columnsOf(table: string): [name: string, column: Column][] {
 /** The references of a table to the rows that own its rows. */
 export function ownersOf(table: string): { key: string; ownerTable: string }[] {
   return columnsOf(table).flatMap(([key, column]) =>
-    column.isOwner && column.references !== undefined ? [{ key, ownerTable: column.references }] : [],
+    column.isParent && column.references !== undefined ? [{ key, ownerTable: column.references }] : [],
   );
 }
 

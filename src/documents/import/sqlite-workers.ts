@@ -4,7 +4,6 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { ChildProcesses } from '../../foundation/workers/child-processes.js';
-import { workerFile } from '../../foundation/workers/worker-file.js';
 import type { DocumentKind } from '../kinds.js';
 import type { importDatabase } from './import-database.js';
 import type { TaskResult } from './tasks.js';
@@ -25,7 +24,7 @@ export type ImportTask = Parameters<typeof importDatabase>[0];
 export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses<ImportTask, TaskResult> {
   const logger = new Logger('Documents');
   return new ChildProcesses({
-    program: workerFile(new URL('./import-process.js', import.meta.url)),
+    program: new URL('./import-process.js', import.meta.url),
     deadlineMs,
     maxHeapMb: MAX_HEAP_MB,
     toError: (reason) => {
@@ -44,7 +43,7 @@ export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses
 @Injectable()
 export class SqliteWorkers implements OnModuleDestroy {
   private readonly pool = new Piscina({
-    filename: workerFile(new URL('./tasks.js', import.meta.url)).href,
+    filename: new URL('./tasks.js', import.meta.url).href,
     minThreads: 0,
     // At least two, so that a large document does not hold up the others.
     maxThreads: Math.max(2, availableParallelism() - 1),

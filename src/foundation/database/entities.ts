@@ -17,11 +17,11 @@ export function recordIndexes(
   name: string,
   table: Table,
 ): { name: string; columns: string[]; where?: string }[] {
-  const owners = Object.entries(table.columns).filter(([, column]) => column.isOwner);
+  const parents = Object.entries(table.columns).filter(([, column]) => column.isParent);
   return [
     { name: `${name}_by_change`, columns: ['account_id', 'last_modified', 'id'] },
     { name: `${name}_tombstones`, columns: ['account_id', 'last_modified', 'id'], where: 'is_deleted' },
-    ...owners.map(([column]) => ({ name: `${name}_by_${column}`, columns: ['account_id', column] })),
+    ...parents.map(([column]) => ({ name: `${name}_by_${column}`, columns: ['account_id', column] })),
   ];
 }
 

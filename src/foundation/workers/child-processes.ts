@@ -7,7 +7,7 @@ const IDLE_MS = 30_000;
 
 /** What the processes run, and what they may take. */
 export interface ChildOptions {
-  /** The program, which calls `answerTasks`; see `workerFile`. */
+  /** The compiled program, which calls `answerTasks`. */
   program: URL;
   /** After so long a task is given up, and its process killed. */
   deadlineMs: number;

@@ -5,15 +5,15 @@ import { IdSets } from './id-sets.js';
 import type { LiveRow, Merge } from './merge.js';
 import type { RecordsRepository } from '../records.repository.js';
 
-/** One owning reference: rows of `table` die with the row of `owner` that `column` names. */
-export interface Ownership {
+/** One owning reference: rows of `table` die with the row of `parent` that `column` names. */
+export interface OwningReference {
   table: string;
   column: string;
-  owner: string;
+  parent: string;
 }
 
 /**
- * Carries deletions down the owning references, once the push's own rows are in (BE push 11): a deleted owner beats
+ * Carries deletions down the owning references, once the push's own rows are in (BE push 11): a deleted parent beats
  * everything below it, pushed or stored. Moves such rows of `merge` from `live` to `deleted`.
  */
 export async function cascade(
@@ -23,7 +23,7 @@ export async function cascade(
   merge: Merge,
   records: RecordsRepository,
 ): Promise<void> {
-  const ownerships = ownershipsOf(schema);
+  const owningReferences = owningReferencesOf(schema);
   const isPushed = (table: string, id: string) => merge.live.get(table)?.has(id) || merge.dead.has(table, id);
 
   const kill = (table: string, id: string, next: IdSets) => {
@@ -34,24 +34,24 @@ export async function cascade(
     next.add(table, id);
   };
 
-  // Owners deleted long ago can only be named by pushed rows: nothing stored lives below them.
-  const children = await indexByOwner(merge, ownerships);
-  let frontier = await deletedOwners(tx, accountId, ownerships, children, isPushed, records);
+  // Parents deleted long ago can only be named by pushed rows: nothing stored lives below them.
+  const children = await indexByParent(merge, owningReferences);
+  let frontier = await deletedParents(tx, accountId, owningReferences, children, isPushed, records);
   for (const [table, ids] of merge.dead.tables()) for (const id of ids) frontier.add(table, id);
 
   while (frontier.size > 0) {
     const next = new IdSets();
-    for (const ownership of ownerships) {
-      const { table, column, owner } = ownership;
-      const owners = frontier.of(owner);
-      if (owners.size === 0) continue;
-      for (const ownerId of owners) {
-        for (const id of children.get(ownership)?.get(ownerId) ?? []) {
+    for (const reference of owningReferences) {
+      const { table, column, parent } = reference;
+      const parents = frontier.of(parent);
+      if (parents.size === 0) continue;
+      for (const parentId of parents) {
+        for (const id of children.get(reference)?.get(parentId) ?? []) {
           if (merge.live.get(table)!.has(id)) kill(table, id, next);
         }
       }
-      const newlyDeleted = [...owners].filter((id) => merge.deleted.has(owner, id));
-      for (const id of await records.listLiveIdsByOwner(tx, accountId, table, column, newlyDeleted)) {
+      const newlyDeleted = [...parents].filter((id) => merge.deleted.has(parent, id));
+      for (const id of await records.listLiveIdsByParent(tx, accountId, table, column, newlyDeleted)) {
         if (!isPushed(table, id) && merge.deleted.add(table, id)) next.add(table, id);
       }
     }
@@ -60,46 +60,46 @@ export async function cascade(
 }
 
 /** Every owning reference of the declaration. */
-export function ownershipsOf(schema: Schema): Ownership[] {
+export function owningReferencesOf(schema: Schema): OwningReference[] {
   return Object.entries(schema.tables).flatMap(([table, { columns }]) =>
     Object.entries(columns)
-      .filter(([, column]) => column.isOwner)
-      .map(([column, { references }]) => ({ table, column, owner: references! })),
+      .filter(([, column]) => column.isParent)
+      .map(([column, { references }]) => ({ table, column, parent: references! })),
   );
 }
 
-type ChildIndex = Map<Ownership, Map<string, string[]>>;
+type ChildIndex = Map<OwningReference, Map<string, string[]>>;
 
-/** The pushed rows below each owner. */
-async function indexByOwner(merge: Merge, ownerships: Ownership[]): Promise<ChildIndex> {
+/** The pushed rows below each parent. */
+async function indexByParent(merge: Merge, owningReferences: OwningReference[]): Promise<ChildIndex> {
   const index: ChildIndex = new Map();
-  for (const ownership of ownerships) {
+  for (const reference of owningReferences) {
     await yieldToEventLoop();
-    const byOwner = new Map<string, string[]>();
-    for (const [id, { row }] of merge.live.get(ownership.table) ?? new Map<string, LiveRow>()) {
-      const ownerId = row[ownership.column] as string;
-      const siblings = byOwner.get(ownerId);
+    const byParent = new Map<string, string[]>();
+    for (const [id, { row }] of merge.live.get(reference.table) ?? new Map<string, LiveRow>()) {
+      const parentId = row[reference.column] as string;
+      const siblings = byParent.get(parentId);
       if (siblings) siblings.push(id);
-      else byOwner.set(ownerId, [id]);
+      else byParent.set(parentId, [id]);
     }
-    index.set(ownership, byOwner);
+    index.set(reference, byParent);
   }
   return index;
 }
 
-/** The tombstones among the owners that pushed rows name and that are not part of the push themselves. */
-async function deletedOwners(
+/** The tombstones among the parents that pushed rows name and that are not part of the push themselves. */
+async function deletedParents(
   tx: Transaction,
   accountId: string,
-  ownerships: Ownership[],
+  owningReferences: OwningReference[],
   children: ChildIndex,
   isPushed: (table: string, id: string) => boolean | undefined,
   records: RecordsRepository,
 ): Promise<IdSets> {
   const named = new IdSets();
-  for (const ownership of ownerships) {
-    for (const ownerId of children.get(ownership)!.keys()) {
-      if (!isPushed(ownership.owner, ownerId)) named.add(ownership.owner, ownerId);
+  for (const reference of owningReferences) {
+    for (const parentId of children.get(reference)!.keys()) {
+      if (!isPushed(reference.parent, parentId)) named.add(reference.parent, parentId);
     }
   }
   const dead = new IdSets();

@@ -22,7 +22,7 @@ export interface FullRow {
   [column: string]: ColumnValue;
 }
 
-/** A pushed row that is to live, unless an owner of it is deleted. */
+/** A pushed row that is to live, unless an parent of it is deleted. */
 export interface LiveRow {
   row: FullRow;
   /** Whether the server has exactly this already. */

@@ -4,17 +4,17 @@ import { Lookup } from '../foundation/database/lookup.js';
 import { ACCOUNT_STATE, type AccountState } from './accounts.repository.js';
 
 /** A device's account, and what the device is called. */
-export interface Session extends AccountState {
+export interface DeviceAccount extends AccountState {
   deviceName: string;
 }
 
 /** Reads, for every request, the device behind it with its account. */
 @Injectable()
-export class SessionsRepository {
-  private readonly sessions: Lookup<Session>;
+export class DeviceAccountsRepository {
+  private readonly accounts: Lookup<DeviceAccount>;
 
   constructor(database: Database) {
-    this.sessions = new Lookup(
+    this.accounts = new Lookup(
       database,
       2,
       (account, device) => `SELECT ${ACCOUNT_STATE}, d.name AS "deviceName"
@@ -23,7 +23,7 @@ export class SessionsRepository {
   }
 
   /** As committed when asked; null: there is no such device (any more). */
-  find(accountId: string, deviceId: string): Promise<Session | null> {
-    return this.sessions.find(accountId, deviceId);
+  find(accountId: string, deviceId: string): Promise<DeviceAccount | null> {
+    return this.accounts.find(accountId, deviceId);
   }
 }
