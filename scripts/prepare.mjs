@@ -1,11 +1,9 @@
-// Makes a checkout ready to run: `prepare.mjs server` installs and compiles the server, `prepare.mjs app` the web app.
+// Makes a checkout ready to run: `prepare.mjs packages` installs, `server` also compiles the server, `app` builds the web app.
 // What is up to date costs nothing.
-import { ensureAppBuilt } from './app.mjs';
+import { ensureAppBuilt, ensureAppInstalled } from './app.mjs';
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
 
-const wanted = process.argv.slice(2);
-await Promise.all([
-  wanted.includes('server') && ensureInstalled(),
-  wanted.includes('app') && ensureAppBuilt(),
-]);
-if (wanted.includes('server')) await ensureBuilt();
+const wants = (word) => process.argv.slice(2).includes(word);
+if (wants('packages')) await Promise.all([ensureInstalled(), ensureAppInstalled()]);
+await Promise.all([wants('server') && ensureInstalled(), wants('app') && ensureAppBuilt()]);
+if (wants('server')) await ensureBuilt();

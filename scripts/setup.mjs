@@ -56,7 +56,17 @@ export async function ensureBuilt() {
     say(excerpt(output));
     fail('The build failed; the lines above say where.', status || 1);
   }
+  removeStale();
   writeFileSync(buildStamp, wanted);
+}
+
+/** Removes what was compiled from sources that are gone. Before the build, a server that runs from dist/ would miss files. */
+function removeStale() {
+  const [sources, compiled] = ['src', 'dist'].map((folder) => join(root, folder));
+  const known = new Set(listFiles(sources).map((path) => relative(sources, path).replace(/\.ts$/, '')));
+  for (const path of listFiles(compiled)) {
+    if (!known.has(relative(compiled, path).replace(/\.js(\.map)?$/, ''))) rmSync(path);
+  }
 }
 
 /** Names the content of files; by content, not by time, so that a checkout that changes nothing costs no build. */

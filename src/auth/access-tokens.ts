@@ -84,6 +84,7 @@ export class AccessTokens {
   /** The key that a token names as its own; its signature is not verified yet. @throws AppError TOKEN_INVALID */
   keyFor(token: string): SecretKey {
     const id = keyIdOf(this.jwt, token);
+    if (typeof id !== 'string') throw new AppError('TOKEN_INVALID');
     const found = this.keys.find((candidate) => candidate.id === id);
     if (!found) throw new AppError('TOKEN_INVALID', { detail: 'The token was signed with another key.' });
     return found.key;

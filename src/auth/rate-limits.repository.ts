@@ -35,10 +35,21 @@ export class RateLimitsRepository {
     });
   }
 
-  /** Removes the counts whose windows have ended. */
-  async removeExpired(now: number): Promise<void> {
+  /** Forgets which keys were refused: what the table counts decides again. */
+  unblock(limiter: RateLimiterAbstract): void {
+    if (limiter instanceof RateLimiterPostgres) limiter.deleteInMemoryBlockedAll();
+  }
+
+  /**
+   * Removes the counts whose windows have ended, and those that a process whose clock was ahead has written.
+   * @param longestMs the longest window
+   */
+  async removeEnded(now: number, longestMs: number): Promise<void> {
     if (this.database.dialect === 'sqlite') return;
-    await this.database.write('DELETE FROM rate_limits WHERE expire <= $1', [now]);
+    await this.database.write('DELETE FROM rate_limits WHERE expire <= $1 OR expire > $2', [
+      now,
+      now + longestMs,
+    ]);
   }
 
   private async run({ text, values }: Statement): Promise<{ rows: object[]; rowCount: number }> {

@@ -66,13 +66,15 @@ export class RateLimits {
   /** Takes a counted code back: it was right. */
   async rewardCode(clientAddress: string): Promise<void> {
     await Promise.all([this.codes.reward(networkOf(clientAddress)), this.allCodes.reward(ALL_ADDRESSES)]);
+    // Right codes that came at once may have filled the limit before they were rewarded.
+    for (const limiter of [this.codes, this.allCodes]) this.limits.unblock(limiter);
   }
 
   /** Removes the counts whose windows have ended; runs every five minutes by itself. */
   @Interval(PRUNE_EVERY_MS)
   async prune(): Promise<void> {
     // The limiters go by this clock alone.
-    await this.limits.removeExpired(Date.now());
+    await this.limits.removeEnded(Date.now(), HOUR_SECONDS * 1_000);
   }
 }
 
@@ -86,7 +88,8 @@ async function consume(
     await limiter.consume(key, points);
   } catch (error) {
     if (!(error instanceof RateLimiterRes)) throw error;
-    const seconds = Math.max(1, Math.ceil(error.msBeforeNext / 1_000));
+    // Another process's clock may be ahead; no window is longer than its length.
+    const seconds = Math.min(Math.max(1, Math.ceil(error.msBeforeNext / 1_000)), limiter.duration);
     throw new AppError('RATE_LIMITED', { detail, retry_after: seconds });
   }
 }

@@ -103,7 +103,7 @@ async function run(words: string[]): Promise<number> {
   if (name === '--version') process.stdout.write(`${version()}\n`);
   else if (isHelp(name)) process.stdout.write(help());
   else if (!command) throw new AppStartError(`"${name}" is no command; see --help.`);
-  else if (args.some(isHelp)) {
+  else if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${command.usage}\n${command.about}\n\n${optionsHelp()}`);
   } else return command.run(args);
   return 0;

@@ -65,6 +65,16 @@ describe('processes on one PostgreSQL', () => {
     for (const app of [one, other]) expectProblem(await tryCode(app), 429, 'RATE_LIMITED');
   });
 
+  test('let right codes in that come when others have just filled the limit', async () => {
+    const device = await one.newDevice();
+    const codes: string[] = [];
+    for (let n = 0; n < 12; n += 1)
+      codes.push((await device.request('POST', '/auth/pairing-codes')).body.code as string);
+    const [last, ...first] = codes;
+    await Promise.all(first.map((code) => register(one, { pairing_code: code })));
+    expect((await register(one, { pairing_code: last })).status).toBe(201);
+  });
+
   test('keep no counts of addresses beyond the limit of all of them, and none whose time is over', async () => {
     const clock = new TestClock();
     moveDate(clock);

@@ -160,9 +160,7 @@ function asSnapshot(rows: Map<string, RawRow>): Snapshot {
   return Object.fromEntries(Object.entries(snapshot).map(([table, all]) => [table, sortedById(all)]));
 }
 
-/** What `fetch` throws without a connection, or when it breaks before the answer is whole. */
+/** Whether there was no connection, or it broke before the answer was whole. */
 function isBroken(error: unknown): boolean {
-  // By its name: inside Jest `fetch` throws the outer world's TypeError, of which nothing here is an instance.
-  const { name, message } = error as Error;
-  return name === 'TypeError' && /^(fetch failed|terminated)$/.test(message);
+  return ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes((error as { code?: string }).code ?? '');
 }
