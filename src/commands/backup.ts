@@ -8,7 +8,7 @@ import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { runPostgresTool } from './postgres-tool.js';
 
 /**
- * Writes a consistent copy of the data, while the server may be running.
+ * Writes a consistent copy of the data; the server may be running.
  * @returns a sentence that says what was done
  * @throws AppStartError
  */
@@ -44,7 +44,7 @@ function dumpPostgres(url: string, file: string): void {
   runPostgresTool('pg_dump', url, ['--format=custom', `--file=${file}`, '--no-owner', '--no-privileges']);
 }
 
-/** Gives a finished file its name, durably. */
+/** Renames a finished file durably: both the file and its folder are synced to disk. */
 export function publish(temporary: string, file: string): void {
   syncToDiskSync(temporary);
   renameSync(temporary, file);

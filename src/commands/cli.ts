@@ -3,7 +3,7 @@ import { loadConfig } from '../foundation/config/config.js';
 import { describeOptions } from '../foundation/config/options.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
-/** A command of the list below. Its file is imported when it runs, as loading the whole server takes a second. */
+/** A command. Its file is imported only when it runs, as loading the whole server takes a second. */
 interface Command {
   usage: string;
   about: string;
@@ -110,7 +110,7 @@ async function run(words: string[]): Promise<number> {
 }
 
 /**
- * Runs one command, `start` when none is named.
+ * Runs one command; `start` if none is named.
  * @param words the arguments of the program
  * @returns the exit code; faults are printed on stderr
  */
@@ -118,7 +118,7 @@ export async function runCommandLine(words: string[]): Promise<number> {
   try {
     return await run(words);
   } catch (error) {
-    // One line for faults that an operator can fix, a stack for unexpected ones.
+    // Print one line for a fault that the operator can fix, a stack for any other.
     const text = error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${text}\n`);
     return 1;

@@ -18,7 +18,7 @@ export async function restoreDocument(args: string[], env: NodeJS.ProcessEnv): P
   const [document = '', version = '', ...argv] = args.filter((arg) => arg !== '--dry-run');
   const config = loadConfig({ argv, env });
   const request = { ...parseRequest(document, version), isDryRun };
-  // On SQLite this fails while a server runs.
+  // On SQLite this fails while a server is running.
   const database = await openDatabase(config, schema, serverTables);
   try {
     const storage = await openStorage(config, Date.now);

@@ -27,7 +27,7 @@ const LIST = `SELECT d.account_id || '/' || d.video_id || '/' || d.kind AS "docu
   ORDER BY d.account_id, d.video_id, d.kind, v.epoch DESC, v.version DESC`;
 
 /**
- * Lists the documents and their uploaded versions, also while a server runs.
+ * Lists the documents and their uploaded versions; a server may be running.
  * @throws AppStartError
  */
 export async function listDocuments(args: string[], env: NodeJS.ProcessEnv): Promise<string> {

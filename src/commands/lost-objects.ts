@@ -15,20 +15,20 @@ interface Stored extends DocumentRef {
   epoch: number;
   version: number;
   key: string;
-  /** Of the content; 0: unknown. */
+  /** Size of the content; 0: unknown. */
   sizeBytes: number;
   isPending: boolean;
 }
 
 interface Outcome {
   name: string;
-  /** What object storage has of the document. */
+  /** What object storage still has: the newest version, an older one, or none. */
   left: 'all' | 'older' | 'nothing';
 }
 
 /**
- * Checks, after a backup was restored, that object storage still has the objects that the documents refer to.
- * @returns a sentence about documents that have changed, or why it is not known; empty: all are as in the backup
+ * Checks, after a restore, that object storage still has the objects that the documents refer to.
+ * @returns a sentence about documents that changed, or why the check failed; empty: all are as in the backup
  */
 export async function lookForObjects(config: Config): Promise<string> {
   let database: Database | undefined;
@@ -44,9 +44,9 @@ export async function lookForObjects(config: Config): Promise<string> {
 }
 
 /**
- * Finds objects of a restored database that object storage no longer has: versions were swept after the backup. Such a
- * document continues from the newest version that is left, with that version's size.
- * @returns a sentence about documents that have changed; empty: all are as in the backup
+ * Finds documents of a restored database whose object was swept after the backup. Such a document continues from its
+ * newest version that object storage still has, with that version's size.
+ * @returns a sentence about documents that changed; empty: all are as in the backup
  * @throws AppError STORAGE_UNAVAILABLE
  */
 export async function findLostObjects(database: Database, storage: ObjectStorage): Promise<string> {
@@ -79,7 +79,7 @@ export async function findLostObjects(database: Database, storage: ObjectStorage
 async function look(storage: ObjectStorage, database: Database, document: Stored): Promise<Outcome> {
   const { accountId, videoId, kind, key, sizeBytes, isPending } = document;
   const name = keyOf(document);
-  // A pending document has its content in the journal or on the disk, and will be uploaded again.
+  // The content of a pending document is in the journal or on disk, and will be uploaded again.
   if (isPending || (sizeBytes > 0 && (await storage.stat(key)))) return { name, left: 'all' };
   const versions = await database.query<{ key: string }>(
     `SELECT object_key AS "key" FROM document_versions
@@ -96,7 +96,7 @@ async function look(storage: ObjectStorage, database: Database, document: Stored
   return { name, left: 'nothing' };
 }
 
-/** The size of an object's content; null: there is no object, or it is damaged. @throws AppError STORAGE_UNAVAILABLE */
+/** The size of an object's content; null: the object is missing or damaged. @throws AppError STORAGE_UNAVAILABLE */
 async function contentBytesOf(storage: ObjectStorage, key: string): Promise<number | null> {
   try {
     return await inflatedBytes(await storage.read(key));

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
 /**
- * Runs one of PostgreSQL's own tools. It gets the password through its environment, which other users cannot read.
+ * Runs one of PostgreSQL's tools. The password is passed in the environment, which other users cannot read.
  * @throws AppStartError
  */
 export function runPostgresTool(tool: 'pg_dump' | 'pg_restore', url: string, args: string[]): void {

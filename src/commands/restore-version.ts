@@ -28,7 +28,7 @@ export interface RestoreRequest {
 }
 
 /**
- * Makes an uploaded version of a document its content again, in a new epoch, so that every client downloads it.
+ * Makes an uploaded version the document's content again, in a new epoch so that every client downloads it.
  * @returns a sentence that says what was done
  * @throws AppStartError
  */
@@ -51,7 +51,7 @@ export async function restoreVersion(
   try {
     const file = join(folder, 'content.db');
     await fetchChecked(storage, wanted, file);
-    // Not the next epoch: a write that was never committed may have left a working copy of that one.
+    // The next epoch is skipped: a write that was never committed may have left a working copy of it.
     const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1 };
     const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
     if (isDryRun)
@@ -63,7 +63,7 @@ export async function restoreVersion(
   }
 }
 
-/** Downloads an object, and checks that it is what was uploaded and a sound database. @throws AppStartError */
+/** Downloads an object and checks its hash and the integrity of its database. @throws AppStartError */
 async function fetchChecked(
   storage: ObjectStorage,
   { key, sha256 }: UploadedVersion,
@@ -89,7 +89,7 @@ async function fetchChecked(
   }
 }
 
-/** Copies the object to a new key, as every version has a key of its own and is swept by itself, and makes it the content. */
+/** Copies the object to a new key and makes the copy the content. Each version needs its own key, as it is swept alone. */
 async function restoreObject(
   { database, storage }: { database: Database; storage: ObjectStorage },
   ref: DocumentRef,

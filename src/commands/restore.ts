@@ -17,7 +17,7 @@ import { runPostgresTool } from './postgres-tool.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documents.js';
 
 /**
- * Restores a backup. All accounts get new histories, so every client notices it and asks its user.
+ * Restores a backup. Every account gets a new history, so that every client notices and asks its user.
  * @returns a sentence that says what was done
  * @throws AppStartError
  */
@@ -38,7 +38,7 @@ function restoreSqlite(dataDir: string, file: string): string {
     if (existsSync(database)) {
       const aside = join(dataDir, `before-restore-${Date.now()}.db`);
       foldWal(database);
-      linkSync(database, aside); // not renamed: a crash must never leave the folder without a database
+      linkSync(database, aside); // a link, not a rename: a crash must never leave the folder without a database
       kept = ` What was there before is kept as ${aside}.`;
     }
     publish(temporary, database);
@@ -104,7 +104,7 @@ function openBackup(copy: string, file: string): BetterSqlite.Database {
   }
 }
 
-/** Writes the WAL into the database file, so that the file is complete by itself. */
+/** Writes the WAL into the database file, so that this file alone is complete. */
 function foldWal(database: string): void {
   const handle = new BetterSqlite(database);
   handle.pragma('wal_checkpoint(TRUNCATE)');
@@ -116,7 +116,7 @@ async function restorePostgres(url: string, file: string): Promise<string> {
   const client = new pg.Client({ connectionString: url, application_name: 'tidemark restore' });
   await client.connect();
   try {
-    // A server that starts now waits for this lock before it reads the database.
+    // A server that starts from here on waits for this lock before it reads the database.
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const running = await client.query(
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'`,
@@ -130,7 +130,7 @@ async function restorePostgres(url: string, file: string): Promise<string> {
       '--no-privileges',
       file,
     ]);
-    // If this is interrupted, the end of the connection rolls it back, and the restore can be run again.
+    // If this is interrupted, PostgreSQL rolls it back, and the restore can be run again.
     await client.query('BEGIN');
     await dropLaterTables(client);
     const accounts = await renewPostgresHistories(client);
@@ -141,7 +141,7 @@ async function restorePostgres(url: string, file: string): Promise<string> {
   }
 }
 
-/** As `renewSqliteHistories`. @returns the number of accounts */
+/** Does the same as `renewSqliteHistories`. @returns the number of accounts */
 async function renewPostgresHistories(client: pg.Client): Promise<number> {
   const renewed = await client.query(
     `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
@@ -161,8 +161,8 @@ async function hasPostgresTable(client: pg.Client, name: string): Promise<boolea
 }
 
 /**
- * Drops tables that are newer than the backup. pg_restore leaves them, as they are not in the backup, but their migrations
- * will run again and create them.
+ * Drops tables that are newer than the backup. pg_restore does not know them and leaves them, but their migrations will
+ * run again and create them.
  */
 async function dropLaterTables(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: number | null }>(

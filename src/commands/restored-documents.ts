@@ -6,10 +6,10 @@ import { workingCopyPath } from '../documents/content/working-copies.js';
 import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { FREE_LOCK } from '../locks/locks.repository.js';
 
-// A backup takes documents back in time, while clients and working copies keep the versions of the time in between. So every
-// document starts a new epoch that none of them knows: the current epoch milliseconds are above all epochs that were counted.
+// A restore takes documents back in time, while clients and working copies keep versions made after the backup. So every
+// document starts a new epoch that none of them knows: the time in milliseconds, which is above every counted epoch.
 
-/** More than a token can have grown since the backup. */
+/** More than any fencing or owner token can have grown since the backup. */
 const TOKENS_APART = 1_000_000_000;
 
 const RELEASE_LOCKS = `UPDATE document_locks SET ${FREE_LOCK}, fencing_token = fencing_token + ${TOKENS_APART}`;
@@ -19,21 +19,21 @@ const FREE_OWNER = `owner_id = NULL, owner_expires_at = NULL, owner_token = owne
 const IS_UPLOADED = 'stored_epoch IS NOT NULL AND epoch = stored_epoch AND version = stored_version';
 
 /**
- * The uploaded version becomes the first version of the new epoch. If it is not the current content, its size is not in the
- * database: 0 until `findLostObjects` reads it from the object.
+ * The uploaded version becomes the first version of the new epoch. If it was not the current content, the database does not
+ * have its size: it is 0 until `findLostObjects` reads it from the object.
  */
 const GO_ON_FROM_STORAGE = `epoch = $1, version = 1, stored_epoch = $1, stored_version = 1, pending_since = NULL,
   upload_due_at = NULL, upload_failures = 0, size_bytes = CASE WHEN ${IS_UPLOADED} THEN size_bytes ELSE 0 END, ${FREE_OWNER}`;
 
-/** The working copy, or the journal's content, becomes the first version of the new epoch, and is due to be uploaded. */
+/** The working copy, or the journal's content, becomes the first version of the new epoch and is due for upload. */
 const GO_ON_FROM_COPY = `epoch = $1, version = 1, pending_since = updated_at, upload_due_at = updated_at, ${FREE_OWNER}`;
 
-/** Uploads that were open are forgotten and never swept: in a later backup the object may be a version. */
+/** Forgets open uploads without sweeping their objects: in a later backup such an object may be a version. */
 const FORGET_OPEN_UPLOADS = "DELETE FROM document_versions WHERE state = 'uploading'";
-/** The same in a backup from before versions had a state, which the server's next start migrates. */
+/** The same for a backup from before versions had a state; the server's next start migrates it. */
 const FORGET_STATELESS_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
 
-/** Above all known epochs: at an earlier restore the clock may have been ahead. */
+/** One more than every known epoch, as the clock may have been ahead at an earlier restore. */
 const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
   FROM documents`;
 
@@ -46,13 +46,13 @@ interface DocumentRow {
 
 /**
  * Starts a new epoch for every document of a restored database.
- * @param dataDir where working copies may still be
+ * @param dataDir the data folder, which may still hold working copies
  * @param at the current time, epoch ms: the new epoch, unless a known one is greater
- * @returns a sentence about documents whose newest content could not be kept; empty: there are none
+ * @returns a sentence about documents whose newest content is lost; empty: none
  */
 export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, at: number): string {
   const next = Math.max(at, handle.prepare(LEAST_EPOCH).pluck().get() as number);
-  // better-sqlite3 cannot use a numbered parameter twice, but a named one.
+  // better-sqlite3 can use a named parameter twice, but not a numbered one.
   const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
   const onlyInCopy = prepare(
     `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
@@ -76,7 +76,7 @@ export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: str
   return sentence(older, gone);
 }
 
-/** As `renewSqliteDocuments`; content that is not uploaded is in the journal, which is part of the backup. */
+/** Does the same as `renewSqliteDocuments`; content that is not uploaded is in the journal, which the backup includes. */
 export async function renewPostgresDocuments(client: ClientBase, at: number): Promise<void> {
   const { rows } = await client.query<{ epoch: string }>(LEAST_EPOCH);
   const next = Math.max(at, Number(rows[0]!.epoch));
@@ -94,7 +94,7 @@ export async function renewPostgresDocuments(client: ClientBase, at: number): Pr
   await client.query(RELEASE_LOCKS);
 }
 
-/** Links a working copy to the name of the new epoch. @returns false when it is not on this disk */
+/** Links a working copy under the new epoch's name. @returns false when this data folder does not have it */
 function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
   const folder = join(dataDir, 'documents');
   const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };

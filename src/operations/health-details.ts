@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 
-/** How one part of the server is doing. */
+/** The health of one part of the server. */
 export interface HealthDetail {
   isDegraded: boolean;
-  /** Figures for the operator; anyone can read them. */
+  /** Figures for the operator; they are public. */
   figures: Record<string, unknown>;
 }
 
-/** How the parts of the server are doing; each part registers itself. */
+/** The health of the server's parts; each part registers itself. */
 @Injectable()
 export class HealthDetails {
   private readonly readers = new Map<string, () => Promise<HealthDetail>>();
@@ -17,7 +17,7 @@ export class HealthDetails {
     this.readers.set(name, read);
   }
 
-  /** Asks every part. */
+  /** Reads the health of every part. */
   async read(): Promise<{ isDegraded: boolean; parts: Record<string, HealthDetail['figures']> }> {
     const entries = await Promise.all(
       [...this.readers].map(async ([name, read]) => [name, await read()] as const),

@@ -23,7 +23,7 @@ export class HealthController {
     private readonly readiness: ReadinessChecks,
   ) {}
 
-  /** How the parts of the server are doing, for people and monitors; `degraded` still serves every request. */
+  /** Returns the health of the server’s parts; `degraded` still serves every request. */
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOkResponse({
@@ -41,7 +41,7 @@ export class HealthController {
     return { status: isDegraded ? 'degraded' : 'ok', ...parts };
   }
 
-  /** Whether the process runs; restart it when not. */
+  /** Answers while the process runs; if there is no answer, restart it. */
   @Get('live')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })
@@ -50,7 +50,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** Whether requests should be sent here: the parts that they need work, and the server is not shutting down. */
+  /** Says whether this server can take requests: its required parts work and it is not shutting down. */
   @Get('ready')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: HealthAnswer })

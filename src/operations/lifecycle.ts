@@ -6,11 +6,11 @@ import { EventBus } from '../foundation/events/event-bus.js';
 const RETRY_AFTER_SECONDS = 5;
 const FOR_MONITORS = /^\/(health|metrics)\b/;
 
-/** What work before the end can wait for. */
+/** What the last work before the process ends gets to see. */
 export interface Ending {
-  /** Resolves when no request runs any more, or the deadline has passed. */
+  /** Resolves when no request is running, or the deadline has passed. */
   requestsEnded: Promise<void>;
-  /** Aborts when the time is up: the work must stop soon then. */
+  /** Aborts when the time is up; the work must then stop soon. */
   deadline: AbortSignal;
 }
 
@@ -24,11 +24,11 @@ export class Lifecycle {
 
   constructor(private readonly events: EventBus) {}
 
-  /** Counts requests; while draining, new ones are refused except those of monitors. */
+  /** Counts requests. While draining, refuses new ones except those of monitors. */
   watch(server: FastifyInstance): void {
     server.addHook('onRequest', async (request, reply) => {
       this.running++;
-      // Not the hook onResponse, which never comes when the client breaks off.
+      // The hook onResponse would not do: it does not run when the client disconnects early.
       reply.raw.once('close', () => {
         this.running--;
         if (this.running === 0) this.whenIdle?.();
@@ -39,13 +39,13 @@ export class Lifecycle {
     });
   }
 
-  /** Adds work that is to be done before the process ends. */
+  /** Adds work to do before the process ends. */
   beforeEnd(work: (ending: Ending) => Promise<void>): void {
     this.lastWork.push(work);
   }
 
   /**
-   * Turns readiness off and waits until no request runs and the last work is done, at most `deadlineMs` for all of it.
+   * Turns readiness off, then waits until no request is running and the last work is done; aborts it after `deadlineMs`.
    * @returns whether every request finished
    */
   async drain(deadlineMs: number): Promise<boolean> {

@@ -17,7 +17,7 @@ export async function createLogger(level: string): Promise<Logger> {
   return pino(options, pretty({ sync: true, singleLine: true }));
 }
 
-/** Database errors carry their SQL and its parameters: only what identifies an error is written. */
+/** Keeps only what identifies an error, as database errors carry their SQL and its parameters. */
 function describeError(thrown: unknown): Record<string, unknown> {
   if (!(thrown instanceof Error)) return { message: String(thrown) };
   const { code } = thrown as { code?: unknown };
@@ -38,7 +38,7 @@ function framesOf(error: Error): string | undefined {
     .join('\n');
 }
 
-/** Gives Nest's own few lines to the server's log. */
+/** Sends Nest's own log lines to the server's log. */
 export function nestLogger(logger: Logger): LoggerService {
   const context = (rest: unknown[]) => ({ context: rest.find((entry) => typeof entry === 'string') });
   return {
@@ -51,18 +51,18 @@ export function nestLogger(logger: Logger): LoggerService {
   };
 }
 
-/** Takes over a caller's request id when it is harmless, else makes one. */
+/** Takes the client's request id if it is well formed, else makes one. */
 export function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
-/** Answers with the request's id, and writes one line a request: no headers, query or body, so no token. */
+/** Adds the request id to answers, and logs one line per request without headers, query or body: they may hold tokens. */
 export function logRequests(server: FastifyInstance, logger: Logger): void {
   const isLogging = logger.isLevelEnabled('info');
   server.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
-    // Not the hook onResponse, which never comes when the client breaks off.
+    // The hook onResponse would not do: it does not run when the client disconnects early.
     if (isLogging) reply.raw.once('close', () => logger.info(describeRequest(request, reply), 'request'));
   });
 }
@@ -73,7 +73,7 @@ function describeRequest(request: FastifyRequest, reply: FastifyReply): Record<s
     method: request.method,
     route: request.routeOptions.url ?? null,
     status: reply.statusCode,
-    // The client broke off before it had everything.
+    // True: the client disconnected before it had the whole answer.
     is_aborted: reply.raw.writableFinished ? undefined : true,
     ms: Math.round(reply.elapsedTime * 10) / 10,
     device_id: request.device?.deviceId,

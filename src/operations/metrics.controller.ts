@@ -12,7 +12,7 @@ import { Metrics } from './metrics.js';
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
-  /** Figures in Prometheus' text format. */
+  /** Returns the metrics in Prometheus’ text format. */
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOkResponse({

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
-/** Figures of the process itself: collected once, as that costs time, even if several servers run in the process. */
+/** Metrics of the process, shared by all servers in it, as collecting them costs time. */
 let ofProcess: Registry | undefined;
 
-/** What monitors read at `/metrics`; the parts of the server add their own figures. */
+/** The metrics at `/metrics`; each part of the server adds its own. */
 @Injectable()
 export class Metrics {
   private readonly registry = new Registry();
@@ -13,13 +13,13 @@ export class Metrics {
   /** Content-Type of the text. */
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** Adds a figure that only grows. */
+  /** Adds a metric that only grows. */
   addCounter(name: string, help: string): Counter {
     return new Counter({ name, help, registers: [this.registry] });
   }
 
   /**
-   * Adds figures that go up and down; one call reads them all, at each request for the metrics.
+   * Adds metrics that go up and down. Each request for the metrics calls `read` once for all of them.
    * @param help a sentence for each name
    */
   addGauges<N extends string>(help: Record<N, string>, read: () => Promise<Record<N, number>>): void {
@@ -32,7 +32,7 @@ export class Metrics {
     });
   }
 
-  /** Everything in Prometheus' text format. */
+  /** All metrics in Prometheus' text format. */
   async text(): Promise<string> {
     if (!ofProcess) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
     await Promise.all(this.readers.map((read) => read()));

@@ -7,7 +7,7 @@ import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.js';
 import { ReadinessChecks } from './readiness-checks.js';
 
-/** What operators need: health, figures, and a clean end. */
+/** Health, metrics and a clean shutdown. */
 @Module({
   imports: [EventsModule],
   controllers: [HealthController, MetricsController],

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-/** Asks one part of the server whether it works. @throws Error when requests cannot be served without it */
+/** Checks one part of the server. @throws Error when the part does not work */
 export type ReadinessCheck = () => Promise<void>;
 
-/** The parts of the server without which no request can be served; each registers a check of its own. */
+/** Checks of the parts without which the server cannot serve requests; each part registers its own. */
 @Injectable()
 export class ReadinessChecks {
   private readonly checks: ReadinessCheck[] = [];
@@ -13,7 +13,7 @@ export class ReadinessChecks {
     this.checks.push(check);
   }
 
-  /** Asks every part, all at once. @throws Error the first that one fails with */
+  /** Runs all checks at once. @throws Error the first failure */
   async run(): Promise<void> {
     await Promise.all(this.checks.map((check) => check()));
   }

@@ -1,28 +1,28 @@
-/** What a record's column can hold; `null` only in optional columns. */
+/** A value of a record's column; `null` only in optional columns. */
 export type ColumnValue = string | number | boolean | null;
 
 /** The two databases Tidemark runs on. */
 export type Dialect = 'sqlite' | 'postgres';
 
 /**
- * One column of a synced table. A column knows its own SQL type, JSON projection, coercion and limits, so that
- * everything else (migrations, sanitising, OpenAPI, the client's schema) can be derived from it.
+ * One column of a synced table: its SQL type, JSON projection, coercion and limits. Migrations, sanitising, OpenAPI and
+ * the client's schema are derived from it.
  */
 export interface Column<V extends ColumnValue = ColumnValue> {
-  /** WatermelonDB's type of the column. */
+  /** The column's type in WatermelonDB. */
   readonly type: 'string' | 'number' | 'boolean';
   /** Whether the column may hold null. */
   readonly optional: boolean;
-  /** The schema version in which the column appeared; absent: with its table. */
+  /** The schema version that added the column; absent: the version that added its table. */
   readonly since?: number;
   readonly sqlType: Readonly<Record<Dialect, string>>;
-  /** What WatermelonDB fills in where it has no value: null, '', 0 or false. */
+  /** What WatermelonDB stores for a missing value: null, '', 0 or false. */
   readonly emptyValue: V;
-  /** What a new row gets when it was pushed without the column. */
+  /** The value of the column in a new row that was pushed without it. */
   readonly defaultValue: V;
-  /** The longest text, in UTF-16 units; longer rows are refused. Absent: no limit (not a text). */
+  /** The longest text, in UTF-16 units; rows with longer texts are refused. Absent: not a text column. */
   readonly maxLength?: number;
-  /** The closed set a text must come from. Absent: any text. */
+  /** The only texts that the column may hold. Absent: any text. */
   readonly values?: readonly string[];
   /** The table whose rows this column points to. Absent: not a reference. */
   readonly references?: string;
@@ -31,13 +31,13 @@ export interface Column<V extends ColumnValue = ColumnValue> {
   /** JSON Schema (2020-12) of the column on the wire. */
   readonly jsonSchema: Readonly<Record<string, unknown>>;
   /**
-   * Makes any JSON value fit the column, as WatermelonDB's own `sanitizedRaw` would.
-   * @returns undefined when the value must not replace what is stored (outside a closed set)
+   * Converts any JSON value into a valid value of the column, as WatermelonDB's `sanitizedRaw` does.
+   * @returns undefined when the value is not among `values`: the stored value then stays
    */
   coerce(value: unknown): V | undefined;
   /**
-   * SQL that yields the column's JSON value, given the quoted column name: on SQLite as a value for `json_object`, on
-   * PostgreSQL as text, where null must be written out.
+   * The SQL expression for the column's JSON value, given the quoted column name. On SQLite it is an argument of
+   * `json_object`; on PostgreSQL it is JSON text, with `'null'` for NULL.
    */
   project(dialect: Dialect, name: string): string;
 }
@@ -50,12 +50,12 @@ interface OptionalOptions extends CommonOptions {
 }
 type Optional<O, V> = O extends OptionalOptions ? V | null : V;
 
-/** The JSON text of a value of PostgreSQL, given the SQL that makes one of a value that is not null. */
+/** PostgreSQL's expression for a JSON text; `sql` gives the text of a value that is not NULL. */
 function jsonText(sql: string, optional: boolean): string {
   return optional ? `coalesce(${sql}, 'null')` : sql;
 }
 
-/** Removes what no database can store or compare alike: NUL, and halves of surrogate pairs (which become U+FFFD). */
+/** Removes NUL and turns lone surrogates into U+FFFD: the databases cannot store them, or compare them differently. */
 export function cleanText(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }
@@ -118,7 +118,7 @@ function numberColumn(options: {
     project: (dialect, name) => {
       if (dialect === 'postgres') return jsonText(`${name}::text`, optional);
       if (integer) return name;
-      // SQLite writes a REAL into JSON with 15 digits; 17 bring every double back unchanged.
+      // By default SQLite writes a REAL into JSON with 15 digits; every double needs 17 to come back unchanged.
       return `CASE WHEN ${name} IS NULL THEN NULL ELSE json(printf('%!.17g', ${name})) END`;
     },
   };
@@ -140,7 +140,7 @@ export function integer<const O extends CommonOptions & { optional?: true; defau
   return numberColumn({ optional, since, defaultValue, integer: true }) as Column<Optional<O, number>>;
 }
 
-/** A point in time, epoch milliseconds. */
+/** A point in time, in epoch milliseconds. */
 export function timestamp<const O extends CommonOptions & { optional?: true }>(
   options?: O,
 ): Column<Optional<O, number>> {
@@ -155,7 +155,7 @@ export function real<const O extends CommonOptions & { optional?: true; default?
   return numberColumn({ optional, since, defaultValue, integer: false }) as Column<Optional<O, number>>;
 }
 
-/** true or false; 1 and 0 are taken as such. */
+/** true or false; pushed as 1 and 0 they are accepted too. */
 export function boolean<const O extends CommonOptions & { optional?: true; default?: boolean }>(
   options?: O,
 ): Column<Optional<O, boolean>> {
@@ -182,7 +182,7 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
   return column as Column<Optional<O, boolean>>;
 }
 
-/** A text out of a closed set; anything else keeps what is stored, or takes the default. */
+/** A text from a closed set. Any other value leaves the stored one; a new row takes the default. */
 export function choice<const V extends string>(
   values: readonly V[],
   options: CommonOptions & { default: NoInfer<V> },
@@ -196,7 +196,7 @@ export function choice<const V extends string>(
   } as unknown as Column<V>;
 }
 
-/** The id of this row's parent: deleting the parent deletes this row. */
+/** The id of this row's parent; deleting the parent deletes this row. */
 export function ref(table: string, options: CommonOptions = {}): Column<string> {
   return stringColumn({
     optional: false,

@@ -1,16 +1,16 @@
-/** Ids of videos are the client's own: UUIDs, nanoids and the like. */
+/** Video ids are chosen by the client: UUIDs, nanoids and the like. */
 export const VIDEO_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Ids of sessions are the client's own: one for each tab or window that edits. */
+/** Session ids are chosen by the client: one for each tab or window that edits. */
 export const SESSION_ID_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
 
-/** Who may hold a lock: a person's session, or a job on the server's side that rewrites the document. */
+/** The types of lock: `client` for a person's session, `server` for an operator's job that rewrites the document. */
 export const LOCK_TYPES = ['client', 'server'] as const;
 
-/** One of the types. */
+/** One type of lock. */
 export type LockType = (typeof LOCK_TYPES)[number];
 
-/** A state of a document's content. Pairs are compared in this order; 0 and 0: there is none yet. */
+/** A version of a document's content; the epoch is compared first. Both 0: no content yet. */
 export interface ContentVersion {
   /** Grows when the whole content is replaced or restored. */
   epoch: number;
@@ -20,19 +20,19 @@ export interface ContentVersion {
 
 /** Who holds a lock. */
 export interface LockHolder {
-  /** The person: the device itself where accounts are anonymous. Null: a job on the server's side. */
+  /** The user; with anonymous accounts, the device. Null: an operator's job. */
   user_id: string | null;
-  /** Null: a job on the server's side. */
+  /** Null: an operator's job. */
   device_id: string | null;
-  /** What to call the holder: the device's name, or what the job is called. */
+  /** A name for people: the device's or the job's. */
   name: string;
   session_id: string;
 }
 
-/** A lock as it travels. */
+/** A lock as clients see it. */
 export interface DocumentLock {
   lock_type: LockType;
-  /** Why it was taken, for people; null: not said. */
+  /** Why it was taken, for people; null: no reason given. */
   reason: string | null;
   holder: LockHolder;
   /** Epoch ms. */
@@ -41,7 +41,7 @@ export interface DocumentLock {
   expires_at: number;
 }
 
-/** What is known of a document, without its content. */
+/** A document's state, without its content. */
 export interface DocumentState extends ContentVersion {
   video_id: string;
   /** The document's kind, such as `layout`. */
@@ -50,23 +50,23 @@ export interface DocumentState extends ContentVersion {
   exists: boolean;
   /** The newest version in object storage; null: none yet. */
   stored_version: ContentVersion | null;
-  /** Null: nobody holds it. */
+  /** Null: not locked. */
   lock: (DocumentLock & { mine: boolean }) | null;
-  /** Of the content, inflated. */
+  /** Size of the content before compression. */
   size_bytes: number;
-  /** When the content last changed, epoch ms; null: there is none. */
+  /** When the content last changed, epoch ms; null: no content. */
   updated_at: number | null;
-  /** When it was last brought to object storage, epoch ms; null: never. */
+  /** Time of the last upload to object storage, epoch ms; null: never. */
   uploaded_at: number | null;
-  /** Scheduled uploads that failed since the last upload that did not. */
+  /** How many scheduled uploads failed since the last successful one. */
   upload_failures: number;
 }
 
 /** One version of a document in object storage. */
 export interface StoredVersion extends ContentVersion {
-  /** Of the gzipped object. */
+  /** Size of the gzipped object. */
   size_bytes: number;
-  /** Of the gzipped object, in hexadecimal. */
+  /** Hash of the gzipped object, in hexadecimal. */
   sha256: string;
   /** Epoch ms. */
   uploaded_at: number;

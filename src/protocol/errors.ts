@@ -1,4 +1,4 @@
-/** Every error a client can meet: its HTTP status, what happened, and what to do next. */
+/** Every error code that clients can get: HTTP status, what happened, and what to do next. */
 export const errors = {
   BAD_REQUEST: {
     status: 400,
@@ -149,7 +149,7 @@ export const errors = {
   },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 
-/** A stable name for a kind of error; clients decide by it, never by the text. */
+/** A stable name of a kind of error; clients branch on it, never on the texts. */
 export type ErrorCode = keyof typeof errors;
 
 /** An error as it travels (`application/problem+json`, RFC 9457). */
@@ -157,7 +157,7 @@ export interface Problem {
   type: string;
   title: string;
   status: number;
-  /** What happened this time, for a person. */
+  /** What happened in this case, for people. */
   detail: string;
   code: ErrorCode;
   /** What to do next. */

@@ -2,8 +2,8 @@ import type { DocumentLock } from './documents.js';
 import type { Problem } from './errors.js';
 import type { Timestamp } from './sync.js';
 
-// What travels over the socket (Socket.IO, WebSocket only). A socket belongs to a device, or to someone who was given
-// the link to one game. It announces and proves; records themselves travel by pull and push alone.
+// The messages on the socket (Socket.IO, WebSocket only). A socket belongs to a device, or to a watcher with the link to
+// one game. It carries announcements and pings; a device's records travel only by pull and push.
 //
 //   client                                server
 //   handshake auth ──────────────────────▶ refused (`connect_error` whose `data` is a Problem), or
@@ -18,11 +18,11 @@ export interface DeviceHandshake {
   access_token: string;
   protocol_version: number;
   schema_version: number;
-  /** Of the history the local data belongs to; null or absent before the first pull. */
+  /** The history that the local data belongs to; null or absent before the first pull. */
   history_id?: string | null;
 }
 
-/** What someone with a link to one game sends as the handshake's `auth`. */
+/** What a watcher with the link to one game sends as the handshake's `auth`. */
 export interface ShareHandshake {
   share_token: string;
   protocol_version: number;
@@ -31,48 +31,48 @@ export interface ShareHandshake {
 /** The first event on every socket. */
 export interface Hello {
   history_id: string;
-  /** The server's. */
+  /** The server's schema version. */
   schema_version: number;
   protocol_version: number;
-  /** The account's clock. For a share: as in its newest Scoreboard. */
+  /** The account's clock; for a share, the timestamp of its newest Scoreboard. */
   timestamp: Timestamp;
-  /** When the server will hang up unless it is sent a fresh token, epoch ms; null: never (a share). */
+  /** When the server closes the socket unless the client sends a fresh token, epoch ms; null: never (a share). */
   token_expires_at: number | null;
 }
 
-/** Records of the account were changed by a push of another device. */
+/** A push of another device changed records of the account. */
 export interface Changes {
   timestamp: Timestamp;
   /** The device that pushed. */
   device_id: string;
 }
 
-/** One more device belongs to the account. */
+/** A device joined the account. */
 export interface DeviceJoined {
   device_id: string;
   name: string | null;
 }
 
-/** A device no longer belongs to the account. */
+/** A device of the account was revoked. */
 export interface DeviceRevoked {
   device_id: string;
 }
 
-/** The lock of a document went from one session to another: of the same user, or of one who took over. */
+/** The lock of a document moved to another session, of the same user or of a user who took it over. */
 export interface SessionTransferred {
   video_id: string;
   database: string;
   from_session: string;
   to_session: string;
-  /** Null: a job on the server's side. */
+  /** Null: an operator's job. */
   to_device: string | null;
 }
 
-/** A document was locked, its lock renewed or released, or the lock ran out. */
+/** A document's lock was taken, renewed or released, or it expired. */
 export interface LockChanged {
   video_id: string;
   database: string;
-  /** Null: nobody holds it. */
+  /** Null: not locked. */
   lock: DocumentLock | null;
 }
 
@@ -84,20 +84,20 @@ export interface DocumentChanged {
   server_version: number;
 }
 
-/** A client's question whether it has everything; sent about once a second. */
+/** A client's check whether it is up to date; sent about once a second. */
 export interface Ping {
-  /** The client's own count, so that an answer is told from a late one. */
+  /** The client's counter; it tells the answer to this ping from a late answer to an earlier one. */
   n: number;
 }
 
 /** Answer to `ping`. */
 export interface Pong {
   n: number;
-  /** As in Hello. */
+  /** The same as in Hello. */
   timestamp: Timestamp;
 }
 
-/** A fresh access token of the same device, over the open socket. */
+/** A fresh access token of the same device, sent over the open socket. */
 export interface FreshToken {
   access_token: string;
 }
@@ -107,18 +107,18 @@ export interface TokenAccepted {
   token_expires_at: number;
 }
 
-/** One shared game as its watchers get it: on connecting, and whenever it has changed. Totals are the reader's to compute. */
+/** One shared game, sent to its watchers when they connect and whenever it changes. Readers compute the totals. */
 export interface Scoreboard {
-  /** The account's clock when the server first saw the game as it is here; grows whenever the game changes. */
+  /** The account's clock when the server first read this state of the game; grows whenever the game changes. */
   timestamp: Timestamp;
-  /** The game's row and those it owns, table by table, as a pull would bring them. */
+  /** The game's row and the rows below it, by table, in the form of a pull. */
   tables: Record<string, Record<string, unknown>[]>;
 }
 
-/** An answer over the socket: what was asked for, or why not. */
+/** An answer over the socket: the result, or the problem. */
 export type SocketAnswer<T> = T | { problem: Problem };
 
-/** What the server sends, by the event's name. */
+/** The server's events by name. */
 export interface ServerEvents {
   hello: (hello: Hello) => void;
   changes: (changes: Changes) => void;
@@ -128,11 +128,11 @@ export interface ServerEvents {
   lock_changed: (event: LockChanged) => void;
   document_changed: (event: DocumentChanged) => void;
   scoreboard: (scoreboard: Scoreboard) => void;
-  /** Why the server is about to hang up; connecting again unchanged would fail the same way, unless it says otherwise. */
+  /** Why the server is about to close the socket. Unless the problem says otherwise, connecting again unchanged fails too. */
   closed: (problem: Problem) => void;
 }
 
-/** What clients send, by the event's name; every one is answered. */
+/** The clients' events by name; the server answers each. */
 export interface ClientEvents {
   ping: (ping: Ping, answer: (pong: SocketAnswer<Pong>) => void) => void;
   token: (token: FreshToken, answer: (accepted: SocketAnswer<TokenAccepted>) => void) => void;

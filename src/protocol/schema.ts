@@ -1,6 +1,6 @@
 import type { Column, ColumnValue } from './columns.js';
 
-/** One synced table; `since` is the schema version in which it appeared. */
+/** One synced table; `since` is the schema version that added it. */
 export interface Table {
   readonly since: number;
   readonly columns: Readonly<Record<string, Column>>;
@@ -9,12 +9,12 @@ export interface Table {
 /** Every synced table by name. */
 export type Tables = Readonly<Record<string, Table>>;
 
-/** A row as it travels: its id and the declared columns. */
+/** A row on the wire: its id and the declared columns. */
 export type Row<T extends Table = Table> = { id: string } & {
   -readonly [K in keyof T['columns']]: T['columns'][K] extends Column<infer V> ? V : ColumnValue;
 };
 
-/** A checked declaration: the tables, and the schema version they add up to. */
+/** A checked declaration: the tables and their schema version. */
 export interface Schema {
   readonly version: number;
   readonly tables: Tables;
@@ -25,9 +25,9 @@ const RESERVED_TABLES = ['changes'];
 const SERVER_COLUMNS = ['id', 'account_id', 'last_modified', 'is_deleted'];
 
 /**
- * Checks a declaration and works out its schema version, the greatest `since` in it. Names that the server's own tables
- * have are refused when the server starts.
- * @throws Error naming the first table or column that cannot work
+ * Checks a declaration and finds its schema version: the greatest `since` in it. Names of the server's own tables are
+ * refused later, when the server starts.
+ * @throws Error naming the first invalid table or column
  */
 export function declareSchema(tables: Tables): Schema {
   let version = 1;
@@ -50,7 +50,7 @@ export function declareSchema(tables: Tables): Schema {
   return { version, tables };
 }
 
-/** The schema version in which a column appeared. */
+/** The schema version that added a column. */
 export function sinceOf(table: Table, column: Column): number {
   return Math.max(table.since, column.since ?? table.since);
 }

@@ -1,9 +1,9 @@
 import type { Row } from './schema.js';
 
-/** Ids are the client's own; WatermelonDB makes 16 of `[A-Za-z0-9]`. */
+/** Record ids are chosen by the client; WatermelonDB makes 16 characters of `[A-Za-z0-9]`. */
 export const ID_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
 
-/** A moment on an account's clock: a little over epoch milliseconds, never falling. */
+/** A value of an account's clock: epoch milliseconds or slightly more; never decreases. */
 export type Timestamp = number;
 
 /** The changes of one table. */
@@ -16,7 +16,7 @@ export interface TableChanges {
 /** WatermelonDB's changes object: table → changes. */
 export type Changes = Record<string, TableChanges>;
 
-/** What a client says it migrated since its last pull (WatermelonDB's own shape). */
+/** The client's schema migration since its last pull, in WatermelonDB's shape. */
 export interface Migration {
   from: number;
   tables: string[];
@@ -29,11 +29,11 @@ export interface PullAnswer {
   timestamp: Timestamp;
   history_id: string;
   schema_version: number;
-  /** Present when the client was away longer than deletions are remembered. */
+  /** Present when the client was away longer than the server keeps tombstones. */
   experimentalStrategy?: 'replacement';
 }
 
-/** Why a pushed record was not taken as it was. */
+/** Why the server did not take a pushed record unchanged. */
 export const REJECTION_REASONS = [
   'DELETED',
   'PARENT_DELETED',
@@ -42,10 +42,10 @@ export const REJECTION_REASONS = [
   'TABLE_UNKNOWN',
 ] as const;
 
-/** One of the reasons. */
+/** One reason for a rejection. */
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
-/** One pushed record that was not taken as it was. */
+/** A pushed record that the server did not take unchanged. */
 export interface Rejection {
   table: string;
   id: string;
@@ -57,6 +57,6 @@ export interface PushAnswer {
   ok: true;
   timestamp: Timestamp;
   rejected?: Rejection[];
-  /** What the client must keep as unsynced: refused, not merely overruled by a deletion. */
+  /** Refused records by table, which the client keeps unsynced; records overruled by a deletion are not among them. */
   experimentalRejectedIds?: Record<string, string[]>;
 }

@@ -2,9 +2,9 @@ import { choice, integer, optionalRef, ref, text, timestamp } from './columns.js
 import { declareSchema, type Tables } from './schema.js';
 
 /**
- * The records that Tidemark keeps in step, declared once. Entries are append-only: a new table or column takes the
- * next schema version as its `since`. Totals (`current_total`, `total_after`) are snapshots; readers compute them
- * from the scores.
+ * The tables of the synced records, declared once. Entries are append-only: a new table or column takes the next schema
+ * version as its `since`. Totals (`current_total`, `total_after`) may be out of date; readers compute them from the
+ * scores.
  */
 export const tables = {
   games: {
@@ -49,5 +49,5 @@ export const tables = {
   },
 } as const satisfies Tables;
 
-/** The declaration a server uses unless it is given another. */
+/** The server's default declaration. */
 export const schema = declareSchema(tables);

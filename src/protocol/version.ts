@@ -1,2 +1,2 @@
-/** The version of the wire contract as a whole; a client that speaks another one cannot sync. */
+/** The version of the whole wire contract; a client with another version cannot sync. */
 export const PROTOCOL_VERSION = 1;

@@ -9,20 +9,20 @@ import { AccountSnapshots } from '../sync/pull/account-snapshots.js';
 import { isOneOf, quote, rowMembers, selectJson } from '../sync/records.sql.js';
 import { partsOfSharedGame, SHARED_TABLE, type SharedPart } from './shared-game.js';
 
-/** Rows of one table that a scoreboard may hold. */
+/** The most rows of one table in a scoreboard. */
 const MAX_ROWS = 10_000;
 
 type Rows = { id: string }[];
 
-/** A game as it stood at one moment. */
+/** A game at one value of the account's clock. */
 export interface GameState {
-  /** The account's clock at that moment. */
+  /** The account's clock when the game was read. */
   clock: Timestamp;
-  /** The game's row and those it owns, by table, as JSON text; null: the game is deleted, or never was. */
+  /** The game's row and the rows below it, by table, as JSON text; null: there is no such game, or it is deleted. */
   tables: string | null;
 }
 
-/** Reads one game with everything it owns, and nothing else of its account. */
+/** Reads one game with all rows below it, and nothing else of its account. */
 @Injectable()
 export class ScoreboardReader {
   private readonly parts: SharedPart[];
@@ -46,7 +46,7 @@ export class ScoreboardReader {
     }
   }
 
-  /** Whether the account has such a game, and it is not deleted. */
+  /** Whether the account has this game and it is not deleted. */
   async exists(connection: Connection, accountId: string, gameId: string): Promise<boolean> {
     if (this.parts.length === 0) return false;
     const rows = await connection.query(

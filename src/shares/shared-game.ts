@@ -4,19 +4,19 @@ import { owningReferencesOf, type OwningReference } from '../sync/push/cascade.j
 /** The table whose rows can be shared. */
 export const SHARED_TABLE = 'games';
 
-/** A table to be read for a shared game; parents come before what they own. */
+/** A table to read for a shared game; tables of parents come first. */
 export interface SharedPart {
   table: string;
-  /** How its rows are found; empty for the game itself. */
+  /** The references by which its rows are found; empty for the game itself. */
   parents: OwningReference[];
 }
 
-/** The game and the tables it owns, directly or not; empty when no such table is declared. */
+/** The table of games and all tables below it; empty when no such table is declared. */
 export function partsOfSharedGame(schema: Schema): SharedPart[] {
   if (!Object.hasOwn(schema.tables, SHARED_TABLE)) return [];
   const owningReferences = owningReferencesOf(schema);
   const below = new Set([SHARED_TABLE]);
-  // Tables added to the set while it is iterated are visited, too.
+  // A table added to the set during the iteration is visited too.
   for (const parent of below) {
     for (const { table } of owningReferences.filter((reference) => reference.parent === parent))
       below.add(table);
@@ -27,7 +27,7 @@ export function partsOfSharedGame(schema: Schema): SharedPart[] {
     const left = [...below].filter((table) => !isRead(table));
     const parents = (table: string) =>
       owningReferences.filter((reference) => reference.table === table && below.has(reference.parent));
-    // Tables that own each other in a circle have no first one: any will do.
+    // Tables that own each other in a circle have no first one; any will do.
     const next = left.find((table) => parents(table).every(({ parent }) => isRead(parent))) ?? left[0]!;
     parts.push({ table: next, parents: next === SHARED_TABLE ? [] : parents(next) });
   }

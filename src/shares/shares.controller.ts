@@ -15,7 +15,7 @@ import { ID_PATTERN } from '../protocol/sync.js';
 import { NewShareAnswer, ShareAnswer, toShareAnswer } from './shares.dto.js';
 import { SharesService } from './shares.service.js';
 
-/** An id that nothing can have is as unknown as any other. */
+/** Answers NOT_FOUND for an id that no record can have. */
 const knownAsId: PipeTransform<string, string> = {
   transform(id) {
     if (!ID_PATTERN.test(id)) throw new AppError('NOT_FOUND');
@@ -23,14 +23,14 @@ const knownAsId: PipeTransform<string, string> = {
   },
 };
 
-/** Routes of links to games. */
+/** Routes for links to games. */
 @ApiTags('Shares')
 @ApiBearerAuth()
 @Controller()
 export class SharesController {
   constructor(private readonly shares: SharesService) {}
 
-  /** Makes a link by which anyone who has it can watch the game. */
+  /** Makes a link with which anyone can watch the game. */
   @Post('games/:id/shares')
   @ApiCreatedResponse({ type: NewShareAnswer })
   @ApiProblems(400, 401, 403, 404, 413, 415)
@@ -55,7 +55,7 @@ export class SharesController {
     return (await this.shares.list(device.accountId, gameId)).map(toShareAnswer);
   }
 
-  /** Withdraws a link: it stops working at once, also for those who are watching. */
+  /** Withdraws a link; it stops working at once, also for current watchers. */
   @Delete('shares/:id')
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -6,7 +6,7 @@ import { SharesController } from './shares.controller.js';
 import { SharesRepository } from './shares.repository.js';
 import { SharesService } from './shares.service.js';
 
-/** Links by which people without an account watch one game. */
+/** Links with which people without an account watch one game. */
 @Module({
   imports: [AuthModule, SyncModule],
   controllers: [SharesController],

@@ -16,14 +16,14 @@ export interface Share {
   gameId: string;
 }
 
-/** A share as the people of its account see it. */
+/** A share as its account's devices see it. */
 export interface ShareProfile {
   shareId: string;
   /** Epoch ms. */
   createdAt: number;
 }
 
-/** Links to games; of their tokens only hashes are kept. */
+/** Links to games; only hashes of their tokens are stored. */
 @Injectable()
 export class SharesRepository {
   constructor(private readonly database: Database) {}
@@ -52,17 +52,17 @@ export class SharesRepository {
     );
   }
 
-  /** How many shares the account has. */
+  /** The number of the account's shares. */
   countOfAccount(connection: Connection, accountId: string): Promise<number> {
     return count(connection, 'account_id = $1', [accountId]);
   }
 
-  /** How many shares the game has. */
+  /** The number of the game's shares. */
   countOfGame(connection: Connection, accountId: string, gameId: string): Promise<number> {
     return count(connection, 'account_id = $1 AND game_id = $2', [accountId, gameId]);
   }
 
-  /** @returns whether the account had such a share */
+  /** Removes a share. @returns whether the account had it */
   async remove(tx: Transaction, accountId: string, shareId: string): Promise<boolean> {
     const rows = await tx.query('DELETE FROM shares WHERE account_id = $1 AND id = $2 RETURNING id', [
       accountId,
@@ -71,7 +71,7 @@ export class SharesRepository {
     return rows.length > 0;
   }
 
-  /** Removes the account's shares of games that are deleted, or were purged since. @returns how many */
+  /** Removes the account's shares of games that are deleted or purged. @returns how many */
   async removeOfDeletedGames(tx: Transaction, accountId: string): Promise<number> {
     const rows = await tx.query(
       `DELETE FROM shares WHERE account_id = $1 AND NOT EXISTS (
@@ -83,7 +83,7 @@ export class SharesRepository {
     return rows.length;
   }
 
-  /** The share behind a token; null: there is none (any more). */
+  /** The share with this token; null: there is none, or it was withdrawn. */
   async findByToken(tokenHash: string): Promise<Share | null> {
     const [share] = await this.database.query<Share>(
       `SELECT account_id AS "accountId", id AS "shareId", game_id AS "gameId" FROM shares WHERE token_hash = $1`,
@@ -92,7 +92,7 @@ export class SharesRepository {
     return share ?? null;
   }
 
-  /** The clock of a share's account, as committed when asked; null: the share was withdrawn. */
+  /** The committed clock of a share's account; null: the share was withdrawn. */
   async findClock(accountId: string, shareId: string): Promise<Timestamp | null> {
     const [row] = await this.database.query<{ clock: Timestamp }>(
       `SELECT a.clock AS "clock" FROM shares s JOIN accounts a ON a.id = s.account_id

@@ -12,7 +12,7 @@ const MAX_SHARES_PER_GAME = 50;
 const MAX_SHARES_PER_ACCOUNT = 1_000;
 const TOKEN_PATTERN = /^[\w-]{43}$/;
 
-/** Links by which people without an account watch one game. */
+/** Links with which people without an account watch one game. */
 @Injectable()
 export class SharesService {
   constructor(
@@ -25,7 +25,7 @@ export class SharesService {
   ) {}
 
   /**
-   * Makes a share of a game; its token can be seen only now.
+   * Makes a share of a game; only this call returns its token.
    * @throws AppError NOT_FOUND, QUOTA_EXCEEDED
    */
   async create(
@@ -37,7 +37,7 @@ export class SharesService {
     const token = randomBytes(32).toString('base64url');
     const createdAt = this.now();
     await this.database.transaction(async (tx) => {
-      await this.accounts.lock(tx, accountId); // or shares made at once would not count each other
+      await this.accounts.lock(tx, accountId); // else shares made at the same time would not count each other
       if (!(await this.scoreboards.exists(tx, accountId, gameId))) throw noSuchGame();
       if ((await this.shares.countOfGame(tx, accountId, gameId)) >= MAX_SHARES_PER_GAME) {
         throw new AppError('QUOTA_EXCEEDED', { detail: `A game may have ${MAX_SHARES_PER_GAME} links.` });
@@ -54,21 +54,21 @@ export class SharesService {
     return this.shares.list(accountId, gameId);
   }
 
-  /** Ends a share: its link stops working at once. @throws AppError NOT_FOUND */
+  /** Withdraws a share; its link stops working at once. @throws AppError NOT_FOUND */
   async withdraw(accountId: string, shareId: string): Promise<void> {
     const isRemoved = await this.database.transaction((tx) => this.shares.remove(tx, accountId, shareId));
     if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such link.' });
     this.events.publish('share.withdrawn', { accountId, shareId });
   }
 
-  /** The share that a token opens. @throws AppError SHARE_WITHDRAWN */
+  /** The share with this token. @throws AppError SHARE_WITHDRAWN */
   async getByToken(token: string): Promise<Share> {
     const share = TOKEN_PATTERN.test(token) ? await this.shares.findByToken(hash(token)) : null;
     if (!share) throw new AppError('SHARE_WITHDRAWN');
     return share;
   }
 
-  /** @throws AppError QUOTA_EXCEEDED when the account has too many links to games that exist */
+  /** Removes shares of deleted games if the account is full. @throws AppError QUOTA_EXCEEDED when there are none */
   private async makeRoom(tx: Transaction, accountId: string): Promise<void> {
     if ((await this.shares.countOfAccount(tx, accountId)) < MAX_SHARES_PER_ACCOUNT) return;
     if ((await this.shares.removeOfDeletedGames(tx, accountId)) > 0) return;

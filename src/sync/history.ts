@@ -3,15 +3,15 @@ import { AppError } from '../foundation/errors/app-error.js';
 import type { Schema } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
 
-/** What a client sends about itself with every request; null: not sent. */
+/** What a client sends about its own state with every request; null: not sent. */
 export interface ClientState {
-  lastPulledAt: Timestamp | null; // null also means: a first sync
+  lastPulledAt: Timestamp | null; // null: first sync
   schemaVersion: number | null;
   historyId: string | null;
 }
 
 /**
- * Refuses a client that belongs to another history than the account's, or that is newer than the server.
+ * Refuses a client whose data belongs to another history than the account's, or whose schema is newer than the server's.
  * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD
  */
 export function checkHistory(account: AccountState, client: ClientState, schema: Schema): void {

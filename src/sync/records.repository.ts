@@ -16,15 +16,15 @@ import {
   type Member,
 } from './records.sql.js';
 
-/** Ids and rows sent to the database at once: few enough that other requests get their turn in between. */
+/** Ids or rows in one statement: few enough that other requests run in between. */
 const AT_ONCE = 1_000;
 
-/** Reads and writes the stored records for a push; every statement is set-based and led by the account. */
+/** Reads and writes the stored records for a push; every statement is set-based and limited to one account. */
 @Injectable()
 export class RecordsRepository {
   constructor(@Inject(SCHEMA) private readonly schema: Schema) {}
 
-  /** The stored rows, live or deleted, behind the ids. */
+  /** The stored rows with these ids, live or deleted. */
   async listByIds(
     tx: Transaction,
     accountId: string,
@@ -52,7 +52,7 @@ export class RecordsRepository {
     return this.listIds(tx, sql, accountId, ids);
   }
 
-  /** The live rows whose `column` names one of the parents. */
+  /** The ids of live rows whose `column` names one of the parents. */
   listLiveIdsByParent(
     tx: Transaction,
     accountId: string,
@@ -65,7 +65,7 @@ export class RecordsRepository {
     return this.listIds(tx, sql, accountId, parentIds);
   }
 
-  /** Inserts or replaces live rows under one stamp. */
+  /** Inserts or replaces live rows, all with one stamp. */
   async writeRows(
     tx: Transaction,
     accountId: string,
@@ -76,7 +76,7 @@ export class RecordsRepository {
     await this.write(tx, accountId, name, rows, stamp, false);
   }
 
-  /** Inserts tombstones, or turns what is stored into them; their content is blanked. */
+  /** Inserts tombstones or turns stored rows into them, clearing their content. */
   async writeTombstones(
     tx: Transaction,
     accountId: string,
@@ -102,7 +102,7 @@ export class RecordsRepository {
     const columns = Object.keys(this.table(name).columns);
     const sql = upsertStatement(tx.dialect, name, this.table(name));
     await yieldToEventLoop();
-    // In the order of the primary key: pages are filled one after another.
+    // In the order of the primary key, so that the database fills its pages one after another.
     rows.sort((a, b) => (a.id < b.id ? -1 : 1));
     await inPieces(rows, async (piece) => {
       await insertRows(tx, sql, [accountId, stamp, isDeleted], ['id', ...columns], piece);

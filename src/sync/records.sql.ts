@@ -3,17 +3,17 @@ import type { Column, Dialect } from '../protocol/columns.js';
 import type { Table } from '../protocol/schema.js';
 import type { FullRow } from './push/merge.js';
 
-// The few places where the SQL of the two databases differs, and the SQL that derives from the declaration.
+// The SQL that differs between the two databases, and the SQL derived from the declaration.
 
-/** Names come from the checked declaration only, never from a request. */
+/** Quotes a name, which must come from the checked declaration, never from a request. */
 export function quote(name: string): string {
   return `"${name}"`;
 }
 
-/** A member of a JSON object: its name, and the SQL of its value (see `Column.project`). */
+/** A member of a JSON object: its name and the SQL expression of its value (see `Column.project`). */
 export type Member = [name: string, sql: string];
 
-/** The members of a row as it travels. */
+/** The members of a row on the wire. */
 export function rowMembers(dialect: Dialect, columns: [name: string, column: Column][]): Member[] {
   return [
     ['id', dialect === 'sqlite' ? 'id' : 'to_json(id)::text'],
@@ -22,8 +22,8 @@ export function rowMembers(dialect: Dialect, columns: [name: string, column: Col
 }
 
 /**
- * Selects rows as the text of JSON objects joined by commas (`items`; null when there is none), built by the database.
- * @param source the query whose rows are meant
+ * Selects rows as one text `items`: JSON objects, built by the database and joined by commas; null without rows.
+ * @param source the query that gives the rows
  * @param more further aggregates to select, such as `, count(*) AS "count"`
  */
 export function selectJson(dialect: Dialect, members: Member[], source: string, more = ''): string {
@@ -31,8 +31,8 @@ export function selectJson(dialect: Dialect, members: Member[], source: string, 
     const object = `json_object(${members.map(([name, sql]) => `'${name}', ${sql}`).join(', ')})`;
     return `SELECT group_concat(${object}) AS "items"${more} FROM (${source}) AS page`;
   }
-  // PostgreSQL's functions that build objects look up the types of their arguments for each row; joining texts takes
-  // three quarters of row_to_json's time, and a third of json_build_object's.
+  // PostgreSQL's functions that build objects look up their arguments' types for each row. Joining texts takes three
+  // quarters of row_to_json's time and a third of json_build_object's.
   const object = members
     .map(([name, sql], index) => `'${index === 0 ? '{' : ','}"${name}":' || ${sql}`)
     .join(' || ');
@@ -45,14 +45,14 @@ export function selectJsonIds(dialect: Dialect, source: string, more = ''): stri
   return `SELECT ${ids} AS "items"${more} FROM (${source}) AS page`;
 }
 
-/** A condition: `column` is one of the strings of a JSON array parameter; any number of ids in one variable. */
+/** The condition that `column` is in a JSON array of strings; one parameter holds any number of them. */
 export function isOneOf(dialect: Dialect, column: string, parameter: string): string {
   if (dialect === 'sqlite') return `${column} IN (SELECT value FROM json_each(${parameter}))`;
-  // As an array, not as a join: a table without statistics yet would be read whole.
+  // An array, not a join: with a join PostgreSQL reads the whole table while it has no statistics of it.
   return `${column} = ANY(ARRAY(SELECT json_array_elements_text(${parameter}::json)))`;
 }
 
-/** Inserts or replaces rows; parameters: account, stamp, is_deleted, then the row (see insertRows). */
+/** The statement that inserts or replaces rows; parameters: account, stamp, is_deleted, then the row (see insertRows). */
 export function upsertStatement(dialect: Dialect, name: string, table: Table): string {
   const columns = ['id', ...Object.keys(table.columns)];
   const target = `INSERT INTO ${quote(name)} (account_id, last_modified, is_deleted, ${columns.map(quote).join(', ')})`;
@@ -71,7 +71,7 @@ export function upsertStatement(dialect: Dialect, name: string, table: Table): s
   return `${target} SELECT $1::text, $2::bigint, $3::boolean, r.* FROM json_to_recordset($4::json) AS r (${types.join(', ')}) ${conflict}`;
 }
 
-/** Runs an upsert statement: a call a row where a call is cheap, else all rows as one JSON parameter. */
+/** Runs an upsert statement: on SQLite once for each row, on PostgreSQL with all rows as one JSON parameter. */
 export async function insertRows(
   tx: Transaction,
   sql: string,

@@ -2,16 +2,16 @@ import { AppError } from '../foundation/errors/app-error.js';
 import type { Migration, Timestamp } from '../protocol/sync.js';
 import type { ClientState } from './history.js';
 
-// Read by hand, not through DTOs: this is the hottest route, and stock clients send the texts "null" and "undefined".
+// Parsed by hand, not by DTOs: these are the hottest routes, and stock clients send the texts "null" and "undefined".
 
-/** A pull as asked for. */
+/** The parameters of a pull. */
 export interface PullRequest extends ClientState {
   migration: Migration | null;
-  /** Whether the client can have its data replaced. */
+  /** Whether the client supports replacement of its data. */
   acceptsReplacement: boolean;
 }
 
-/** A push as asked for. */
+/** The parameters of a push. */
 export interface PushRequest extends ClientState {
   changes: unknown;
   lastPulledAt: Timestamp;
@@ -30,7 +30,7 @@ export function readPullRequest(query: Fields): PullRequest {
   };
 }
 
-/** Takes the fields from the query or from a wrapped body; a bare body is the changes object itself. @throws AppError BAD_REQUEST */
+/** Reads the fields from the query or from a body with `changes`; any other body is the changes object. @throws AppError BAD_REQUEST */
 export function readPushRequest(query: Fields, body: unknown): PushRequest {
   const isWrapped = isObject(body) && Object.hasOwn(body, 'changes');
   const fields = isWrapped ? merged(query, body) : query;
@@ -96,7 +96,7 @@ function parseJson(value: unknown): unknown {
   }
 }
 
-/** Fields of query and body together. @throws AppError BAD_REQUEST when they differ, as one would be ignored silently */
+/** Joins the fields of query and body. @throws AppError BAD_REQUEST when they differ: one would be silently ignored */
 function merged(query: Fields, body: Fields): Fields {
   const fields: Fields = {};
   for (const name of ['last_pulled_at', 'schema_version', 'history_id']) {
@@ -109,7 +109,7 @@ function merged(query: Fields, body: Fields): Fields {
   return fields;
 }
 
-/** Reads an integer in 1 … 2^53−1, as number or as digits. */
+/** Reads an integer from 1 to 2^53−1, given as a number or as digits. */
 function wholeNumber(value: unknown, name: string): number {
   const number =
     typeof value === 'number'

@@ -11,7 +11,7 @@ import { TombstonesRepository } from './tombstones.repository.js';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Forgets deletions older than `TOMBSTONE_RETENTION_DAYS`; clients that were away longer get everything anew. */
+/** Purges tombstones older than `TOMBSTONE_RETENTION_DAYS`; clients that were away longer get a replacement. */
 @Injectable()
 export class RetentionService {
   constructor(
@@ -24,7 +24,7 @@ export class RetentionService {
   ) {}
 
   /**
-   * Purges what is due, a batch a transaction; runs every hour by itself.
+   * Purges what is due, one batch per transaction; a timer runs it every hour.
    * @returns how many tombstones were purged
    */
   @Interval(HOUR_MS)

@@ -3,7 +3,7 @@ import { ApiBody, ApiHeader, ApiOkResponse, ApiQuery } from '@nestjs/swagger';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { MetaAnswer, StatusAnswer } from './sync.dto.js';
 
-// How the sync routes stand in the OpenAPI document. Rows and their tables are added from the declaration (openapi.ts).
+// The sync routes in the OpenAPI document. The schemas of tables and rows come from the declaration (openapi.ts).
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 

@@ -28,7 +28,7 @@ export class SyncController {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Gets what changed since the last pull. */
+  /** Returns what changed since the last pull. */
   @Get('pull')
   @ApiPull()
   async pull(
@@ -54,7 +54,7 @@ export class SyncController {
     return this.pushes.push(device, readPushRequest(query, body));
   }
 
-  /** Tells which history, schema and protocol the server speaks. */
+  /** Returns the account’s history and the server’s schema and protocol versions. */
   @Get('meta')
   @ApiMeta()
   meta(@CurrentDevice() device: Device): MetaAnswer {
@@ -66,7 +66,7 @@ export class SyncController {
     };
   }
 
-  /** Tells whether a pull would bring anything, without reading a record. */
+  /** Says whether a pull would return anything, without reading records. */
   @Get('status')
   @ApiStatus()
   status(@CurrentDevice() device: Device, @Query() query: Record<string, unknown>): StatusAnswer {

@@ -12,7 +12,7 @@ export class MetaAnswer {
 
 /** Answer of `GET /sync/status`. */
 export class StatusAnswer {
-  /** Whether a pull would bring nothing. */
+  /** Whether a pull would return nothing. */
   up_to_date!: boolean;
   /** The account’s clock. */
   @ApiProperty({ type: 'integer', format: 'int64' })

@@ -5,12 +5,12 @@ import { quote } from './records.sql.js';
 
 const BATCH_ROWS = 5_000;
 
-/** Finds and removes old tombstones, along their own small index. */
+/** Finds and removes old tombstones, by an index over tombstones alone. */
 @Injectable()
 export class TombstonesRepository {
   constructor(private readonly database: Database) {}
 
-  /** The accounts with tombstones in `table` stamped before `cutoff`. */
+  /** The accounts with tombstones in `table` from before `cutoff`. */
   async listAccounts(table: string, cutoff: Timestamp): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
       `SELECT DISTINCT account_id AS "id" FROM ${quote(table)} WHERE is_deleted AND last_modified < $1`,
@@ -19,7 +19,7 @@ export class TombstonesRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** Removes the oldest tombstones before `cutoff`, at most a batch. */
+  /** Removes the oldest tombstones from before `cutoff`, at most one batch. */
   async removeBatch(
     tx: Transaction,
     accountId: string,

@@ -9,7 +9,7 @@ import { originOf } from '../foundation/http/origin.js';
 import { DownloadAnswer, toDownloadAnswer } from './downloads.dto.js';
 import { DownloadsService } from './downloads.service.js';
 
-/** The route by which documents are downloaded. */
+/** The route for downloading documents. */
 @ApiTags('Documents')
 @ApiBearerAuth()
 @AllowOperator()
@@ -20,7 +20,7 @@ export class DownloadsController {
     private readonly kinds: DocumentKinds,
   ) {}
 
-  /** Gives an address of the content as it is now; what is not in object storage yet is uploaded first. */
+  /** Returns a download URL of the current content, which is uploaded first if object storage does not have it yet. */
   @Get('videos/:id/database/:db/download-url')
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ type: DownloadAnswer })

@@ -3,31 +3,31 @@ import type { Download } from './downloads.service.js';
 
 const INTEGER = { type: 'integer', format: 'int64' } as const;
 
-/** Where a document can be downloaded. */
+/** A download URL of a document, with the version it gives. */
 export class DownloadAnswer {
-  /** Anyone who has it can GET the document, until it expires. */
+  /** Until it expires, anyone who has the URL can GET the document. */
   url!: string;
   /** Epoch ms. */
   @ApiProperty(INTEGER)
   expires_at!: number;
-  /** The server_version of what is downloaded. */
+  /** The server_version of the downloaded content. */
   @ApiProperty(INTEGER)
   version!: number;
-  /** The epoch of what is downloaded. */
+  /** The epoch of the downloaded content. */
   @ApiProperty(INTEGER)
   epoch!: number;
-  /** Of the gzipped bytes, in hexadecimal. */
+  /** Hash of the gzipped bytes, in hexadecimal. */
   @ApiProperty({ pattern: '^[0-9a-f]{64}$' })
   sha256!: string;
-  /** Of the gzipped bytes. */
+  /** Size of the gzipped bytes. */
   @ApiProperty(INTEGER)
   size_bytes!: number;
-  /** Browsers and fetch inflate it by themselves. */
+  /** Browsers and fetch decompress the content themselves. */
   @ApiProperty({ enum: ['gzip'] })
   content_encoding!: 'gzip';
 }
 
-/** A download as it travels. */
+/** Converts a download to its form on the wire. */
 export function toDownloadAnswer(download: Download): DownloadAnswer {
   return {
     url: download.url,

@@ -22,9 +22,9 @@ export interface Download extends Pair {
   url: string;
   /** Epoch ms. */
   expiresAt: number;
-  /** Of the gzipped object, in hexadecimal. */
+  /** Hash of the gzipped object, in hexadecimal. */
   sha256: string;
-  /** Of the gzipped object. */
+  /** Size of the gzipped object. */
   sizeBytes: number;
 }
 
@@ -39,7 +39,7 @@ export class DownloadsService {
   ) {}
 
   /**
-   * A URL for the document's current version or a newer one, which is uploaded first if need be.
+   * A URL of the document's current version or a newer one; uploads it first if object storage does not have it.
    * @param origin the server's origin in the request
    * @throws AppError NOT_FOUND, STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
@@ -61,7 +61,7 @@ export class DownloadsService {
     };
   }
 
-  /** Uploads the version that is current now. If another process owns the document and is idle, it is taken over. */
+  /** Uploads the current version. Takes the document over from another owner, unless that process is uploading it. */
   private async upToDate(ref: DocumentRef): Promise<StoredDocument> {
     const wanted = await this.get(ref);
     const deadline = Date.now() + WAIT_MS;
@@ -87,7 +87,7 @@ export class DownloadsService {
   }
 }
 
-/** Adds `retry_after` to STORAGE_UNAVAILABLE: every retry costs another attempt to upload. */
+/** Adds `retry_after` to STORAGE_UNAVAILABLE, as every retry costs another attempt to upload. */
 function failWithRetry(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'STORAGE_UNAVAILABLE') throw error;
   throw new AppError(error.code, { retry_after: RETRY_AFTER_SECONDS, ...error.details }, { cause: error });

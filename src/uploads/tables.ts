@@ -9,15 +9,15 @@ import {
 } from '../foundation/database/server-tables.js';
 
 /**
- * A row for each object that object storage has or may have; it is noted before the object is written and goes after
- * the object has been removed. `state` says what the object is:
+ * One row for each object that object storage has or may have. The row is inserted before the object is written and
+ * deleted after the object is removed. `state`:
  * - `uploading`: being written; its upload renews `renewed_at` and `sweep_at` every few seconds
- * - `stored`: a version of its document; its `sweep_at` alone is null
- * - `retired`: was a version, until newer ones took its place
+ * - `stored`: a version of its document; only in this state is `sweep_at` null
+ * - `retired`: was a version until newer ones replaced it
  * - `abandoned`: never became a version, and never will
  *
- * From `sweep_at` on, the sweep may remove the object. `size_bytes`, `sha256` and `uploaded_at` are null of what was
- * never stored, and `uploaded_at` of what was retired before the table had states.
+ * From `sweep_at` on, the sweep may remove the object. `size_bytes`, `sha256` and `uploaded_at` are null if the object was
+ * never stored; `uploaded_at` is also null if it was retired before the table had states.
  */
 const documentVersions: ServerTable = {
   name: 'document_versions',
@@ -46,8 +46,8 @@ export const uploadTables: ServerTables = {
 };
 
 /**
- * Before, a row said its state by what was missing, and `started_at` was set back or ahead so that an hour later was
- * the time to sweep:
+ * Before this migration, nulls told a row's state, and `started_at` was shifted so that the time to sweep was always an
+ * hour after it:
  *
  * | uploaded_at | sha256 | becomes   | sweep_at                                                |
  * |-------------|--------|-----------|---------------------------------------------------------|

@@ -10,20 +10,20 @@ import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
 import { putPacked } from './put-packed.js';
 import type { BegunUpload } from './uploads.repository.js';
 
-/** An upload that is under way in this process. */
+/** A running upload of this process. */
 export interface RunningUpload extends BegunUpload {
   /** When the document's row was read, epoch ms. */
   readAt: number;
-  /** How many scheduled uploads had failed in a row before. */
+  /** How many scheduled uploads failed in a row before this one. */
   failures: number;
   isForced: boolean;
-  /** Size of the content, not compressed. */
+  /** Size of the content before compression. */
   contentBytes: number;
-  /** Aborts when the upload has to stop. */
+  /** Aborts when the upload must stop. */
   signal: AbortSignal;
 }
 
-/** Another process owns the document or has stored something newer, so this upload is rolled back. */
+/** Another process owns the document, or a newer version is stored already, so this upload is rolled back. */
 export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
@@ -39,8 +39,8 @@ export class UploadPipeline {
   ) {}
 
   /**
-   * Writes the content to object storage under the upload's key. Writes to the document go on meanwhile.
-   * @throws Superseded when the content of this epoch is not needed any more; AppError STORAGE_UNAVAILABLE, DISK_FULL,
+   * Writes the content to object storage under the upload's key. The document can be written meanwhile.
+   * @throws Superseded when this epoch's content need not be uploaded any more; AppError STORAGE_UNAVAILABLE, DISK_FULL,
    *   INTERNAL when the content is damaged (see `isUnreadable`)
    */
   async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
@@ -59,7 +59,7 @@ export class UploadPipeline {
     }
   }
 
-  /** Removes an object that `put` may have written; a failure is ignored. */
+  /** Removes an object that `put` may have written; ignores a failure. */
   async remove(key: string): Promise<void> {
     await this.storage.remove(key).catch(() => undefined);
   }
@@ -69,8 +69,8 @@ export class UploadPipeline {
       return await this.copies.hold(ref, epoch, sizeBytes);
     } catch (error) {
       const document = await this.documents.find(ref);
-      // Either new content has replaced this epoch and its copy, and is due by itself, or another process has uploaded it
-      // and dropped it from the journal.
+      // Either new content replaced this epoch and its copy, and is due for its own upload, or another process uploaded
+      // the content and dropped it from the journal.
       if (document?.epoch !== epoch || isStored(document, document)) throw new Superseded();
       throw error;
     }

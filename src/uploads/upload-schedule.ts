@@ -15,14 +15,14 @@ import { VersionsSweep } from './versions-sweep.js';
 const MINUTE_MS = 60_000;
 const CLOSE_MS = 2_000;
 
-/** Uploads due documents and sweeps, every minute; before the process ends it uploads all pending documents. */
+/** Uploads due documents and sweeps every minute; before the process ends it uploads all pending documents. */
 @Injectable()
 export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('Uploads');
   private readonly stopping = new AbortController();
   private readonly due: DueWork<DocumentRef>;
   private readonly ticks = new Set<Promise<void>>();
-  /** The sweep that is under way. */
+  /** The running sweep. */
   private sweeping?: Promise<unknown>;
 
   constructor(
@@ -45,7 +45,7 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
 
   async onModuleInit(): Promise<void> {
     if (this.database.dialect === 'sqlite') {
-      // There is a single process, so all claims are of processes that have ended.
+      // On SQLite there is only this process, so all claims belong to processes that have ended.
       await this.database.transaction((tx) => this.repository.releaseAll(tx));
     }
     this.lifecycle.beforeEnd((ending) => this.finish(ending));
@@ -54,16 +54,16 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await this.uploads.stop();
-    await allSettledWithin(this.ticks, CLOSE_MS); // or they would find the database closed
+    await allSettledWithin(this.ticks, CLOSE_MS); // else they would find the database closed
   }
 
-  /** Uploads at once what fell due while no server ran. */
+  /** Uploads at start what became due while no server was running. */
   @Timeout(0)
   start(): Promise<void> {
     return this.tick();
   }
 
-  /** Uploads everything that is due, and sweeps. A tick does not wait for the one before, which a slow upload may hold up. */
+  /** Uploads everything due, and sweeps. A tick does not wait for the previous one, which a slow upload may delay. */
   @Interval(MINUTE_MS)
   tick(): Promise<void> {
     if (this.stopping.signal.aborted) return Promise.resolve();
@@ -75,11 +75,11 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   private async run(): Promise<void> {
     this.sweeping ??= this.sweep.run(this.stopping.signal).finally(() => (this.sweeping = undefined));
     const work = [this.due.run(() => this.now()), this.sweeping];
-    await Promise.allSettled(work); // a failure of one does not end the tick before the other has ended
+    await Promise.allSettled(work); // so that a failure of one does not end the tick while the other is running
     await Promise.all(work);
   }
 
-  /** Uploads all pending documents; those that are not uploaded in time stay due. */
+  /** Uploads all pending documents; those not uploaded in time stay due. */
   private async finish({ requestsEnded, deadline }: Ending): Promise<void> {
     const breakOff = () => {
       this.stopping.abort();

@@ -57,10 +57,10 @@ export class UploadsTelemetry implements OnModuleInit {
     this.bytes.inc(sizeBytes);
   }
 
-  /** Counts a failure, which will be retried, and logs it. */
+  /** Counts and logs a failed upload. */
   noteFailure(error: unknown): void {
     this.failures.inc();
-    // Health is public, so only messages that were written for clients appear there.
+    // Health is public, so it shows only messages that were written for clients.
     const reason = error instanceof AppError ? error.message : 'Internal error';
     this.lastFailure = { at: this.now(), reason };
     this.log.error(error);

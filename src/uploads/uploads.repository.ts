@@ -3,30 +3,30 @@ import { Database, type Transaction } from '../foundation/database/database.js';
 import type { Pair } from '../documents/documents.repository.js';
 import type { DocumentRef } from '../locks/lock.js';
 
-/** An object that is about to be written, noted before it is, so that nothing in the store is ever unknown. */
+/** An object about to be written. Its row is inserted first, so that object storage never holds an unknown object. */
 export interface BegunUpload extends Pair {
   ref: DocumentRef;
   key: string;
-  /** The uploader's owner token: when another process has become the owner, it no longer counts. */
+  /** The uploading process's owner token; it is out of date once another process owns the document. */
   ownerToken: number;
 }
 
-/** An object that the store has confirmed. */
+/** An object that object storage has confirmed. */
 export interface FinishedUpload extends BegunUpload {
   sizeBytes: number;
   sha256: string;
   /** Epoch ms. */
   uploadedAt: number;
-  /** When the content was read, epoch ms: what changed since is not in the object. */
+  /** When the content was read, epoch ms; later changes are not in the object. */
   readAt: number;
 }
 
-/** What is not uploaded, of all accounts. */
+/** The documents of all accounts with changes that are not uploaded. */
 export interface Backlog {
   pending: number;
-  /** The first change that is not uploaded, epoch ms; null: everything is. */
+  /** Time of the oldest change that is not uploaded, epoch ms; null: there is none. */
   oldestPendingSince: number | null;
-  /** Of those pending, how many failed last time. */
+  /** How many of the pending documents failed at their last scheduled upload. */
   failing: number;
 }
 
@@ -38,17 +38,17 @@ export interface Leftover {
 
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
 const KEPT_VERSIONS = 10;
-/** An upload renews its row every few seconds: the sweep takes it for dead after so long. */
+/** An upload renews its row every few seconds; after this time without renewal the sweep takes it for dead. */
 const LEFTOVER_AGE_MS = 3_600_000;
 const RELEASE = `UPDATE documents SET owner_id = NULL, owner_expires_at = NULL
   WHERE upload_due_at IS NOT NULL AND owner_id IS NOT NULL`;
 
-/** What is due, under way and left over, of the uploads of all accounts. `tables.ts` says which states a version has. */
+/** Due, running and finished uploads of all accounts, and leftovers to sweep. `tables.ts` lists a version's states. */
 @Injectable()
 export class UploadsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Documents due by `dueBy` that `ownerId` may claim at `now`, the longest due first. */
+  /** Documents due at `dueBy` that `ownerId` may claim at `now`, the longest overdue first. */
   listDue(dueBy: number, ownerId: string, now: number, limit: number): Promise<DocumentRef[]> {
     return this.database.query<DocumentRef>(
       `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind" FROM documents
@@ -58,7 +58,7 @@ export class UploadsRepository {
     );
   }
 
-  /** What is pending; reads along the index of what is due, never all documents. */
+  /** Counts pending documents; reads only the index of due uploads, never all documents. */
   async backlog(): Promise<Backlog> {
     const [row] = await this.database.query<Backlog>(
       `SELECT count(*) AS "pending", min(pending_since) AS "oldestPendingSince",
@@ -68,7 +68,7 @@ export class UploadsRepository {
     return row!;
   }
 
-  /** Notes the object that is about to be written. */
+  /** Inserts the row of an object about to be written. */
   async begin(
     tx: Transaction,
     { ref, key, epoch, version }: Omit<BegunUpload, 'ownerToken'>,
@@ -81,7 +81,7 @@ export class UploadsRepository {
     );
   }
 
-  /** Keeps an upload that is under way from being swept. */
+  /** Keeps a running upload's object from being swept. */
   async renew(tx: Transaction, { ref, key }: BegunUpload, now: number): Promise<void> {
     await tx.query(
       `UPDATE document_versions SET renewed_at = $5, sweep_at = $6
@@ -91,9 +91,9 @@ export class UploadsRepository {
   }
 
   /**
-   * Makes the object the document's newest version, if nobody else has become the document's owner and it is newer than
-   * what is stored. What changed meanwhile stays pending and is due by the rule.
-   * @returns false: it is not, or no longer known; the transaction must be rolled back then
+   * Makes the object the document's newest version, if the document still has the same owner and no newer version is
+   * stored. Changes made since the content was read stay pending and due.
+   * @returns false if it cannot, or if the upload was abandoned: then the transaction must be rolled back
    */
   async finish(
     tx: Transaction,
@@ -101,7 +101,7 @@ export class UploadsRepository {
     dueAfter: { idleMs: number; checkpointMs: number },
   ): Promise<boolean> {
     const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
-    // The document's row first, as everywhere: or a renewal would wait for this, and this for the renewal.
+    // Lock the document's row first, as everywhere else; otherwise this and a renewal could deadlock.
     const current = await tx.query(
       `UPDATE documents SET stored_epoch = $4, stored_version = $5, stored_key = $6, stored_sha256 = $7,
          stored_size_bytes = $8, uploaded_at = $9, upload_failures = 0,
@@ -131,7 +131,7 @@ export class UploadsRepository {
   /**
    * Makes a stored object the document's content, with nothing left to upload.
    * @param seen the document as it was read
-   * @returns false when it has changed since; the transaction must be rolled back then
+   * @returns false when it has changed since, or the upload was abandoned: then the transaction must be rolled back
    */
   async restore(
     tx: Transaction,
@@ -163,7 +163,7 @@ export class UploadsRepository {
     return isKnown && rows.length === 1;
   }
 
-  /** Puts an object into the list of versions. @returns false when it was abandoned meanwhile */
+  /** Marks an object as stored. @returns false when its upload was abandoned meanwhile */
   private async list(
     tx: Transaction,
     { ref, key, sizeBytes, sha256, uploadedAt }: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
@@ -176,7 +176,7 @@ export class UploadsRepository {
     return rows.length === 1;
   }
 
-  /** Takes the versions beyond the newest ten out of the list. @param sweepAt when they may be removed, epoch ms */
+  /** Retires all versions but the newest ten and the current one. @param sweepAt when they may be removed, epoch ms */
   async retire(tx: Transaction, ref: DocumentRef, sweepAt: number): Promise<void> {
     await tx.query(
       `UPDATE document_versions SET state = 'retired', sweep_at = $4
@@ -188,7 +188,7 @@ export class UploadsRepository {
     );
   }
 
-  /** Nothing is left to upload of a document, though it was due. */
+  /** Marks a due document as having nothing to upload. */
   async closeUploads(tx: Transaction, ref: DocumentRef): Promise<void> {
     await tx.query(
       `UPDATE documents SET upload_due_at = NULL, pending_since = NULL, upload_failures = 0 WHERE ${THIS_DOCUMENT}`,
@@ -196,7 +196,7 @@ export class UploadsRepository {
     );
   }
 
-  /** Counts a failure, and puts the next try off until `retryAt`, epoch ms, unless another process owns the document. */
+  /** Counts a failure and delays the next attempt until `retryAt`, epoch ms, unless another process owns the document. */
   async fail(tx: Transaction, { ref, ownerToken }: BegunUpload, retryAt: number): Promise<void> {
     await tx.query(
       `UPDATE documents SET upload_failures = upload_failures + 1, upload_due_at = $5
@@ -205,7 +205,7 @@ export class UploadsRepository {
     );
   }
 
-  /** Objects that may be swept at `now`, epoch ms; the longest due first. */
+  /** Objects that may be swept at `now`, epoch ms, the longest overdue first. */
   async listLeftovers(now: number, limit: number): Promise<Leftover[]> {
     const rows = await this.database.query<DocumentRef & { key: string }>(
       `SELECT account_id AS "accountId", video_id AS "videoId", kind AS "kind", object_key AS "key"
@@ -215,7 +215,7 @@ export class UploadsRepository {
     return rows.map(({ key, ...ref }) => ({ ref, key }));
   }
 
-  /** Ends an upload whose object never becomes a version; the sweep removes what may be there of it. @param now epoch ms */
+  /** Abandons an upload; the sweep later removes its object, if there is one. @param now epoch ms */
   async abandon({ ref, key }: Leftover, now: number): Promise<void> {
     await this.database.write(
       `UPDATE document_versions SET state = 'abandoned', sweep_at = $5
@@ -225,10 +225,10 @@ export class UploadsRepository {
   }
 
   /**
-   * Claims an object for removal, so that no upload makes it a version any more.
+   * Claims an object for removal, so that its upload can no longer make it a version.
    * @param now epoch ms
-   * @param retryAt when it is to be tried again if it cannot be removed, epoch ms
-   * @returns false when its upload was renewed since it was listed, or has ended
+   * @param retryAt when to try again if the removal fails, epoch ms
+   * @returns false when its upload was renewed or ended since the object was listed
    */
   async claimLeftover({ ref, key }: Leftover, now: number, retryAt: number): Promise<boolean> {
     const rows = await this.database.write(
@@ -239,7 +239,7 @@ export class UploadsRepository {
     return rows.length === 1;
   }
 
-  /** Whether an upload of the document, by any process, was renewed since, epoch ms. */
+  /** Whether any process renewed an upload of the document after `since`, epoch ms. */
   async isUnderWay(tx: Transaction, ref: DocumentRef, since: number): Promise<boolean> {
     const rows = await tx.query(
       `SELECT 1 AS "one" FROM document_versions
@@ -249,7 +249,7 @@ export class UploadsRepository {
     return rows.length > 0;
   }
 
-  /** Forgets an object that has been removed. */
+  /** Deletes the row of a removed object. */
   async forget(tx: Transaction, { ref, key }: Leftover): Promise<void> {
     await tx.query(
       `DELETE FROM document_versions
@@ -258,12 +258,12 @@ export class UploadsRepository {
     );
   }
 
-  /** Lets other processes have at once what this one owns and has not uploaded. */
+  /** Releases the owner's pending documents, so that other processes can claim them at once. */
   async releaseOwner(tx: Transaction, ownerId: string): Promise<void> {
     await tx.query(`${RELEASE} AND owner_id = $1`, [ownerId]);
   }
 
-  /** As `releaseOwner`, whoever the owner is: for a process that is alone, after one that was killed. */
+  /** Releases the pending documents of all owners, for a single process that starts after another was killed. */
   async releaseAll(tx: Transaction): Promise<void> {
     await tx.query(RELEASE);
   }

@@ -24,13 +24,13 @@ const MINUTE_MS = 60_000;
 const MAX_WAIT_MS = 10 * MINUTE_MS;
 const SETTLE_MS = 2_000;
 
-/** How an upload ended. `superseded`: another process owns the document, or has become its owner meanwhile. */
+/** How an upload ended. `superseded`: another process owns or took over the document, or a newer version is stored. */
 export type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
 
-/** Uploads documents: one upload a document at a time, over all processes, and a few at once in this one. */
+/** Uploads documents: at most one upload per document across all processes, and a few at once in this process. */
 @Injectable()
 export class UploadsService implements OnModuleDestroy {
-  /** Uploads that are under way, by document. */
+  /** Running uploads by document. */
   private readonly running = new Map<string, Promise<UploadOutcome>>();
   private readonly places: Semaphore;
   private readonly stopping = new AbortController();
@@ -51,25 +51,25 @@ export class UploadsService implements OnModuleDestroy {
     this.places = new Semaphore(config.uploadsAtOnce, MAX_WAIT_MS);
   }
 
-  /** Ends all uploads, and gives up this process's documents, so that others may upload them at once. */
+  /** Stops all uploads and releases this process's documents, so that other processes can upload them at once. */
   async onModuleDestroy(): Promise<void> {
     await this.stop();
-    // If that fails, the claims expire by themselves.
+    // If that fails, the claims expire without it.
     await this.database
       .transaction((tx) => this.uploads.releaseOwner(tx, this.owner.id))
       .catch(() => undefined);
   }
 
-  /** Aborts all uploads, and refuses new ones. */
+  /** Aborts all uploads and refuses new ones. */
   async stop(): Promise<void> {
     this.stopping.abort(new AppError('SHUTTING_DOWN', { retry_after: 5 }));
     await allSettledWithin(this.running.values(), SETTLE_MS);
   }
 
   /**
-   * Uploads a document if it has changes that are not uploaded; calls for the same document at the same time share one
-   * upload. The schedule retries a failed upload; unless the upload was forced, the failure puts the retry off.
-   * @param isForced also if another process owns the document, unless that one is uploading it right now
+   * Uploads a document if it has changes that are not uploaded. Concurrent calls for the same document share one upload.
+   * The schedule retries a failed upload; a failure delays the retry unless the upload was forced.
+   * @param isForced true: upload even if another process owns the document, unless that process is uploading it
    * @throws AppError STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
   upload(ref: DocumentRef, { isForced }: { isForced: boolean }): Promise<UploadOutcome> {
@@ -88,7 +88,7 @@ export class UploadsService implements OnModuleDestroy {
       signal.throwIfAborted();
       const begun = await this.begin(ref, isForced).catch((error: unknown) => {
         const reason = asDiskFull(error);
-        // The failure is not counted in the document's row, as the database is what failed.
+        // The failure cannot be counted in the document's row, as the database itself failed.
         this.telemetry.noteFailure(reason);
         throw reason;
       });
@@ -107,7 +107,7 @@ export class UploadsService implements OnModuleDestroy {
       const claim = this.owner.claim();
       const { now } = claim;
       const document = await this.documents.lock(tx, ref);
-      // A running upload is not taken over: two processes that took it from each other would never finish.
+      // A running upload is not taken over: two processes could take it from each other and never finish.
       const mayTakeOver = isForced && !(await this.uploads.isUnderWay(tx, ref, now - this.owner.silentMs));
       const ownerToken = await this.documents.claim(tx, ref, claim, { isForced: mayTakeOver });
       if (ownerToken === null || !document) return 'superseded';
@@ -129,7 +129,7 @@ export class UploadsService implements OnModuleDestroy {
     try {
       const signal = AbortSignal.any([upload.signal, lease.lost]);
       signal.throwIfAborted();
-      // A store that does not answer would keep `put` waiting long after the signal.
+      // If object storage does not answer, `put` alone would wait long after the signal.
       const written = await orAborted(this.pipeline.put({ ...upload, signal }), signal);
       await this.finish(upload, written);
       return 'uploaded';
@@ -144,7 +144,7 @@ export class UploadsService implements OnModuleDestroy {
     }
   }
 
-  /** Makes the object the newest version. @throws Superseded when it cannot become that; nothing has changed then */
+  /** Makes the object the newest version. @throws Superseded when it cannot; then nothing has changed */
   private async finish(upload: RunningUpload, written: WrittenObject): Promise<void> {
     const { ref, epoch, version } = upload;
     await this.database.transaction(async (tx) => {
@@ -163,19 +163,19 @@ export class UploadsService implements OnModuleDestroy {
 
   private async fail(upload: RunningUpload, error: unknown): Promise<void> {
     this.telemetry.noteFailure(error);
-    // On PostgreSQL the retry fetches the copy from the journal again, as the file may be damaged.
+    // The file may be damaged; on PostgreSQL the retry fetches the content from the journal again.
     if (isUnreadable(error)) await this.copies.discard(upload.ref, upload.epoch);
-    // Downloads force uploads: people who try again and again must not put off the schedule's retry.
+    // Downloads force uploads; clients that keep retrying downloads must not delay the schedule's retry.
     if (upload.isForced) return;
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
     await this.database.transaction((tx) => this.uploads.fail(tx, upload, retryAt));
   }
 
-  /** Marks the upload as given up, so that nobody waits for it and the sweep removes its object. */
+  /** Marks the upload as abandoned, so that other processes do not wait for it and the sweep removes its object. */
   private async giveUp({ ref, key }: BegunUpload, reason: unknown): Promise<void> {
-    // If this fails, others wait until the upload counts as dead, as after a crash.
+    // If this fails, other processes wait until the upload counts as dead, as after a crash.
     await this.uploads.abandon({ ref, key }, this.now()).catch(() => undefined);
-    // The sweep may have removed the row before the object was written, so nothing else would remove the object.
+    // The sweep may have deleted the row before the object was written; then nothing else would remove the object.
     if (reason instanceof Superseded) await this.pipeline.remove(key);
   }
 
@@ -186,7 +186,7 @@ export class UploadsService implements OnModuleDestroy {
     };
   }
 
-  /** Renews the claim on the document until `end`; `lost` aborts when another process has become the owner. */
+  /** Renews this process's ownership of the document until `end`; `lost` aborts when another process takes it over. */
   private keepLease(upload: BegunUpload): { lost: AbortSignal; end: () => void } {
     const lost = new AbortController();
     const renew = async () => {
@@ -198,7 +198,7 @@ export class UploadsService implements OnModuleDestroy {
       });
     };
     const timer = setInterval(() => {
-      // Any other failure may be temporary. If another process takes over meanwhile, `finish` notices it.
+      // Any other failure may be temporary. If another process takes over meanwhile, `finish` notices.
       renew().catch((error: unknown) => error instanceof Superseded && lost.abort(error));
     }, this.owner.renewEveryMs);
     return { lost: lost.signal, end: () => clearInterval(timer) };

@@ -3,7 +3,7 @@ import { acceptsEncoding } from '../foundation/http/accept-encoding.js';
 import { findWebBuild, readWebBuild, type WebFile } from './web-build.js';
 
 /**
- * What the page may do: run its own scripts and talk to the server it came from, which covers the socket.
+ * The page may run its own scripts and talk to the server that it came from, also over the socket.
  * React Native for Web writes its styles into the page.
  */
 const CONTENT_SECURITY_POLICY = [
@@ -26,14 +26,14 @@ const SECURITY_HEADERS = {
 };
 
 const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
-/** Keep it, but ask each time whether it is still the one. */
+/** Browsers may keep the file, but must check each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
 /**
- * Serves the web app, its page at `/`. The app keeps its own routes in the fragment, so that every other path is a
- * file of the build or unknown, but for `/documents`, which people type. Without an app `/` leads to the API's description.
+ * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
+ * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
  * @param webDir as the option WEB_DIR
- * @throws AppStartError when the folder that was asked for holds no app
+ * @throws AppStartError when `webDir` names a folder without an app
  */
 export function serveWebApp(server: FastifyInstance, webDir: string | null): void {
   const folder = findWebBuild(webDir);
@@ -50,7 +50,7 @@ export function serveWebApp(server: FastifyInstance, webDir: string | null): voi
 
 function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const encoding = file.encodings.find(({ name }) => acceptsEncoding(request, name));
-  // A strong ETag names the bytes that are sent, and each encoding has others.
+  // A strong ETag identifies the bytes that are sent, which differ between encodings.
   const etag = encoding ? file.etag.replace(/"$/, `-${encoding.name}"`) : file.etag;
   void reply
     .headers(SECURITY_HEADERS)
@@ -62,7 +62,7 @@ function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): 
   return reply.type(file.mediaType).send(encoding?.body ?? file.body);
 }
 
-/** Whether the browser's copies, as If-None-Match lists them, include this one. */
+/** Whether If-None-Match lists this ETag. */
 function isKnown(header: string | undefined, etag: string): boolean {
   const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
   return tags.includes(etag) || tags.includes('*');

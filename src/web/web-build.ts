@@ -4,21 +4,21 @@ import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
-/** One file of the web app, whole in memory: a build that replaces it on disk cannot mix two versions. */
+/** One file of the web app, held in memory: a new build on disk cannot mix two versions. */
 export interface WebFile {
-  /** Below the build's folder, such as `_expo/static/js/web/index-….js`. */
+  /** Path below the build's folder, such as `_expo/static/js/web/index-….js`. */
   path: string;
   mediaType: string;
   /** Identifies the content, quotes included. */
   etag: string;
-  /** Whether the name changes with the content, so that the file may be kept for ever. */
+  /** Whether the name changes with the content, so that browsers may cache the file for ever. */
   isImmutable: boolean;
   body: Buffer;
   /** The body compressed at build time, best first; empty when the build holds no compressed copies. */
   encodings: { name: 'br' | 'gzip'; body: Buffer }[];
 }
 
-/** Where `npm start` puts the web app, seen from the sources as well as from the compiled server. */
+/** The folder where `npm start` builds the web app; the path is the same from the sources and from the compiled server. */
 const BUILT_APP = fileURLToPath(new URL('../../mobile/dist', import.meta.url));
 const OFF = 'off';
 
@@ -40,13 +40,13 @@ const MEDIA_TYPES: Record<string, string> = {
   '.ttf': 'font/ttf',
 };
 
-/** Expo's bundler puts an MD5 of the content into the names of what the page refers to. */
+/** Expo's bundler puts an MD5 of the content into the names of the files that the page loads. */
 const HASH_IN_NAME = /[-.][0-9a-f]{32}\.\w+$/;
 
 /**
- * Finds the folder of the web app that is to be served; null when there is none.
+ * Finds the folder of the web app to serve; null: none.
  * @param webDir the folder; null: the one that `npm start` builds, if there is one; `off`: none
- * @throws AppStartError when the folder that was asked for holds no app
+ * @throws AppStartError when `webDir` names a folder without an app
  */
 export function findWebBuild(webDir: string | null): string | null {
   if (webDir === OFF) return null;
@@ -61,7 +61,7 @@ export function readWebBuild(folder: string): WebFile[] {
   return listFiles(folder).map((path) => readFile(folder, path));
 }
 
-/** Every file's path below the folder, but for the compressed copies. */
+/** Paths of all files below the folder except the compressed copies. */
 function listFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))

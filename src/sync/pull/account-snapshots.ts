@@ -4,7 +4,7 @@ import { KeyedSemaphore } from '../../foundation/flow/semaphore.js';
 
 const WAIT_MS = 1_000;
 
-/** Opens snapshots for pulls, so many for an account that one with slow readers leaves some to the others. */
+/** Opens snapshots for pulls. Each account may hold only some of them, so that slow readers of one do not block others. */
 @Injectable()
 export class AccountSnapshots {
   private readonly permits: KeyedSemaphore;
@@ -13,7 +13,7 @@ export class AccountSnapshots {
     this.permits = new KeyedSemaphore(Math.max(2, Math.floor(database.maxSnapshots / 4)), WAIT_MS);
   }
 
-  /** @throws AppError OVERLOADED when the account, or the server, has too many open and none is closed in time */
+  /** @throws AppError OVERLOADED when the account or the server has too many open and none is closed in time */
   async open(accountId: string): Promise<Snapshot> {
     const release = await this.permits.acquire(accountId);
     try {

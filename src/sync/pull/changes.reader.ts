@@ -7,14 +7,14 @@ import { columnsAt, tablesAt, type Schema, type Table } from '../../protocol/sch
 import type { Migration, Timestamp } from '../../protocol/sync.js';
 import { quote, rowMembers, selectJson, selectJsonIds } from '../records.sql.js';
 
-/** Which rows a pull is to bring. */
+/** Which rows a pull reads. */
 export interface ReadPlan {
   accountId: string;
-  /** Rows stamped later than this; null: every row. */
+  /** Only rows with a later stamp; null: every row. */
   since: Timestamp | null;
-  /** Whether deletions are part of the answer. */
+  /** Whether the answer includes deletions. */
   withTombstones: boolean;
-  /** The client's: later tables and columns are left out. */
+  /** The client's schema version; tables and columns added later are left out. */
   schemaVersion: number;
   migration: Migration | null;
 }
@@ -23,17 +23,17 @@ interface Page {
   /** The page's rows as JSON values joined by commas. */
   items: string | null;
   count: number;
-  /** Of the last row: what the next page begins behind; null: no row. */
+  /** Position of the last row, after which the next page begins; null: no row. */
   cursor: string | null;
 }
 
 /**
- * Small enough that a page takes about a millisecond of the process, so that other requests get their turn. Texts of
- * larger pages from PostgreSQL pile up until a full garbage collection (177 MiB at 5,000 rows, 48 MiB at 500).
+ * A page blocks the event loop for about a millisecond. Texts of larger pages from PostgreSQL pile up until a full
+ * garbage collection (177 MiB at 5,000 rows, 48 MiB at 500).
  */
 const PAGE_ROWS: Record<Dialect, number> = { sqlite: 1_000, postgres: 500 };
 
-/** Reads changes as JSON text that the database itself builds, page by page, out of one snapshot. */
+/** Reads changes from one snapshot, page by page, as JSON text that the database builds. */
 @Injectable()
 export class ChangesReader {
   constructor(@Inject(SCHEMA) private readonly schema: Schema) {}
@@ -47,7 +47,7 @@ export class ChangesReader {
     return total;
   }
 
-  /** The members of the changes object, without its braces. */
+  /** Yields the members of the changes object, without its braces. */
   async *read(snapshot: Snapshot, plan: ReadPlan): AsyncGenerator<string, void> {
     let separator = '';
     for (const [name, table] of tablesAt(this.schema, plan.schemaVersion)) {
@@ -67,13 +67,13 @@ interface Part {
   name: string;
   isTombstones: boolean;
   columns: [name: string, column: Column][];
-  /** Whether pages follow the stamps, else the ids. */
+  /** True: pages are in the order of stamps; false: of ids. */
   byStamp: boolean;
-  /** Which rows come whatever their stamp; null: none. */
+  /** The rows to read whatever their stamp; null: none. */
   migrated: MigratedRows | null;
 }
 
-/** A condition, and what it binds: its text is the same whichever columns a client chooses. */
+/** A condition and its parameters. Its text does not depend on the columns that the client names. */
 interface MigratedRows {
   condition(firstParameter: number): string;
   values: boolean[];
@@ -89,8 +89,8 @@ function partsOf(plan: ReadPlan, name: string, table: Table): Part[] {
 }
 
 /**
- * The rows a client needs after its own migration (BE pull 6): of an added table all, of an added column those that
- * differ from what the client filled in. Names the declaration does not know are ignored: the app has them alone.
+ * The rows that a client needs after its schema migration (BE pull 6): all rows of an added table; for an added column,
+ * those whose value is not the empty one that the client filled in. Undeclared names are ignored: only the app has them.
  */
 function migratedRows(
   migration: Migration | null,
@@ -147,11 +147,11 @@ async function* readPart(snapshot: Snapshot, plan: ReadPlan, part: Part): AsyncG
   }
 }
 
-/** Greater than every id, whose characters all come before it. */
+/** Sorts after every id: all characters of ids come before `~`. */
 const AFTER_ALL_IDS = '~';
 const STAMP_DIGITS = 16;
 
-/** Parameters: the account, the cursor (stamp and id, or id alone), then, where pages follow the ids, `since` and the migration's. */
+/** Parameters: account, cursor (stamp and id, or id alone); with pages by id also `since` and the migration's values. */
 function pageStatement(dialect: Dialect, plan: ReadPlan, part: Part): string {
   const where = [accountAnd(part), part.byStamp ? '(last_modified, id) > ($2, $3)' : 'id > $2'];
   if (!part.byStamp && plan.since !== null) where.push(changedOrMigrated(part, 3));
@@ -171,7 +171,7 @@ function accountAnd(part: Part): string {
   return `account_id = $1 AND ${part.isTombstones ? 'is_deleted' : 'NOT is_deleted'}`;
 }
 
-/** @param since the number of its parameter, which those of the migration follow */
+/** @param since the number of its parameter; the migration's parameters follow it */
 function changedOrMigrated({ migrated }: Part, since: number): string {
   const changed = `last_modified > $${since}`;
   return migrated ? `(${changed} OR ${migrated.condition(since + 1)})` : changed;

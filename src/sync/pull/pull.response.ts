@@ -5,15 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptsEncoding } from '../../foundation/http/accept-encoding.js';
 import type { PullStream } from './pull.service.js';
 
-/** Up to this many rows are read at once, so that their snapshot never waits for a slow reader. */
+/** Answers of up to this many rows are read whole before they are sent, so a slow client does not hold the snapshot open. */
 const SMALL_ROWS = 1_000;
-// Rows repeat their column names: the fastest level shrinks them to about a sixth already.
+// Rows repeat their column names, so even the fastest level shrinks them to about a sixth.
 const GZIP = { level: constants.Z_BEST_SPEED };
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
- * Sends a pull's answer: a small one whole, a large one as it is read, gzipped when the client takes that.
- * @param stallMs a reader that takes nothing for this long is cut off
+ * Sends a pull's answer: a small one whole, a large one as a stream; gzipped if the client accepts it.
+ * @param stallMs a client that reads nothing for this long is disconnected
  */
 export async function sendPull(
   request: FastifyRequest,
@@ -22,12 +22,12 @@ export async function sendPull(
   stallMs: number,
 ): Promise<void> {
   void reply.header('content-type', JSON_TYPE).header('cache-control', 'no-store');
-  // None of the sends is awaited: that would mean until the client has everything.
+  // The sends are not awaited: their promises settle only when the client has received everything.
   if (typeof answer === 'string') {
     void reply.header('tidemark-rows', '0').send(answer);
     return;
   }
-  // The socket's timeout: it ends a client that reads nothing, but not one that reads slowly.
+  // The socket's timeout disconnects a client that reads nothing, not one that reads slowly.
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   const isZipped = answer.rows > 0 && acceptsEncoding(request, 'gzip');
   void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));

@@ -12,18 +12,18 @@ import { ChangesReader, type ReadPlan } from './changes.reader.js';
 import { checkHistory, type ClientState } from '../history.js';
 import type { PullRequest } from '../requests.js';
 
-/** An answer on its way: how many rows it holds, and its JSON text piece by piece. */
+/** A streamed answer: its number of rows, and its JSON text in pieces. */
 export interface PullStream {
   rows: number;
   body: AsyncGenerator<string, void>;
-  /** Lets go of the snapshot; to be called however the answer ends, twice is harmless. */
+  /** Closes the snapshot. The caller must call it however the answer ends; calling it twice is harmless. */
   close(): Promise<void>;
 }
 
-/** Answers pulls: from the account's clock alone when there is nothing new, else out of one snapshot. */
+/** Answers pulls: from the account's clock alone if nothing is new, else from one snapshot. */
 @Injectable()
 export class PullService {
-  /** `"games":{"created":[],"updated":[],"deleted":[]},…` for each client version. */
+  /** `"games":{"created":[],"updated":[],"deleted":[]},…` for each schema version of clients. */
   private readonly emptyChanges = new Map<number, string>();
 
   constructor(
@@ -35,8 +35,8 @@ export class PullService {
   ) {}
 
   /**
-   * Gives what changed since the client's last pull (BE pull 1–13).
-   * @returns the whole text when nothing is new, else a stream that holds a snapshot until it is closed
+   * Reads what changed since the client's last pull (BE pull 1–13).
+   * @returns the whole text if nothing is new, else a stream that holds a snapshot until it is closed
    * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD, RESYNC_REQUIRED, OVERLOADED
    */
   async pull(device: Device, request: PullRequest): Promise<string | PullStream> {
@@ -81,7 +81,7 @@ export class PullService {
   private async *text(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
     yield '{"changes":{';
     yield* this.reader.read(snapshot, plan);
-    // Everything is read: a client that takes the rest slowly must not keep the snapshot open.
+    // All rows are read; a client that receives the rest slowly must not keep the snapshot open.
     await snapshot.close();
     yield ending;
   }

@@ -5,7 +5,7 @@ import { IdSets } from './id-sets.js';
 import type { LiveRow, Merge } from './merge.js';
 import type { RecordsRepository } from '../records.repository.js';
 
-/** One owning reference: rows of `table` die with the row of `parent` that `column` names. */
+/** One owning reference: deleting a row of `parent` deletes the rows of `table` whose `column` names it. */
 export interface OwningReference {
   table: string;
   column: string;
@@ -13,8 +13,8 @@ export interface OwningReference {
 }
 
 /**
- * Carries deletions down the owning references, once the push's own rows are in (BE push 11): a deleted parent beats
- * everything below it, pushed or stored. Moves such rows of `merge` from `live` to `deleted`.
+ * Carries deletions down the owning references, after the push's own rows are merged (BE push 11): a deleted parent
+ * overrules every row below it, pushed or stored. Moves such rows of `merge` from `live` to `deleted`.
  */
 export async function cascade(
   tx: Transaction,
@@ -34,7 +34,7 @@ export async function cascade(
     next.add(table, id);
   };
 
-  // Parents deleted long ago can only be named by pushed rows: nothing stored lives below them.
+  // Earlier cascades deleted the stored rows below older tombstones, so only pushed rows can still name those parents.
   const children = await indexByParent(merge, owningReferences);
   let frontier = await deletedParents(tx, accountId, owningReferences, children, isPushed, records);
   for (const [table, ids] of merge.dead.tables()) for (const id of ids) frontier.add(table, id);
@@ -59,7 +59,7 @@ export async function cascade(
   }
 }
 
-/** Every owning reference of the declaration. */
+/** Every owning reference in the declaration. */
 export function owningReferencesOf(schema: Schema): OwningReference[] {
   return Object.entries(schema.tables).flatMap(([table, { columns }]) =>
     Object.entries(columns)
@@ -87,7 +87,7 @@ async function indexByParent(merge: Merge, owningReferences: OwningReference[]):
   return index;
 }
 
-/** The tombstones among the parents that pushed rows name and that are not part of the push themselves. */
+/** The stored tombstones among the parents of pushed rows, leaving out parents that are in the push too. */
 async function deletedParents(
   tx: Transaction,
   accountId: string,

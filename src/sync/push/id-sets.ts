@@ -2,14 +2,14 @@
 export class IdSets {
   private readonly sets = new Map<string, Set<string>>();
 
-  /** How many ids there are in all tables. */
+  /** The number of ids in all tables. */
   get size(): number {
     let size = 0;
     for (const set of this.sets.values()) size += set.size;
     return size;
   }
 
-  /** @returns whether it was not in before */
+  /** @returns whether the id is new to the set */
   add(table: string, id: string): boolean {
     let set = this.sets.get(table);
     if (!set) this.sets.set(table, (set = new Set()));
@@ -18,7 +18,7 @@ export class IdSets {
     return true;
   }
 
-  /** Whether the id is in. */
+  /** Whether the table's set holds the id. */
   has(table: string, id: string): boolean {
     return this.sets.get(table)?.has(id) ?? false;
   }

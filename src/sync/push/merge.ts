@@ -5,7 +5,7 @@ import type { Rejection, Timestamp } from '../../protocol/sync.js';
 import { IdSets } from './id-sets.js';
 import type { PartialRow, PushedChanges } from './sanitize.js';
 
-/** A record as the server has it; of a deleted one only the id and the stamp mean anything. */
+/** A stored record; in a tombstone only the id and the stamp have meaning. */
 export interface StoredRow {
   id: string;
   last_modified: Timestamp;
@@ -13,7 +13,7 @@ export interface StoredRow {
   [column: string]: ColumnValue;
 }
 
-/** The stored rows behind the ids of a push: table → id → row. */
+/** The stored rows with the ids of a push: table → id → row. */
 export type StoredRows = Map<string, Map<string, StoredRow>>;
 
 /** A row with every declared column. */
@@ -22,19 +22,19 @@ export interface FullRow {
   [column: string]: ColumnValue;
 }
 
-/** A pushed row that is to live, unless an parent of it is deleted. */
+/** A pushed row that stays live unless a parent of it is deleted. */
 export interface LiveRow {
   row: FullRow;
-  /** Whether the server has exactly this already. */
+  /** Whether the stored row is the same already. */
   isStored: boolean;
 }
 
 /** What a push does, before the cascade. */
 export interface Merge {
   live: Map<string, Map<string, LiveRow>>;
-  /** Records to be written as tombstones, known or not; the cascade adds those below them. */
+  /** Records to write as tombstones, stored or not; the cascade adds the rows below them. */
   deleted: IdSets;
-  /** Tombstones that get a new stamp, so that the pusher's next pull brings them. */
+  /** Tombstones that get a new stamp, so that the device's next pull brings them. */
   restamped: IdSets;
   /** Every pushed record that stays or becomes a tombstone. */
   dead: IdSets;
@@ -42,8 +42,8 @@ export interface Merge {
 }
 
 /**
- * Decides a push against what is stored: pure, the rules of `records.md` row by row.
- * @param lastPulledAt what the client has seen; later stamps are conflicts (strictly: `last_modified > lpa`)
+ * Decides row by row what a push changes; a pure function.
+ * @param lastPulledAt the clock at the client's last pull; stored rows with `last_modified > lastPulledAt` conflict
  * @throws AppError PUSH_CONFLICT listing every conflicting record (BE push 5)
  */
 export function mergePush(
@@ -73,7 +73,7 @@ export function mergePush(
       if (before && !isStored && before.last_modified > lastPulledAt) {
         conflicts.push({ table: name, id });
       } else if (before?.is_deleted && !isCreated) {
-        // Deleted before the client's last pull, so it should have known: a 409 would come back for ever.
+        // The tombstone is older than the client's last pull, so a pull would not bring it: a 409 would repeat for ever.
         merge.restamped.add(name, id);
         merge.dead.add(name, id);
         merge.rejected.push({ table: name, id, reason: 'DELETED' });
@@ -107,7 +107,7 @@ function holds(stored: StoredRow, values: PartialRow): boolean {
   return true;
 }
 
-/** Absent columns keep what is stored; of a new (or once deleted) row they take their defaults. */
+/** Absent columns keep their stored values; in a new row, or one that was deleted, they take their defaults. */
 function fill(table: Table, id: string, before: StoredRow | undefined, values: PartialRow): FullRow {
   const row: FullRow = { id };
   for (const [name, column] of Object.entries(table.columns)) {

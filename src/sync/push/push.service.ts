@@ -18,18 +18,18 @@ import type { PushRequest } from '../requests.js';
 import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
 import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 
-/** What a push left behind. */
+/** The result of a push. */
 interface Outcome {
   timestamp: Timestamp;
   rejected: Rejection[];
-  /** Whether other devices would see a difference. */
+  /** Whether the push changed anything that other devices see. */
   isVisible: boolean;
 }
 
-/** Applies offline changes; server-side code writes records through it too, so that clocks and cascades hold. */
+/** Applies offline changes. Server-side code must write records through it too, so that stamps and cascades stay right. */
 @Injectable()
 export class PushService {
-  /** Pushes of one account wait here: waiting in the database, each would take a connection. */
+  /** Pushes of one account wait for each other here; in the database each waiting push would hold a connection. */
   private readonly mutex = new KeyedMutex();
 
   constructor(
@@ -98,7 +98,7 @@ export class PushService {
     for (const [name, rows] of changed) added += rows.filter(({ id }) => !stored.get(name)?.has(id)).length;
     for (const [name, ids] of tombstones.tables()) {
       for (const id of ids) {
-        // Rows that only the cascade reached were not loaded: they are stored, and live.
+        // Rows that only the cascade reached were not loaded, but are known to be stored and live.
         const isPushed = merge.dead.has(name, id);
         const before = stored.get(name)?.get(id);
         if (isPushed && !before) added++;
@@ -141,7 +141,7 @@ function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
       if (ids) ids.push(id);
       else idsByTable.set(table, [id]);
     }
-    // Table names come from the request: fromEntries makes even "__proto__" an ordinary member.
+    // Table names come from the request; fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }
   return answer;

@@ -4,12 +4,12 @@ import type { ColumnValue } from '../../protocol/columns.js';
 import type { Schema, Table } from '../../protocol/schema.js';
 import { ID_PATTERN, type Rejection, type RejectionReason } from '../../protocol/sync.js';
 
-/** A pushed row after sanitising: only the declared columns that were present, every value fitting its column. */
+/** A pushed row after sanitising: the declared columns that were present, each with a valid value. */
 export type PartialRow = Record<string, ColumnValue>;
 
-/** What a push asks of one table. */
+/** The pushed changes of one table. */
 export interface PushedTable {
-  /** Rows by id; `isCreated` when the client had made it since its last push. */
+  /** Rows by id; `isCreated`: the client listed the row under `created`. */
   rows: Map<string, { values: PartialRow; isCreated: boolean }>;
   deleted: Set<string>;
 }
@@ -17,17 +17,17 @@ export interface PushedTable {
 /** A push after sanitising. */
 export interface PushedChanges {
   tables: Map<string, PushedTable>;
-  /** Records that cannot be stored; their clients keep them unsynced. */
+  /** Records that cannot be stored; the client keeps them unsynced. */
   refused: Rejection[];
 }
 
 const ROWS_AT_ONCE = 5_000;
-// An unknown table's name comes back with each of its ids.
+// The answer repeats an unknown table's name for each of its ids.
 const MAX_TABLE_NAME = 64;
 
 /**
- * Reads a changes object that may hold anything: drops what is not declared, makes values fit, sets aside what cannot
- * be stored (BE push 8–10).
+ * Reads an untrusted changes object: drops undeclared columns, converts values to their columns, and refuses records
+ * that cannot be stored (BE push 8–10).
  * @throws AppError BAD_REQUEST when the shape itself is wrong
  */
 export async function sanitizeChanges(schema: Schema, changes: unknown): Promise<PushedChanges> {
@@ -86,7 +86,7 @@ async function sanitizeTable(
         const coerced = coerce(raw[column]);
         if (coerced !== undefined) values[column] = coerced;
       }
-      // The same id again: one row, the last content wins column by column.
+      // The same id twice is one row: for each column the last value wins.
       const earlier = rows.get(id);
       rows.set(id, {
         values: earlier ? { ...earlier.values, ...values } : values,
