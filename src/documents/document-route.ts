@@ -2,7 +2,7 @@ import type { PipeTransform } from '@nestjs/common';
 import { AppError } from '../foundation/errors/app-error.js';
 import { VIDEO_ID_PATTERN } from '../protocol/documents.js';
 
-/** Checks the id of a video in a path. @throws AppError BAD_REQUEST */
+/** Checks a video id in a path. @throws AppError BAD_REQUEST */
 export const videoId: PipeTransform<string, string> = {
   transform(id) {
     if (VIDEO_ID_PATTERN.test(id)) return id;

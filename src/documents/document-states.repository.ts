@@ -5,7 +5,7 @@ import type { DocumentRef, LockRow } from '../locks/lock.js';
 import { STORED_LOCK, toLockRow, type StoredLock } from '../locks/locks.repository.js';
 import type { StoredDocument } from './documents.repository.js';
 
-/** The part of a document's state that is about its content. */
+/** The content's part of a document's state. */
 export type ContentState = Pick<
   StoredDocument,
   | 'epoch'
@@ -20,13 +20,13 @@ export type ContentState = Pick<
 
 /** A document and its lock, read together. */
 export interface DocumentAndLock {
-  /** Null: it has no content. */
+  /** Null: the document has no content. */
   content: ContentState | null;
-  /** Null: it was never locked. */
+  /** Null: the document was never locked. */
   lock: LockRow | null;
 }
 
-/** All columns of a document or a lock that does not exist are null. */
+/** If the document or the lock does not exist, all its columns are null. */
 type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
 type ListedRow = Row & Pick<StoredDocument, 'videoId' | 'kind'>;
 
@@ -34,7 +34,7 @@ const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "si
   d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
   d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
 
-/** Reads documents together with their locks: the state that clients ask for most often. */
+/** Reads documents together with their locks, the state that clients ask for most often. */
 @Injectable()
 export class DocumentStatesRepository {
   private readonly states: Lookup<Row>;
@@ -49,12 +49,12 @@ export class DocumentStatesRepository {
     );
   }
 
-  /** The state as committed at the time of the call. */
+  /** The state that is committed at the time of the call. */
   async find({ accountId, videoId, kind }: DocumentRef): Promise<DocumentAndLock> {
     return toDocumentAndLock((await this.states.find(accountId, videoId, kind))!);
   }
 
-  /** An account's documents that have content, by video and kind, starting after `after`. */
+  /** An account's documents with content after `after`, in the order of video and kind. */
   async list(
     accountId: string,
     after: { videoId: string; kind: string },

@@ -52,7 +52,7 @@ import { DocumentKinds } from './kinds.js';
 const LISTED = 200;
 const DOCUMENT = 'videos/:id/database/:db';
 
-/** Routes of documents: the databases that belong to videos. */
+/** Routes for documents, the databases that belong to videos. */
 @ApiTags('Documents')
 @ApiBearerAuth()
 @ApiExtraModels(ContentVersionAnswer, SeenLockAnswer)
@@ -66,7 +66,7 @@ export class DocumentsController {
     private readonly kinds: DocumentKinds,
   ) {}
 
-  /** Lists the account's documents by video and kind, some at a time. */
+  /** Lists the account's documents in the order of video and kind, in pages. */
   @Get('documents')
   @ApiOkResponse({ type: DocumentListAnswer })
   @ApiProblems(400, 401)
@@ -82,7 +82,7 @@ export class DocumentsController {
     };
   }
 
-  /** Tells what is known of a document: its version, who holds the lock, and what is uploaded. */
+  /** Returns a document's state: its version, its lock, and what is uploaded. */
   @Get(`${DOCUMENT}/state`)
   @ApiOkResponse({ type: DocumentStateAnswer })
   @ApiProblems(400, 401, 404)
@@ -94,7 +94,7 @@ export class DocumentsController {
     return this.documents.state(actor, this.refOf(actor, id, kind));
   }
 
-  /** Lists what object storage has of a document, the newest first. */
+  /** Lists a document's versions in object storage, the newest first. */
   @Get(`${DOCUMENT}/versions`)
   @ApiOkResponse({ type: VersionListAnswer })
   @ApiProblems(400, 401, 404)
@@ -115,7 +115,7 @@ export class DocumentsController {
     };
   }
 
-  /** Takes the lock, or renews one's own: who holds it may write. */
+  /** Takes or renews the lock; its holder may write the document. */
   @Post(`${DOCUMENT}/lock`)
   @HttpCode(200)
   @ApiOkResponse({ type: GrantedLockAnswer })
@@ -145,7 +145,7 @@ export class DocumentsController {
     };
   }
 
-  /** Releases the lock; one that the session no longer holds stays as it is. */
+  /** Releases the lock, if the session still holds it. */
   @Delete(`${DOCUMENT}/lock`)
   @HttpCode(204)
   @ApiNoContentResponse()
@@ -159,7 +159,7 @@ export class DocumentsController {
     await this.documents.unlock(actor, this.refOf(actor, id, kind), query.session_id);
   }
 
-  /** Replaces the whole content, by the lock's holder; the document is made if it is not there. */
+  /** Replaces the whole content, for the lock’s holder; creates a document that does not exist. */
   @Put(`${DOCUMENT}/content`)
   @BinaryBody()
   @ApiConsumes('application/gzip', 'application/octet-stream', 'application/vnd.sqlite3')
@@ -189,12 +189,12 @@ export class DocumentsController {
     const announced = request.headers['content-length'];
     const announcedBytes = announced === undefined ? null : Number(announced);
     const { epoch, version } = await this.content.replace(ref, writer, bodyOf(request), announcedBytes);
-    // Somebody else may have written by now: whoever gets this answer has what was written here, and must not take it
-    // for that.
+    // Another session may have written since. The client has the content of this write, so the answer must name this
+    // version and not the newer one.
     return { ...(await this.documents.state(actor, ref)), epoch, server_version: version };
   }
 
-  /** @throws AppError NOT_FOUND for a kind that does not exist */
+  /** @throws AppError NOT_FOUND when there is no such kind */
   private refOf({ accountId }: Actor, id: string, kind: string): DocumentRef {
     return { accountId, videoId: id, kind: this.kinds.get(kind).name };
   }

@@ -19,9 +19,9 @@ const isSessionId = {
   message: 'session_id must have 1 to 64 letters, digits, -, _ and .',
 };
 
-/** A state of a document's content. */
+/** A version of a document's content. */
 export class ContentVersionAnswer {
-  /** Grows when the whole content is replaced; 0: there is none. */
+  /** Grows when the whole content is replaced or restored; 0: no content. */
   @ApiProperty(INT64)
   epoch!: number;
   /** Grows with every change within the epoch. */
@@ -31,18 +31,18 @@ export class ContentVersionAnswer {
 
 /** Who holds a lock. */
 export class LockHolderAnswer {
-  /** Null: a job on the server’s side. */
+  /** Null: an operator’s job. */
   user_id!: string | null;
   device_id!: string | null;
   /**
-   * What to call the holder.
+   * A name for people.
    * @example 'Kitchen laptop'
    */
   name!: string;
   session_id!: string;
 }
 
-/** A lock that somebody holds. */
+/** A lock and its holder. */
 export class DocumentLockAnswer implements DocumentLock {
   @ApiProperty({ enum: LOCK_TYPES })
   lock_type!: LockType;
@@ -51,18 +51,18 @@ export class DocumentLockAnswer implements DocumentLock {
   /** Epoch ms. */
   @ApiProperty(INT64)
   acquired_at!: number;
-  /** Epoch ms; when it ends unless it is renewed. */
+  /** When it ends unless it is renewed, epoch ms. */
   @ApiProperty(INT64)
   expires_at!: number;
 }
 
-/** A lock, as one who asks sees it. */
+/** A lock as the requesting user sees it. */
 export class SeenLockAnswer extends DocumentLockAnswer {
-  /** Whether it belongs to the user who asks. */
+  /** Whether the requesting user holds it. */
   mine!: boolean;
 }
 
-/** What is known of a document. */
+/** A document’s state. */
 export class DocumentStateAnswer extends ContentVersionAnswer implements DocumentState {
   video_id!: string;
   /**
@@ -72,47 +72,47 @@ export class DocumentStateAnswer extends ContentVersionAnswer implements Documen
   database!: string;
   /** Whether it has content. */
   exists!: boolean;
-  /** The newest version in object storage. */
+  /** The newest version in object storage; null: none yet. */
   @ApiProperty({
     oneOf: [{ $ref: '#/components/schemas/ContentVersionAnswer' }, { type: 'null' }],
     nullable: false,
   })
   stored_version!: ContentVersionAnswer | null;
-  /** Null: nobody holds it. */
+  /** Null: not locked. */
   @ApiProperty({
     oneOf: [{ $ref: '#/components/schemas/SeenLockAnswer' }, { type: 'null' }],
     nullable: false,
   })
   lock!: SeenLockAnswer | null;
-  /** Of the content, inflated. */
+  /** Size of the content before compression. */
   @ApiProperty(INT64)
   size_bytes!: number;
-  /** Epoch ms. */
+  /** When the content last changed, epoch ms; null: no content. */
   @ApiProperty({ ...INT64, nullable: true })
   updated_at!: number | null;
-  /** Epoch ms. */
+  /** Time of the last upload, epoch ms; null: never. */
   @ApiProperty({ ...INT64, nullable: true })
   uploaded_at!: number | null;
-  /** Scheduled uploads that failed since the last upload that did not. */
+  /** How many scheduled uploads failed since the last successful one. */
   @ApiProperty(INT64)
   upload_failures!: number;
 }
 
-/** Documents of an account. */
+/** One page of an account’s documents. */
 export class DocumentListAnswer {
   documents!: DocumentStateAnswer[];
-  /** Pass it as `after`; null: these are the last. */
+  /** Pass it as `after` to get the next page; null: this is the last page. */
   next!: string | null;
-  /** The kinds of documents that this server knows. */
+  /** All kinds of documents that this server has. */
   kinds!: string[];
 }
 
 /** One version in object storage. */
 export class StoredVersionAnswer extends ContentVersionAnswer implements StoredVersion {
-  /** Of the gzipped object. */
+  /** Size of the gzipped object. */
   @ApiProperty(INT64)
   size_bytes!: number;
-  /** Of the gzipped object, in hexadecimal. */
+  /** Hash of the gzipped object, in hexadecimal. */
   sha256!: string;
   /** Epoch ms. */
   @ApiProperty(INT64)
@@ -124,18 +124,18 @@ export class VersionListAnswer {
   versions!: StoredVersionAnswer[];
 }
 
-/** A lock that was granted. */
+/** A granted lock, with the version of the content. */
 export class GrantedLockAnswer extends ContentVersionAnswer {
   @ApiProperty({ enum: [true] })
   granted!: true;
   session_id!: string;
-  /** Goes with every write; grows with every change of holder. */
+  /** Sent with every write; grows with every change of holder. */
   @ApiProperty(INT64)
   fencing_token!: number;
   /** Epoch ms. */
   @ApiProperty(INT64)
   expires_at!: number;
-  /** Where changes travel live; null: this server has no live changes of documents yet. */
+  /** Address for live changes; null: this server does not offer them yet. */
   websocket_url!: string | null;
   /** Whether the content differs from the version that the client says it has. */
   needs_download!: boolean;
@@ -147,31 +147,31 @@ export class LockBody {
   @IsIn(LOCK_TYPES, { message: `lock_type must be one of ${LOCK_TYPES.join(', ')}` })
   lock_type!: LockType;
 
-  /** The client’s own, one for each tab or window. */
+  /** Chosen by the client, one for each tab or window. */
   @ApiProperty(SESSION_ID)
   @Matches(SESSION_ID_PATTERN, isSessionId)
   session_id!: string;
 
-  /** Why, for the people who have to wait. */
+  /** Why the lock is taken, for people who have to wait. */
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? cleanText(value).trim() : value))
   @IsString()
   @MaxLength(200)
   reason?: string | null;
 
-  /** Take it from another user, too. */
+  /** Take the lock even if another user holds it. */
   @IsOptional()
   @IsBoolean()
   take_over?: boolean | null;
 
-  /** Of the version that the client has. */
+  /** The epoch of the version that the client has. */
   @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()
   @Min(0)
   epoch?: number | null;
 
-  /** Of the version that the client has. */
+  /** The server_version of the version that the client has. */
   @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()
@@ -181,7 +181,7 @@ export class LockBody {
 
 /** Query of `DELETE …/lock`. */
 export class UnlockQuery {
-  /** The client’s own, one for each tab or window. */
+  /** Chosen by the client, one for each tab or window. */
   @ApiProperty(SESSION_ID)
   @Matches(SESSION_ID_PATTERN, isSessionId)
   session_id!: string;
@@ -189,7 +189,7 @@ export class UnlockQuery {
 
 /** Query of `PUT …/content`. */
 export class ContentQuery extends UnlockQuery {
-  /** As the lock’s answer said it. */
+  /** From the answer that granted the lock. */
   @ApiProperty({ ...INT64, minimum: 0 })
   @Transform(({ value }) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : NaN))
   @IsInt()
@@ -207,7 +207,7 @@ export class ListQuery {
   @Max(1_000)
   limit?: number;
 
-  /** `next` of the answer before. */
+  /** `next` of the previous page. */
   @IsOptional()
   @IsString()
   @MaxLength(200)

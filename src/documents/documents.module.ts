@@ -14,7 +14,7 @@ import { DocumentKinds } from './kinds.js';
 import { DocumentOwner } from './owner.js';
 import { WorkingCopies } from './content/working-copies.js';
 
-/** Documents, SQLite databases that belong to a video: their state, their content, and who may write them. */
+/** Documents, the SQLite databases that belong to videos: their state, their content, and who may write them. */
 @Module({
   imports: [AuthModule, LocksModule],
   controllers: [DocumentsController],

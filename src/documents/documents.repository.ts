@@ -3,23 +3,23 @@ import { Database, type Connection, type Transaction } from '../foundation/datab
 import type { DocumentRef } from '../locks/lock.js';
 import type { Claim } from './owner.js';
 
-/** A version of a document's content: pairs are compared by epoch, then by version. */
+/** A version of a document's content; pairs are compared by epoch, then by version. */
 export interface Pair {
   epoch: number;
   version: number;
 }
 
-/** A document as it is stored; times are epoch ms. */
+/** A document's row; times are epoch ms. */
 export interface StoredDocument extends Pair {
   videoId: string;
   kind: string;
-  /** Of the content, not compressed. */
+  /** Size of the content before compression. */
   sizeBytes: number;
   updatedAt: number;
-  /** When the first change was made that is not uploaded; null: everything is. */
+  /** Time of the oldest change that is not uploaded; null: there is none. */
   pendingSince: number | null;
   uploadFailures: number;
-  /** Of the newest uploaded version; all stored… columns are null until there is one. */
+  /** Epoch of the newest uploaded version; all stored… columns are null until there is one. */
   storedEpoch: number | null;
   storedVersion: number | null;
   storedKey: string | null;
@@ -54,7 +54,7 @@ export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epo
 
 const HASTEN_BATCH = 1_000;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
-/** A write does not take the document from another process that is uploading it, or uploads would never end while people write. */
+/** A write does not take the document from an owner whose lease lasts, or uploads would never finish while people write. */
 const IS_FREE = '(d.owner_id IS NULL OR d.owner_id = excluded.owner_id OR d.owner_expires_at <= $12)';
 
 /** The documents of all accounts, without their content. */
@@ -62,25 +62,25 @@ const IS_FREE = '(d.owner_id IS NULL OR d.owner_id = excluded.owner_id OR d.owne
 export class DocumentsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Null: it has no content. */
+  /** The document's row; null: it has no content. */
   async find(ref: DocumentRef): Promise<StoredDocument | null> {
     return this.read(this.database, ref, '');
   }
 
-  /** As `find`, and locks the row until the transaction ends. */
+  /** Does the same as `find`, and locks the row until the transaction ends. */
   async lock(tx: Transaction, ref: DocumentRef): Promise<StoredDocument | null> {
-    // SQLite has a single writer.
+    // SQLite has a single writer, so it needs no row lock.
     return this.read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
   /**
-   * Makes all documents with changes that are not uploaded due at once. Documents whose last upload failed stay put off.
-   * Rows that another transaction has locked are left out: waiting for them would keep the rows changed so far locked too.
+   * Makes all pending documents due now, except those whose last upload failed: their retry stays delayed. Skips rows that
+   * another transaction has locked, as waiting for them would also keep the rows changed so far locked.
    * @param now epoch ms
    */
   async hasten(now: number): Promise<void> {
     const skipLocked = this.database.dialect === 'postgres' ? ' FOR UPDATE SKIP LOCKED' : '';
-    // In batches: SQLite blocks all other writers for as long as one statement takes.
+    // In batches, as each statement blocks all other writers of SQLite while it runs.
     for (let changed = HASTEN_BATCH; changed === HASTEN_BATCH;) {
       const rows = await this.database.write(
         `WITH waiting AS (
@@ -94,7 +94,7 @@ export class DocumentsRepository {
     }
   }
 
-  /** How many documents the account has, and their bytes together. */
+  /** The number of the account's documents and their total size. */
   async usage(connection: Connection, accountId: string): Promise<{ count: number; sizeBytes: number }> {
     const [row] = await connection.query<{ count: number; sizeBytes: number }>(
       `SELECT count(*) AS "count", cast(coalesce(sum(size_bytes), 0) AS bigint) AS "sizeBytes"
@@ -114,7 +114,7 @@ export class DocumentsRepository {
     );
   }
 
-  /** Stores new content for a document, which is created if it does not exist. An existing row must be locked before. */
+  /** Stores a document's new content; creates the document if it does not exist. The caller must have locked an existing row. */
   async replaceContent(tx: Transaction, ref: DocumentRef, content: NewContent, claim: Claim): Promise<void> {
     await tx.query(
       `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, size_bytes, updated_at, pending_since,
@@ -144,8 +144,8 @@ export class DocumentsRepository {
   }
 
   /**
-   * Makes a process the document's owner, or prolongs that.
-   * @param isForced also while another process's claim has not expired
+   * Makes a process the document's owner, or renews its lease.
+   * @param isForced true: even while another owner's lease lasts
    * @returns the owner token, which grows with every change of owner; null: another process owns it
    */
   async claim(
@@ -179,7 +179,7 @@ export class DocumentsRepository {
   }
 }
 
-/** Whether object storage has the version or a newer one. */
+/** Whether object storage has this version or a newer one. */
 export function isStored({ storedEpoch, storedVersion }: StoredDocument, { epoch, version }: Pair): boolean {
   if (storedEpoch === null || storedVersion === null) return false;
   return storedEpoch === epoch ? storedVersion >= version : storedEpoch > epoch;

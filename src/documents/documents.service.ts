@@ -22,7 +22,7 @@ export interface LockRequest {
 /** A granted lock. */
 export interface GrantedLock {
   lock: Lock;
-  /** The version of the content. */
+  /** The content's version. */
   current: Pair;
   needsDownload: boolean;
 }
@@ -40,13 +40,13 @@ export class DocumentsService {
     @Inject(NOW) private readonly now: Now,
   ) {}
 
-  /** A document's state for the actor; a document that was never written has no content. */
+  /** A document's state as the actor sees it; a document that was never written has no content. */
   async state(actor: Actor, ref: DocumentRef): Promise<DocumentState> {
     const { content, lock } = await this.states.find(ref);
     return toState(actor, ref, content, lock && heldAt(this.now(), lock));
   }
 
-  /** An account's documents that have content, by video and kind. @param after the last one seen */
+  /** An account's documents with content, in the order of video and kind. @param after the last document of the previous page */
   async list(
     actor: Actor,
     after: { videoId: string; kind: string },
@@ -75,7 +75,7 @@ export class DocumentsService {
     const { userId, deviceId, name } = actor;
     const session = { sessionId, userId, deviceId, name: name ?? sessionId };
     const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
-    // Read once the lock is held, so that nobody else writes afterwards.
+    // Read after the lock was granted, so that no other session can write after the read.
     const { content } = await this.states.find(ref);
     const current = content ?? NO_CONTENT;
     const isKnown = known.epoch === current.epoch && known.version === current.version;
@@ -92,7 +92,7 @@ export class DocumentsService {
   }
 }
 
-/** For a document without content. */
+/** The error for a document without content. */
 export function noSuchDocument(): AppError {
   return new AppError('NOT_FOUND', { detail: 'There is no such document.' });
 }

@@ -6,7 +6,7 @@ import BetterSqlite from 'better-sqlite3';
 import { AppError } from '../foundation/errors/app-error.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
-/** A column of a table, as SQLite reports it. */
+/** A table's column, as SQLite reports it. */
 export interface KindColumn {
   name: string;
   type: string;
@@ -23,11 +23,11 @@ export interface DocumentKind {
   /** `user_version` of its databases. */
   version: number;
   tables: { name: string; columns: KindColumn[] }[];
-  /** Triggers and indexes by name, as normalized SQL. */
+  /** Normalized SQL of triggers and indexes, by name. */
   objects: Record<string, string>;
 }
 
-/** Overrides the folder of the kinds, `kinds/` beside this file. */
+/** Overrides the folder of the kinds; default: `kinds/` beside this file. */
 export const KINDS_FOLDER = Symbol('KINDS_FOLDER');
 
 const FOLDER = fileURLToPath(new URL('./kinds/', import.meta.url));
@@ -35,7 +35,7 @@ const NAME = /^[a-z][a-z0-9_]*$/;
 /** The names of CR-SQLite's own tables. */
 const RESERVED = /^crsql_|__crsql_/;
 
-/** The kinds of documents: each is one SQL file in `kinds/`. */
+/** The kinds of documents; each is one SQL file in `kinds/`. */
 @Injectable()
 export class DocumentKinds {
   private readonly kinds: ReadonlyMap<string, DocumentKind>;
@@ -45,12 +45,12 @@ export class DocumentKinds {
     this.kinds = loadKinds(folder);
   }
 
-  /** In alphabetical order. */
+  /** The kinds' names in alphabetical order. */
   get names(): string[] {
     return [...this.kinds.keys()];
   }
 
-  /** @throws AppError NOT_FOUND */
+  /** The kind with this name. @throws AppError NOT_FOUND */
   get(name: string): DocumentKind {
     const kind = this.kinds.get(name);
     if (kind) return kind;
@@ -60,7 +60,7 @@ export class DocumentKinds {
   }
 }
 
-/** Reads every kind, and checks the rules that CR-SQLite needs to merge changes. */
+/** Reads every kind and checks the rules that CR-SQLite needs to merge changes. */
 function loadKinds(folder: string): Map<string, DocumentKind> {
   const files = readdirSync(folder).filter((file) => file.endsWith('.sql'));
   return new Map(
@@ -75,7 +75,7 @@ function loadKinds(folder: string): Map<string, DocumentKind> {
   );
 }
 
-/** SQL with single blanks, to compare statements that programs have stored with different white space. */
+/** SQL with single blanks, to compare statements that differ only in white space. */
 export function normalized(sql: string): string {
   return sql.replace(/\s+/g, ' ').trim();
 }
@@ -162,7 +162,7 @@ function readTable(database: BetterSqlite.Database, name: string): DocumentKind[
   };
 }
 
-/** Checks the triggers that forbid changing a key: for other replicas the row would become another one. */
+/** Checks the triggers that forbid changing a key, as a changed key would make it another row for other replicas. */
 function checkGuards(
   database: BetterSqlite.Database,
   table: string,
@@ -186,7 +186,7 @@ function checkGuards(
   }
 }
 
-/** Checks that a row with nothing but a key can be inserted: merging creates it so, and sets other columns one by one. */
+/** Checks that a row with only a key can be inserted: a merge inserts it so, then sets the other columns one by one. */
 function insertEmptyRow(
   database: BetterSqlite.Database,
   table: string,
@@ -199,7 +199,7 @@ function insertEmptyRow(
   if (code !== null) fail(`must take a row that has only a key (${code}).`);
 }
 
-/** @returns SQLite's code if the statement fails; null: it succeeds */
+/** @returns SQLite's error code; null: the statement succeeds */
 function codeOf(database: BetterSqlite.Database, sql: string): string | null {
   try {
     database.exec(sql);

@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../foundation/config/config.module.js';
 
-/** A process's claim on a document. */
+/** A process's claim to own a document. */
 export interface Claim {
   ownerId: string;
-  /** When it is made, epoch ms. */
+  /** When the claim is made, epoch ms. */
   now: number;
-  /** Until when it keeps other processes from uploading the document, epoch ms. */
+  /** End of the lease, until which other processes do not upload the document, epoch ms. */
   expiresAt: number;
 }
 
-/** This process as an owner of documents: of the working copies on its disk, which it uploads. */
+/** This process as an owner of documents, which it uploads from the working copies on its disk. */
 @Injectable()
 export class DocumentOwner {
   readonly id = randomBytes(12).toString('base64url');
@@ -19,18 +19,18 @@ export class DocumentOwner {
 
   constructor(@Inject(NOW) private readonly now: Now) {}
 
-  /** A claim that is made now. */
+  /** Makes a claim with a lease from now on. */
   claim(): Claim {
     const now = this.now();
     return { ownerId: this.id, now, expiresAt: now + this.leaseMs };
   }
 
-  /** How often a running upload renews its claim. */
+  /** How often a running upload renews its lease. */
   get renewEveryMs(): number {
     return this.leaseMs / 3;
   }
 
-  /** After so long without a renewal an upload counts as dead, and a download takes the document over. */
+  /** After this time without renewal an upload counts as dead, and a download may take the document over. */
   get silentMs(): number {
     return this.leaseMs * 0.4;
   }

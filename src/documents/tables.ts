@@ -37,7 +37,7 @@ const documents: ServerTable = {
   indexes: [{ name: 'documents_by_due', columns: ['upload_due_at'], where: 'upload_due_at IS NOT NULL' }],
 };
 
-/** What is acknowledged and not uploaded yet; on SQLite the working copies are all there is. */
+/** Acknowledged content that is not uploaded yet; SQLite has only the working copies. */
 const documentJournal: ServerTable = {
   name: 'document_journal',
   columns: {

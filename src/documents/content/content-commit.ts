@@ -10,23 +10,23 @@ import type { Pair, StoredDocument } from '../documents.repository.js';
 import { JournalRepository, type Draft } from './journal.repository.js';
 import { WorkingCopies } from './working-copies.js';
 
-/** The version that new content becomes. */
+/** The version that the new content gets. */
 export interface NextVersion extends Pair {
-  /** The document before it; null: it had no content. */
+  /** The document before the commit; null: it had no content. */
   previous: StoredDocument | null;
 }
 
-/** What a commit does beside making the content durable. */
+/** The caller's steps within a commit. */
 export interface CommitSteps {
-  /** Checks that the content may be replaced, and decides what the next version is. */
+  /** Checks that the content may be replaced, and chooses the next version. */
   decide(tx: Transaction): Promise<NextVersion>;
-  /** Stores the document's row; it comes late, as it may keep other transactions waiting. */
+  /** Stores the document's row. Called late, as its locks may keep other transactions waiting. */
   record(tx: Transaction, next: NextVersion): Promise<void>;
 }
 
 /**
- * Makes new content durable in one transaction with its document's row: on PostgreSQL in the journal, on SQLite, which
- * has no journal, as the working copy.
+ * Makes new content durable in one transaction with its document's row: on PostgreSQL in the journal, on SQLite (which
+ * has no journal) as the working copy.
  */
 @Injectable()
 export class ContentCommit {
@@ -40,8 +40,8 @@ export class ContentCommit {
   /**
    * Makes a file the document's content, and removes the working copies of earlier epochs.
    * @param replaced the version that the writer saw
-   * @param file a temporary file of `WorkingCopies.incoming`; its bytes are on the disk
-   * @throws AppError OVERLOADED, and what the steps throw; nothing has changed then
+   * @param file a temporary file of `WorkingCopies.incoming`, synced to disk
+   * @throws AppError OVERLOADED, and the errors of the steps; then nothing has changed
    */
   async run(ref: DocumentRef, replaced: Pair, file: string, steps: CommitSteps): Promise<Pair> {
     const { epoch, version } = this.journal.isKept
@@ -69,8 +69,8 @@ export class ContentCommit {
       await this.journal.removeDraft(ref, draft);
       throw error;
     });
-    // Only after the commit: the file of a transaction that failed must never be in place. If it cannot be placed, the
-    // write still succeeded, as the working copy can be made again from the journal.
+    // Place the file only after the commit: a failed transaction must not leave its file in place. If placing fails, the
+    // write has still succeeded, as the working copy can be made again from the journal.
     await this.copies.place(ref, next.epoch, file).catch(() => undefined);
     return next;
   }
@@ -79,7 +79,7 @@ export class ContentCommit {
     return this.database.transaction(async (tx) => {
       const next = await decide(tx);
       await record(tx, next);
-      // Before the commit: the file is the only copy of the content, so the row must never be there without it.
+      // Place the file before the commit: it is the only copy of the content, so the row must never exist without it.
       await this.copies.place(ref, next.epoch, file);
       return next;
     });
@@ -96,7 +96,7 @@ export class ContentCommit {
   }
 }
 
-/** Fast rather than small: the journal's content is read once at most. */
+/** Compresses for speed, not size: the journal's content is read once at most. */
 async function pack(file: string, packed: string): Promise<void> {
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
   await pipeline(createReadStream(file), gzip, createWriteStream(packed, { mode: 0o600 }));

@@ -14,24 +14,24 @@ import { DocumentKinds } from '../kinds.js';
 import { IncomingContent } from './incoming-content.js';
 import { WorkingCopies } from './working-copies.js';
 
-/** A database that compresses better than this was made to fill the disk. */
+/** A database that compresses better than this is taken for an attempt to fill the disk. */
 const MAX_RATIO = 200;
 const IMPORTS_AT_ONCE = 2;
 const IMPORT_WAIT_MS = 30_000;
 
-/** A fresh database of the document's kind with the rows that a client sent. */
+/** A fresh database of the document's kind, with the rows that a client sent. */
 export interface ImportedContent {
-  /** A temporary file; its bytes are on the disk. */
+  /** A temporary file, synced to disk. */
   file: string;
   sizeBytes: number;
 }
 
-/** Receives databases from clients and imports them: nothing that a client sends is used as it is. */
+/** Receives databases from clients and imports their rows; a client's file itself is never used. */
 @Injectable()
 export class ContentImport {
   private readonly incoming: IncomingContent;
   private readonly running = new Semaphore(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
-  /** One import per account at a time, so that no account takes all places of `running`. */
+  /** Allows one import per account at a time, so that no account takes all places of `running`. */
   private readonly accounts = new KeyedMutex();
 
   constructor(
@@ -44,10 +44,10 @@ export class ContentImport {
   }
 
   /**
-   * Imports a body and passes the result to `use`. All temporary files are removed after that; `use` may move the
-   * imported one away.
+   * Imports a body, passes the result to `use`, then removes all temporary files; `use` may move the imported file
+   * elsewhere.
    * @param body a SQLite database, gzipped
-   * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST, DISK_FULL, OVERLOADED, SHUTTING_DOWN; what `use` throws
+   * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST, DISK_FULL, OVERLOADED, SHUTTING_DOWN; errors of `use`
    */
   async run<T>(ref: DocumentRef, body: Readable, use: (imported: ImportedContent) => Promise<T>): Promise<T> {
     const { maxDocumentBytes: maxBytes } = this.config;
@@ -69,7 +69,7 @@ export class ContentImport {
     }
   }
 
-  /** @throws AppError BODY_TOO_LARGE when a document may not have so many bytes */
+  /** Checks a document's size. @throws AppError BODY_TOO_LARGE */
   checkSize(bytes: number): void {
     const { maxDocumentBytes } = this.config;
     if (bytes <= maxDocumentBytes) return;
@@ -78,7 +78,7 @@ export class ContentImport {
     });
   }
 
-  /** @returns how many bytes the imported database has */
+  /** @returns the size of the imported database in bytes */
   private async import(
     ref: DocumentRef,
     received: string,

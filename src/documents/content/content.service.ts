@@ -16,13 +16,13 @@ import { ContentImport, type ImportedContent } from './content-import.js';
 
 const MINUTE_MS = 60_000;
 
-/** The session that writes, and the version that it replaces. */
+/** The writing session, and the version that it replaces. */
 export interface Writer {
   sessionId: string;
-  /** Null: a job on the server's side. */
+  /** Null: an operator's job. */
   userId: string | null;
   fencingToken: number;
-  /** 0 and 0: there is no content yet. */
+  /** Both 0: the document has no content yet. */
   expected: Pair;
 }
 
@@ -41,12 +41,12 @@ export class ContentService {
   ) {}
 
   /**
-   * Imports a database and makes it the document's content, in a new epoch; durable when it resolves.
+   * Imports a database and makes it the document's content, in a new epoch; the content is durable when this resolves.
    * @param body a SQLite database, gzipped
-   * @param announcedBytes the body's length by its headers; null: not given
+   * @param announcedBytes the Content-Length; null: not given
    * @returns the new version
    * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH, DOCUMENT_INVALID, BODY_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL,
-   *   OVERLOADED; nothing has changed then
+   *   OVERLOADED; then nothing has changed
    */
   async replace(
     ref: DocumentRef,
@@ -55,7 +55,7 @@ export class ContentService {
     announcedBytes: number | null,
   ): Promise<Pair> {
     if (announcedBytes !== null) this.imports.checkSize(announcedBytes);
-    // Checked again in the transaction; here it spares the client sending a body that is bound to be refused.
+    // The transaction checks this again; here it spares the client from sending a body that would be refused anyway.
     await this.check(null, ref, writer);
     const { epoch, version } = await this.imports.run(ref, body, (imported) =>
       this.commit(ref, writer, imported),
@@ -97,17 +97,17 @@ export class ContentService {
   }
 
   /**
-   * The epoch of a new document: 1, or in an account that was restored from a backup the time of that. The backup may lack
-   * a document of the same name that counted from 1, and clients and other processes may still have its versions.
+   * The epoch of a new document: 1, or the time of the restore if the account was restored from a backup. The backup may
+   * lack a document of the same name that counted from 1, whose versions clients and other processes may still have.
    */
   private async firstEpoch(tx: Transaction, { accountId }: DocumentRef): Promise<number> {
     return (await this.accounts.restoredAt(tx, accountId)) ?? 1;
   }
 
   /**
-   * Checks that the writer may write, and keeps that true until the transaction ends.
-   * @param tx null: looks without locking anything, so the answer may be out of date at once
-   * @returns the document as it is; null: it has no content
+   * Checks that the writer may write, and locks the rows so that this stays true until the transaction ends.
+   * @param tx null: checks without locking anything, so the result may be out of date at once
+   * @returns the current document; null: it has no content
    * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH
    */
   private async check(
@@ -129,7 +129,7 @@ export class ContentService {
     });
   }
 
-  /** Checks the account's number of documents and their bytes. @throws AppError QUOTA_EXCEEDED */
+  /** Checks the account's number of documents and their total size. @throws AppError QUOTA_EXCEEDED */
   private async checkQuota(
     tx: Transaction,
     { accountId }: DocumentRef,
@@ -137,7 +137,7 @@ export class ContentService {
     sizeBytes: number,
   ): Promise<void> {
     const { maxDocumentsPerAccount: maxCount, maxDocumentBytesPerAccount: maxBytes } = this.config;
-    // Two documents made at the same time would not count each other. From here on the account's pushes wait.
+    // Without the lock, two documents made at the same time would not count each other. The account's pushes wait for it.
     await this.accounts.lock(tx, accountId);
     const usage = await this.documents.usage(tx, accountId);
     if (!document && maxCount > 0 && usage.count >= maxCount) {

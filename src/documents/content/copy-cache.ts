@@ -1,42 +1,42 @@
 import { rm, utimes } from 'node:fs/promises';
 import type { DocumentRef } from '../../locks/lock.js';
 
-/** A working copy that stays where it is until it is released. */
+/** A working copy that is not removed until it is released. */
 export interface HeldCopy {
   /** A SQLite database. */
   path: string;
-  /** Lets it be removed again; a second call does nothing. */
+  /** Allows its removal again; a second call does nothing. */
   release(): void;
 }
 
-/** A working copy on the disk. */
+/** A working copy on disk. */
 export interface Copy {
   ref: DocumentRef;
   epoch: number;
   path: string;
   sizeBytes: number;
-  /** Known to be the only place of content that is not uploaded. */
+  /** True: this copy is known to be the only place of content that is not uploaded. */
   isPending: boolean;
 }
 
-/** Which working copies are on the disk, how recently each was used and who holds it; removes their files. */
+/** The working copies on disk, the order of their last use and their holders; removes their files. */
 export class CopyCache {
-  /** By path, the least recently used first. */
+  /** Copies by path, the least recently used first. */
   private readonly copies = new Map<string, Copy>();
-  /** How many holders a path has. By path, not by copy: a new file may replace one that is held. */
+  /** The number of holders by path. Not by copy, as a new file may replace one that is held. */
   private readonly holds = new Map<string, number>();
-  /** Copies to be removed with the last release. */
+  /** Copies to remove with their last release. */
   private readonly obsolete = new Set<Copy>();
-  /** Files that are being removed, by path. */
+  /** Running removals of files, by path. */
   private readonly removing = new Map<string, Promise<void>>();
   private bytes = 0;
 
-  /** Of all copies together. */
+  /** Size of all copies together. */
   get totalBytes(): number {
     return this.bytes;
   }
 
-  /** Undefined: no copy is known at this path. */
+  /** The copy at a path; undefined: none is known. */
   get(path: string): Copy | undefined {
     return this.copies.get(path);
   }
@@ -46,20 +46,20 @@ export class CopyCache {
     return [...this.copies.values()];
   }
 
-  /** Adds a copy whose file is in place, as the most recently used one; it replaces a copy of the same path. */
+  /** Adds a copy whose file is in place, as the most recently used one; replaces the copy with the same path. */
   add(copy: Copy): void {
     this.forget(copy.path);
     this.copies.set(copy.path, copy);
     this.bytes += copy.sizeBytes;
   }
 
-  /** Forgets the copy at a path, whose file is about to be replaced, and waits until a removal of the file has ended. */
+  /** Forgets the copy at a path whose file will be replaced, and waits for a running removal of the file. */
   async vacate(path: string): Promise<void> {
     this.forget(path);
     await this.removing.get(path);
   }
 
-  /** Keeps a copy from being removed, and marks it as the most recently used one. */
+  /** Protects a copy from removal, and marks it as the most recently used one. */
   hold(copy: Copy): HeldCopy {
     const { path } = copy;
     this.touch(copy);
@@ -75,12 +75,12 @@ export class CopyCache {
     };
   }
 
-  /** Whether anyone holds the file at the copy's path. */
+  /** Whether the file at the copy's path is held. */
   isHeld({ path }: Copy): boolean {
     return this.holds.has(path);
   }
 
-  /** Removes a copy that nobody needs any more, at once or with its last release. */
+  /** Removes a copy that is not needed any more, at once or with its last release. */
   async retire(copy: Copy): Promise<void> {
     if (this.isHeld(copy)) this.obsolete.add(copy);
     else await this.remove(copy);
@@ -90,7 +90,7 @@ export class CopyCache {
   async remove(copy: Copy): Promise<void> {
     if (this.copies.get(copy.path) !== copy) return;
     this.forget(copy.path);
-    // A file that cannot be removed is found again at the next start.
+    // If the removal fails, the next start finds the file again.
     const removed = rm(copy.path, { force: true })
       .catch(() => undefined)
       .finally(() => this.removing.delete(copy.path));
@@ -121,7 +121,7 @@ export class CopyCache {
     this.copies.delete(copy.path);
     this.copies.set(copy.path, copy);
     const now = new Date();
-    // The order of use after a restart comes from the files' times, and nothing else does: a failure is harmless.
+    // The files' times only give the order of use after a restart, so a failure is harmless.
     void utimes(copy.path, now, now).catch(() => undefined);
   }
 }

@@ -2,21 +2,21 @@ import { ByteBudget, type ByteShare } from '../../foundation/flow/byte-budget.js
 import { KeyedSemaphore } from '../../foundation/flow/semaphore.js';
 
 const PER_ACCOUNT = 2;
-/** Shorter than the time after which a silent connection is cut. */
+/** Shorter than the 30 s after which a silent connection is cut. */
 const WAIT_MS = 20_000;
 const TOO_MANY = { detail: 'Too many contents are being received.', retry_after: 30 };
 
-/** Bounds the disk space of contents that are being received: every client may send some, as slowly as it likes. */
+/** Bounds the disk space of contents being received, as any client may send some as slowly as it likes. */
 export class IncomingContent {
   private readonly places = new KeyedSemaphore(PER_ACCOUNT, WAIT_MS);
   private readonly budget: ByteBudget;
 
-  /** @param maxBytes of all together; a single one may have more */
+  /** @param maxBytes of all contents together; a content that is alone may have more */
   constructor(maxBytes: number) {
     this.budget = new ByteBudget(maxBytes, TOO_MANY);
   }
 
-  /** Takes a place and no bytes yet. @throws AppError OVERLOADED when the account's two places stay taken */
+  /** Takes a place, without bytes yet. @throws AppError OVERLOADED when the account's two places stay taken */
   async begin(accountId: string): Promise<ByteShare> {
     const release = await this.places.acquire(accountId);
     const share = this.budget.begin();

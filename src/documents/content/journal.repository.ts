@@ -11,31 +11,31 @@ const PART_BYTES = 1_048_576;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
 const DRAFTS_PER_MS = 1_000;
 
-/** Content in the journal that is not a version of its document yet. */
+/** Content in the journal that is not yet a version of its document. */
 export interface Draft {
-  /** The epoch after the version that it will replace. */
+  /** The replaced version's epoch plus 1. */
   epoch: number;
-  /** In the column `version`: negative, and the lower the later the draft was begun. */
+  /** Stands in the column `version`: negative, and lower for drafts begun later. */
   number: number;
   parts: number;
 }
 
 /**
- * The journal in PostgreSQL: content that is acknowledged and not uploaded yet, so that every process can read it. On SQLite
- * there is no journal, as a single process has all content in its working copies.
+ * The journal in PostgreSQL: acknowledged content that is not uploaded yet, readable by every process. SQLite needs no
+ * journal, as its single process has all content in working copies.
  */
 @Injectable()
 export class JournalRepository {
   constructor(private readonly database: Database) {}
 
-  /** Whether there is a journal. */
+  /** Whether this server has a journal. */
   get isKept(): boolean {
     return this.database.dialect === 'postgres';
   }
 
   /**
-   * Adds a document's whole content as a draft, each part in a transaction of its own: a single long one would hold up others.
-   * @param replaced the version that it will replace
+   * Adds a document's whole content as a draft, each part in its own transaction: one long transaction would delay others.
+   * @param replaced the version that the draft will replace
    * @param packedFile the content, gzipped
    * @param now epoch ms
    */
@@ -59,7 +59,7 @@ export class JournalRepository {
     }
   }
 
-  /** Makes a draft the content of a version. @throws AppError OVERLOADED when `removeDrafts` has removed it */
+  /** Makes a draft the content of a version. @throws AppError OVERLOADED when `removeDrafts` has removed the draft */
   async commitDraft(tx: Transaction, ref: DocumentRef, draft: Draft, next: Pair): Promise<void> {
     const rows = await tx.query(
       `UPDATE document_journal SET epoch = $6, version = $7
@@ -67,17 +67,17 @@ export class JournalRepository {
       [...valuesOf(ref, { epoch: draft.epoch, version: draft.number }), next.epoch, next.version],
     );
     if (rows.length === draft.parts) return;
-    // `removeDrafts` of another process took this one for dead, as it was suspended for a long time.
+    // This process was suspended for so long that another process took it for dead and removed the draft.
     throw new AppError('OVERLOADED', { detail: 'Storing the content took too long.', retry_after: 1 });
   }
 
-  /** Removes a draft that does not become a version; if that fails, `removeDrafts` does it later. */
+  /** Removes a draft that will not become a version; if this fails, `removeDrafts` removes it later. */
   async removeDraft(ref: DocumentRef, { epoch, number }: Draft): Promise<void> {
     const remove = `DELETE FROM document_journal WHERE ${THIS_DOCUMENT} AND epoch = $4 AND version = $5`;
     await this.database.write(remove, valuesOf(ref, { epoch, version: number })).catch(() => undefined);
   }
 
-  /** Removes the drafts of processes that have died. @param before drafts begun earlier than this, epoch ms */
+  /** Removes drafts of dead processes. @param before removes drafts begun earlier, epoch ms */
   async removeDrafts(before: number): Promise<void> {
     if (!this.isKept) return;
     await this.database.write('DELETE FROM document_journal WHERE version < 0 AND version > $1', [
@@ -90,7 +90,7 @@ export class JournalRepository {
     return Readable.from(this.parts(ref, pair));
   }
 
-  /** Removes the content up to and including a version. */
+  /** Removes a document's content up to and including a version. */
   async drop(tx: Transaction, ref: DocumentRef, upTo: Pair): Promise<void> {
     if (!this.isKept) return;
     await tx.query(

@@ -19,13 +19,13 @@ import { JournalRepository } from './journal.repository.js';
 const INCOMING = 'incoming';
 
 /**
- * The folder of this process's working copies, one file for each epoch of a document. Its folders are named by the ids in
- * hexadecimal, as some file systems do not distinguish upper and lower case, and ids may differ in nothing else.
+ * The folder of this process's working copies, one file for each epoch of a document. Folder names are ids in hexadecimal:
+ * ids may differ only in case, which some file systems ignore.
  */
 @Injectable()
 export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private readonly cache = new CopyCache();
-  /** Fetches that are under way, by path. */
+  /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private root = '';
   private lock?: FolderLock;
@@ -50,14 +50,14 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     this.lock?.release();
   }
 
-  /** A new path for a temporary file; files left under such paths are removed at the next start. */
+  /** A new path for a temporary file; the next start removes files left behind at such paths. */
   incoming(): string {
     return join(this.incomingFolder, randomBytes(12).toString('hex'));
   }
 
   /**
-   * Holds the working copy of one epoch; fetches it from the journal if it is not here.
-   * @param sizeBytes what the file must have: after a power cut it may have less
+   * Holds the working copy of one epoch; fetches it from the journal if this folder does not have it.
+   * @param sizeBytes the file's right size: after a power cut the file may be shorter
    * @throws Error when neither this folder nor the journal has it
    */
   async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
@@ -67,31 +67,31 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Moves a finished file in place as the working copy of an epoch, durably; its bytes must be on the disk already.
-   * @param file a path given out by `incoming`
+   * Moves a finished file durably into place as the working copy of an epoch.
+   * @param file a path made by `incoming`; the file must be synced to disk already
    */
   async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
     const path = this.pathOf(ref, epoch);
     const { size } = await stat(file);
-    // A failed write may have left a file at this path that is being removed: the removal must not hit the new file.
+    // A failed write may have left a file at this path whose removal is running; it must not remove the new file.
     await this.cache.vacate(path);
     await moveDurably(file, path, this.root);
     this.cache.add({ ref, epoch, path, sizeBytes: size, isPending: !this.journal.isKept });
   }
 
-  /** Marks the copy of an epoch as uploaded, so that it may be removed to make room. */
+  /** Marks the copy of an epoch as uploaded, so that `makeRoom` may remove it. */
   noteUploaded(ref: DocumentRef, epoch: number): void {
     const copy = this.cache.get(this.pathOf(ref, epoch));
     if (copy) copy.isPending = false;
   }
 
-  /** Removes a copy that cannot be read, if the journal has its content. */
+  /** Removes an unreadable copy, if this server has a journal to fetch it from again. */
   async discard(ref: DocumentRef, epoch: number): Promise<void> {
     const copy = this.cache.get(this.pathOf(ref, epoch));
     if (copy && this.journal.isKept) await this.cache.remove(copy);
   }
 
-  /** Removes the copies of earlier epochs; those that are held go with their last release. */
+  /** Removes the copies of earlier epochs; a held copy is removed with its last release. */
   async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
     const folder = dirname(this.pathOf(ref, epoch)) + sep;
     for (const copy of this.cache.list()) {
@@ -100,21 +100,21 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Makes room for so many bytes by removing uploaded copies, the least recently used first.
+   * Makes room for `bytes` by removing copies that can be spared, the least recently used first.
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
     const isEnough = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
     for (const copy of this.cache.list()) {
       if (isEnough()) return;
-      // Pending copies are skipped without a query: on a full disk each write would run one for every document.
+      // Skip pending copies without a query: on a full disk each write would run a query for every document.
       if (copy.isPending || this.cache.isHeld(copy)) continue;
       if ((await this.standingOf(copy)) !== 'dispensable') continue;
-      // An upload may hold it since the query began.
+      // An upload may have taken hold of the copy during the query.
       if (!this.cache.isHeld(copy)) await this.cache.remove(copy);
     }
     if (isEnough()) return;
-    // Uploads make room, and other accounts should not have to wait until the one that fills the disk pauses.
+    // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
     await this.documents.hasten(this.now());
     throw new AppError('DISK_FULL', {
       detail: 'The room for working copies is taken by documents that are not uploaded yet.',
@@ -123,8 +123,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Whether a copy can be done without. With a journal it can, as it is fetched from there again. Without one it is needed
-   * until object storage has the content, or while its transaction may still commit (`uncommitted`).
+   * Whether a copy can be spared. With a journal it always can, as content that is not uploaded can be fetched from there.
+   * Without one it is needed until object storage has the content (`pending`), and while its transaction may still commit
+   * (`uncommitted`).
    */
   private async standingOf({ ref, epoch }: Copy): Promise<'uncommitted' | 'pending' | 'dispensable'> {
     if (this.journal.isKept) return 'dispensable';
@@ -155,8 +156,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Takes a folder that no other process uses: on PostgreSQL several may share a data directory.
-   * @throws AppStartError on SQLite when another process uses the first folder, which has the only copies of content
+   * Takes a folder that no other process uses: on PostgreSQL several processes may share a data directory.
+   * @throws AppStartError on SQLite when another process uses the first folder, which holds the only copies of content
    */
   private takeFolder(): { folder: string; lock: FolderLock } {
     for (let number = 0; ; number += 1) {
@@ -185,7 +186,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     found.sort((a, b) => a.usedAt - b.usedAt);
     for (const { copy } of found) {
       const standing = await this.standingOf(copy);
-      // Nobody reads the file of a transaction that failed, and the next write replaces it.
+      // An uncommitted file is left from a failed transaction: it is never read, and the next write replaces it.
       if (standing !== 'uncommitted') this.cache.add({ ...copy, isPending: standing === 'pending' });
     }
   }

@@ -6,21 +6,21 @@ import { checkRawSchema } from './raw-schema.js';
 import { checkDefaults, checkSizes, checkValues } from './imported-rows.js';
 import { checkSchema } from './imported-schema.js';
 
-/** Position in the header of the write and the read version: 1 is a rollback journal, 2 a WAL. */
+/** Position of the write and read versions in the file header: 1 means a rollback journal, 2 a WAL. */
 const JOURNAL_BYTES = 18;
 const WAL = 2;
 
-/** Rows come in random key order: the index of the keys should fit into memory while it is built. */
+/** Rows come in random key order, so the index of the keys should fit into memory while it is built. */
 const CACHE_BYTES = 67_108_864;
 
-/** SQLite's codes for a damaged file, and for SQL in the file that refers to something missing. */
+/** SQLite's error codes for a damaged file, and for SQL in it that refers to something missing. */
 const DAMAGE = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_ERROR', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH'];
 
 /**
- * Copies the rows of a client's database, which may contain anything, into a fresh one of its kind.
- * @param source the file is changed if its header asks for a WAL, which is not there, or if it has statistics
- * @param target an empty or a new file; its bytes are on the disk when this returns
- * @param maxBytes of the target
+ * Copies the rows of a client's untrusted database into a fresh one of its kind.
+ * @param source the file; changed if its header asks for a WAL or if it has statistics tables
+ * @param target an empty or new file; synced to disk when this returns
+ * @param maxBytes the largest size of the target
  * @throws InvalidDatabase; OversizedDatabase; SqliteError
  */
 export function importDatabase({
@@ -45,7 +45,7 @@ function checkSource(kind: DocumentKind, source: string): void {
   const database = new BetterSqlite(source, { readonly: true });
   try {
     harden(database);
-    // The file's own CHECK expressions could run for ever; the rows are checked by those of the target's tables.
+    // The file's own CHECK expressions could run for ever; those of the target's tables check the rows.
     database.pragma('ignore_check_constraints = ON');
     checkSchema(database, kind);
     checkPages(database, 'quick_check');
@@ -56,7 +56,7 @@ function checkSource(kind: DocumentKind, source: string): void {
   }
 }
 
-/** Forbids functions with side effects in the file's schema, and has broken cells detected. */
+/** Makes SQLite refuse unsafe functions in the file's schema and detect broken cells. */
 function harden(database: BetterSqlite.Database): void {
   database.pragma('trusted_schema = OFF');
   database.pragma('cell_size_check = ON');
@@ -68,7 +68,7 @@ function checkPages(database: BetterSqlite.Database, check: 'quick_check' | 'mai
   if (complaint !== 'ok') throw damaged(complaint);
 }
 
-/** Changes a header that asks for a WAL, which SQLite would look for. */
+/** Changes a header that asks for a WAL: SQLite would look for one, but clients do not send it. */
 function dropWal(file: string): void {
   const handle = openSync(file, 'r+');
   try {
@@ -100,7 +100,7 @@ function copyRows(kind: DocumentKind, source: string, target: string, maxBytes: 
     checkPages(database, 'main.quick_check');
     checkValues(database, kind);
   } catch (error) {
-    // Looked at before the database is closed, which truncates the file and makes room on the disk again.
+    // Check before the database is closed: closing truncates the file and frees disk space.
     if (!isAtLimit(error, target, maxBytes)) throw error;
     throw new OversizedDatabase(`A document may have ${maxBytes} bytes at most.`, { cause: error });
   } finally {
@@ -108,15 +108,15 @@ function copyRows(kind: DocumentKind, source: string, target: string, maxBytes: 
   }
 }
 
-/** Rows may take far more bytes in the kind's own tables than in the file that they came in. */
+/** Limits the target's size, as rows may take far more bytes in the kind's tables than in the client's file. */
 function limitSize(database: BetterSqlite.Database, maxBytes: number): void {
   const pageBytes = database.pragma('page_size', { simple: true }) as number;
   database.pragma(`max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
 }
 
 /**
- * Whether SQLITE_FULL means the limit on pages, as it may also mean a full disk. At the limit the part of the file that
- * is not written yet fits into the cache and onto the disk.
+ * Whether SQLITE_FULL means that the limit on pages was reached, not that the disk is full. At the limit, the part of the
+ * file that is not written yet fits into the cache and onto the disk.
  */
 function isAtLimit(error: unknown, target: string, maxBytes: number): boolean {
   if ((error as { code?: string }).code !== 'SQLITE_FULL') return false;
@@ -125,7 +125,7 @@ function isAtLimit(error: unknown, target: string, maxBytes: number): boolean {
   return missingBytes <= CACHE_BYTES && missingBytes <= bavail * bsize;
 }
 
-/** Drops indexes and triggers, which would slow down the copying of rows. @returns creates them again */
+/** Drops indexes and triggers, which would slow down copying. @returns a function that creates them again */
 function dropObjects(database: BetterSqlite.Database): () => void {
   const objects = database
     .prepare(
@@ -163,7 +163,7 @@ function asInvalid(work: () => void): void {
 
 /** @param complaint SQLite's message; it may quote names from the file */
 function damaged(complaint: string, cause?: unknown): InvalidDatabase {
-  // Cut before and after: the message may quote a very long name.
+  // Cut before and after normalizing, as the message may quote a very long name.
   const text = normalized(complaint.slice(0, 1_000).replace('*** in database main ***', ''));
   return new InvalidDatabase(`The database is damaged: ${text.slice(0, 200)}.`, { cause });
 }

@@ -3,6 +3,6 @@ import { importDatabase } from './import-database.js';
 import type { ImportTask } from './sqlite-workers.js';
 import { faultOf } from './tasks.js';
 
-// The program of a child process that imports databases; see `importProcesses`.
+// The program of the child processes that import databases; see `importProcesses`.
 
 answerTasks((task: ImportTask) => faultOf(() => importDatabase(task)));

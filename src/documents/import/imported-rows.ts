@@ -3,15 +3,15 @@ import type BetterSqlite from 'better-sqlite3';
 import { columnsOf, type DocumentKind, type KindColumn } from '../kinds.js';
 import { InvalidDatabase } from './invalid-database.js';
 
-/** The largest row. Several copies of a row are in memory while it is copied here, and when documents are merged. */
+/** The largest row. Copying a row, and merging documents, keep several copies of it in memory. */
 export const MAX_ROW_BYTES = 67_108_864;
 
-/** How many bytes column defaults may add, for each byte of the file. */
+/** How many bytes column defaults may add for each byte of the file. */
 const MAX_GROWTH = 4;
 
 /**
- * Rows that are older than a column do not store it, and each is read with the column's default. A long default would make a
- * small file expand without bound.
+ * Checks the length of column defaults. Rows that are older than a column do not store it, and SQLite reads them with its
+ * default, so a long default would make a small file expand without bound.
  * @throws InvalidDatabase
  */
 export function checkDefaults(source: BetterSqlite.Database, kind: DocumentKind, fileBytes: number): void {
@@ -27,7 +27,7 @@ export function checkDefaults(source: BetterSqlite.Database, kind: DocumentKind,
   }
 }
 
-/** Finds rows that are too large to be read, by the sizes that their pages state. @throws InvalidDatabase */
+/** Refuses rows that are too large to be read, by the sizes in their pages. @throws InvalidDatabase */
 export function checkSizes(source: BetterSqlite.Database, kind: DocumentKind): void {
   const largest = source.prepare('SELECT max(mx_payload) FROM dbstat WHERE name = ?').pluck();
   for (const { name } of kind.tables) {
@@ -39,9 +39,9 @@ export function checkSizes(source: BetterSqlite.Database, kind: DocumentKind): v
 }
 
 /**
- * Finds values that SQLite can store but JavaScript and JSON cannot represent: infinite reals, and texts that are not
- * UTF-8, where different texts would become equal.
- * @param database with the kind's own tables
+ * Refuses values that SQLite can store but JavaScript and JSON cannot represent: infinite reals, and texts that are not
+ * UTF-8 (different ones would become equal).
+ * @param database a database with the kind's own tables
  * @throws InvalidDatabase
  */
 export function checkValues(database: BetterSqlite.Database, kind: DocumentKind): void {
@@ -65,8 +65,9 @@ function checkReals(database: BetterSqlite.Database, table: string, columns: Kin
 function checkTexts(database: BetterSqlite.Database, table: string, columns: KindColumn[]): void {
   const texts = columns.filter(({ type }) => ['TEXT', 'ANY'].includes(type)).map(textOf);
   if (texts.length === 0) return;
-  // All texts of a row in one call, as calls to JavaScript cost most. The blank between them keeps two invalid halves from
-  // forming a valid character. The string comes first, as it is cheaper than a buffer: invalid bytes become U+FFFD there.
+  // One call checks all texts of a row, as calls to JavaScript cost most. The blank between texts keeps two invalid halves
+  // from forming a valid character. Strings are tested first, as they are cheaper than buffers: in them invalid bytes become
+  // U+FFFD.
   const joined = `concat_ws(' ', ${texts.join(', ')})`;
   const isInvalid = `has_replacement(${joined}) AND NOT is_utf8(CAST(${joined} AS BLOB))`;
   if (has(database, table, isInvalid)) throw new InvalidDatabase(`A text of ${table} is not valid UTF-8.`);

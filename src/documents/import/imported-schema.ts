@@ -12,7 +12,7 @@ interface SchemaRow {
 
 const OF_SQLITE = /^sqlite_(sequence$|autoindex_)/;
 
-/** Checks that a database has the tables of its kind, and nothing else but what CR-SQLite adds. @throws InvalidDatabase */
+/** Checks that a database has only the tables of its kind and those that CR-SQLite adds. @throws InvalidDatabase */
 export function checkSchema(source: BetterSqlite.Database, kind: DocumentKind): void {
   const version = source.pragma('user_version', { simple: true }) as number;
   if (version !== 0 && version !== kind.version) {
@@ -45,12 +45,12 @@ function checkObject(row: SchemaRow, kind: DocumentKind): void {
   throw new InvalidDatabase(`The ${describe(row)} does not belong to ${kind.name}.`);
 }
 
-/** Whether it is a table with its own pages, not a virtual one. SQLite stores the statement in this form, however written. */
+/** Whether the table has its own pages and is not virtual. SQLite always stores the statement beginning like this. */
 function isStored({ rootpage, sql }: SchemaRow): boolean {
   return (rootpage ?? 0) > 0 && sql !== null && sql.startsWith('CREATE TABLE ');
 }
 
-/** Whether CR-SQLite added it to merge changes; such objects are not copied. */
+/** Whether CR-SQLite added the object to merge changes; such objects are not copied. */
 function isOfCrSqlite(name: string, kind: DocumentKind): boolean {
   if (/^(__)?crsql_/.test(name)) return true;
   return kind.tables.some((table) => name.startsWith(`${table.name}__crsql_`));
@@ -72,7 +72,7 @@ function checkColumns(
   if (missing) throw new InvalidDatabase(`The column ${table}.${missing.name} is missing.`);
 }
 
-/** No generated columns: checking a table's pages would evaluate their expressions. */
+/** Refuses generated columns: checking a table's pages would evaluate their expressions. */
 function checkNoneHidden(source: BetterSqlite.Database): void {
   const hidden = source
     .prepare(

@@ -7,19 +7,19 @@ import { AppError } from '../../foundation/errors/app-error.js';
 import { asDiskFull } from '../../foundation/files/disk-full.js';
 
 const MEBIBYTE = 1_048_576;
-/** Up to this size any ratio is allowed: small databases are mostly empty pages, which compress very well. */
+/** Up to this size any ratio is allowed, as small databases are mostly empty pages, which compress very well. */
 const RATIO_COUNTS_FROM = 16 * MEBIBYTE;
 /** Incompressible data grows by a few bytes per block. */
 const PACKING_OVERHEAD = 1.01;
 
 const IS_BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE'];
 
-/** How much a gzipped body may unpack to. */
+/** Limits for unpacking a gzipped body. */
 export interface InflateLimits {
   maxBytes: number;
-  /** Unpacked bytes for each packed one. */
+  /** The most unpacked bytes for each packed byte. */
   maxRatio: number;
-  /** Called with the number of bytes unpacked so far; it may throw to stop. */
+  /** Called with the number of bytes unpacked so far; may throw to stop. */
   onGrowth?: (bytes: number) => void;
 }
 
@@ -27,8 +27,8 @@ export interface InflateLimits {
 export const UNLIMITED: InflateLimits = { maxBytes: Infinity, maxRatio: Infinity };
 
 /**
- * Unpacks a gzipped body, of one or several members, into a new file, which is removed on failure.
- * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST when the body breaks off, DISK_FULL
+ * Unpacks a gzipped body of one or more members into a new file, which is removed on failure.
+ * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, BAD_REQUEST when the body ends early, DISK_FULL
  */
 export async function inflateTo(
   body: Readable,
@@ -44,8 +44,8 @@ export async function inflateTo(
 }
 
 /**
- * How many bytes a gzipped body unpacks to.
- * @throws AppError DOCUMENT_INVALID; an AppError that the body's stream fails with
+ * The size of a gzipped body when unpacked, in bytes.
+ * @throws AppError DOCUMENT_INVALID; an AppError of the body's stream
  */
 export async function inflatedBytes(body: Readable): Promise<number> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -64,7 +64,7 @@ async function inflateInto(
   const tooLarge = () =>
     new AppError('BODY_TOO_LARGE', { detail: `A document may have ${maxBytes} bytes at most.` });
   const packed = new Meter((bytes) => {
-    // Empty members unpack to nothing, so the packed bytes need a bound of their own.
+    // Empty members unpack to nothing, so the packed bytes need their own limit.
     if (bytes > maxBytes * PACKING_OVERHEAD + MEBIBYTE) throw tooLarge();
   });
   const unpacked = new Meter((bytes) => {
@@ -93,12 +93,12 @@ function translated(error: unknown): unknown {
     return new AppError('BAD_REQUEST', { detail: 'The body broke off.' }, { cause: error });
   }
   if (code.startsWith('Z_')) return invalid('The body is no whole gzip.', error);
-  // gunzip ends at trailing zeros without reading the rest of the body.
+  // At trailing zeros gunzip ends without reading the rest of the body.
   if (code === 'ABORT_ERR') return invalid(TRAILING, error);
   return asDiskFull(error);
 }
 
-/** Counts the bytes that pass, and fails when `check` throws. */
+/** Counts the bytes that pass through, and fails when `check` throws. */
 class Meter extends Transform {
   bytes = 0;
 

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { InvalidDatabase } from './invalid-database.js';
 
-// SQLite reads the schema of a file before any check can be run. A schema whose pages form a circle would be read for ever,
-// and one with millions of tables would fill the memory. So its pages are checked here, before SQLite opens the file.
-// With the schema SQLite reads the statistics tables: all their rows, with generated columns evaluated, and memory allocated
-// for each sample. So these tables are renamed here. The format: https://www.sqlite.org/fileformat2.html
+// SQLite reads a file's schema before any check can run. It would read a schema whose pages form a circle for ever, and one
+// with millions of tables would fill the memory. So this code checks the schema's pages before SQLite opens the file.
+// With the schema SQLite reads all rows of the statistics tables, evaluates their generated columns and allocates memory for
+// each sample. So this code renames these tables. The format: https://www.sqlite.org/fileformat2.html
 
 /** More than enough: a kind has a few tables, and CR-SQLite adds some for each. */
 const MAX_PAGES = 1_000;
@@ -19,7 +19,7 @@ const LEAF = 13;
 const INTERIOR = 5;
 const TOO_LARGE = 'The schema of the database is far too large.';
 const STATISTICS = /^sqlite_stat/i;
-/** Of the same length as the name that it replaces, and one that `checkSchema` takes for CR-SQLite's. */
+/** As long as the name that it replaces, and taken by `checkSchema` for one of CR-SQLite's. */
 const HIDDEN = 'crsql__stat';
 
 interface Cell {
@@ -33,11 +33,11 @@ interface Cell {
 
 /**
  * Makes sure that SQLite can read a file's schema in bounded time and memory.
- * @param file changed: its statistics tables are renamed
+ * @param file the file; changed if it has statistics tables, which are renamed
  * @throws InvalidDatabase
  */
 export function checkRawSchema(file: string): void {
-  // Cells may overlap, so renaming one table may have produced another: a second pass must find none.
+  // Cells may overlap, so renaming one table may have produced another; a second pass must find none.
   if (hideStatistics(file) && hideStatistics(file)) throw damaged();
 }
 
@@ -54,13 +54,13 @@ function hideStatistics(file: string): boolean {
       if (objects > MAX_OBJECTS || bytes > MAX_SCHEMA_BYTES) throw new InvalidDatabase(TOO_LARGE);
       if (!STATISTICS.test(readName(payload))) return;
       isFound = true;
-      // The name, the table's name and the SQL must agree.
+      // The name, the table's name and the SQL must agree, so replace all of them.
       const hidden = payload.toString('latin1').replace(/sqlite_stat/gi, HIDDEN);
       pages.write(page, start, Buffer.from(hidden, 'latin1'));
     });
     return isFound;
   } catch (error) {
-    // Buffer's RangeError: a position in the file points outside of its page.
+    // Buffer throws a RangeError when a position in the file points outside of its page.
     throw error instanceof RangeError ? damaged() : error;
   } finally {
     pages.close();
@@ -71,7 +71,7 @@ function hideStatistics(file: string): boolean {
 function walk(pages: Pages, visit: (cell: Cell) => void): void {
   const seen = new Set<number>();
   const left: number[] = [];
-  // Counted when they are queued, not when they are read: one page may point to tens of thousands.
+  // Count pages when they are queued, not when they are read: one page may point to tens of thousands.
   const add = (number: number) => {
     if (seen.has(number)) throw damaged();
     seen.add(number);
@@ -109,7 +109,7 @@ function readCell(page: Buffer, at: number): Omit<Cell, 'page'> {
   };
 }
 
-/** The name column of a schema row, whose columns are type, name, table, root page and SQL. */
+/** The name in a schema row, whose columns are type, name, table, root page and SQL. */
 function readName(payload: Buffer): string {
   const [headerBytes, start] = readVarint(payload, 0);
   const types: number[] = [];
@@ -128,13 +128,13 @@ function readName(payload: Buffer): string {
   return payload.toString('latin1', nameAt, nameAt + sizeOf(name));
 }
 
-/** How many bytes a value of a serial type takes. */
+/** The size of a value of a serial type, in bytes. */
 function sizeOf(type: number): number {
   if (type >= 12) return Math.floor((type - 12) / 2);
   return [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0][type]!;
 }
 
-/** @returns the number, and the position after it */
+/** @returns the number and the position after it */
 function readVarint(bytes: Buffer, start: number): [value: number, next: number] {
   let value = 0;
   for (let at = start; at < start + 8; at++) {
@@ -149,7 +149,7 @@ function damaged(): InvalidDatabase {
   return new InvalidDatabase('The schema of the database is damaged.');
 }
 
-/** Reads and writes single pages, without the bytes reserved at the end of each. */
+/** Reads and writes single pages, without the reserved bytes at the end of each. */
 class Pages {
   private constructor(
     private readonly handle: number,

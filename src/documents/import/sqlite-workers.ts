@@ -10,16 +10,16 @@ import type { TaskResult } from './tasks.js';
 
 const IDLE_MS = 30_000;
 const IMPORT_DEADLINE_MS = 180_000;
-/** Of JavaScript, a thread or a process: SQLite's own memory does not count. */
+/** JavaScript heap of each thread or process; SQLite's own memory does not count. */
 const MAX_HEAP_MB = 128;
 
-/** What an import is asked to do. */
+/** The parameters of an import. */
 export type ImportTask = Parameters<typeof importDatabase>[0];
 
 /**
- * Processes that read strangers' databases: SQLite can neither be interrupted nor contained within a thread, and a file
- * may make it run for hours, take all memory or crash.
- * @param deadlineMs after so long an import is given up as DOCUMENT_INVALID
+ * Child processes that read clients' databases. A hostile file may make SQLite run for hours, take all memory or crash,
+ * and within a thread SQLite can neither be interrupted nor contained.
+ * @param deadlineMs an import that takes longer fails with DOCUMENT_INVALID
  */
 export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses<ImportTask, TaskResult> {
   const logger = new Logger('Documents');
@@ -37,15 +37,15 @@ export function importProcesses(deadlineMs = IMPORT_DEADLINE_MS): ChildProcesses
 }
 
 /**
- * Works on whole SQLite files outside the main thread: on the server's own in threads, on those of clients in processes,
- * which can be killed.
+ * Works on whole SQLite files outside the main thread: on the server's own files in threads, on clients' files in child
+ * processes, which can be killed.
  */
 @Injectable()
 export class SqliteWorkers implements OnModuleDestroy {
   private readonly pool = new Piscina({
     filename: new URL('./tasks.js', import.meta.url).href,
     minThreads: 0,
-    // At least two, so that a large document does not hold up the others.
+    // At least two, so that a large document does not delay the others.
     maxThreads: Math.max(2, availableParallelism() - 1),
     idleTimeout: IDLE_MS,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
@@ -63,10 +63,10 @@ export class SqliteWorkers implements OnModuleDestroy {
   }
 
   /**
-   * Copies the rows of a client's database into a fresh one of its kind, whose bytes are on the disk then.
-   * @param source never used itself; its header and the names of its statistics may be changed
-   * @param target must not exist; it does not exist after a failure either
-   * @param maxBytes of the target
+   * Copies the rows of a client's database into a fresh one of its kind, synced to disk.
+   * @param source the client's file; its header and the names of its statistics tables may be changed
+   * @param target must not exist; does not exist after a failure either
+   * @param maxBytes the largest size of the target
    * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, DISK_FULL, SHUTTING_DOWN
    */
   importDatabase(
@@ -79,22 +79,22 @@ export class SqliteWorkers implements OnModuleDestroy {
   }
 
   /**
-   * Copies a database as it is into a new file, which need not outlive a crash.
-   * @param target must not exist; it does not exist after a failure either
+   * Copies a database into a new file, which is not synced to disk.
+   * @param target must not exist; does not exist after a failure either
    * @throws AppError DISK_FULL
    */
   snapshot(source: string, target: string): Promise<{ sizeBytes: number }> {
     return make(target, () => this.pool.run({ source, target }, { name: 'snapshot' }) as Promise<TaskResult>);
   }
 
-  /** Runs SQLite's integrity check. @throws Error with the first faults that it found */
+  /** Runs SQLite's integrity check. @throws Error naming the first faults */
   async check(file: string): Promise<void> {
     await this.pool.run({ file }, { name: 'check' });
   }
 }
 
 async function make(target: string, work: () => Promise<TaskResult>): Promise<{ sizeBytes: number }> {
-  // Made here with mode 0600: SQLite would make it readable for other users.
+  // Create the file here with mode 0600, as SQLite would make it readable for other users.
   await (await open(target, 'wx', 0o600)).close();
   try {
     const result = await work();

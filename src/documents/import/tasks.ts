@@ -3,9 +3,9 @@ import { normalized } from '../kinds.js';
 import { DISK_FULL_CODES } from '../../foundation/files/disk-full.js';
 import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 
-// The tasks of the worker threads. Own error classes do not survive the way back, so a fault is returned as data.
+// The tasks of the worker threads. Our error classes do not survive the way to the main thread, so faults return as data.
 
-/** A task's result; a fault is something that a client can fix or wait for. Null: it succeeded. */
+/** A task's result: a fault that a client can fix or wait for; null: success. */
 export type TaskResult = {
   fault: 'DOCUMENT_INVALID' | 'BODY_TOO_LARGE' | 'DISK_FULL';
   detail?: string;
@@ -44,7 +44,7 @@ function reading(file: string, work: (database: BetterSqlite.Database) => void):
   }
 }
 
-/** Does the work and translates faults that a client can fix or wait for. @throws anything else */
+/** Does the work, and returns faults that a client can fix or wait for. @throws all other errors */
 export function faultOf(work: () => void): TaskResult {
   try {
     work();
