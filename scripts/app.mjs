@@ -1,22 +1,22 @@
-// Prepares the scorekeeping app in mobile/: its dependencies, and the web app that the server serves.
+// Prepares the scorekeeping app in mobile/: installs its dependencies and builds the web app that the server serves.
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
 import { binPath, checkNode, fail, hashOf, listFiles, readText, root, say } from './setup.mjs';
 
-/** The app's folder; it has a package.json and a lock file of its own. */
+/** The app's folder, which has its own package.json and lock file. */
 export const appFolder = join(root, 'mobile');
 const installStamp = join(appFolder, 'node_modules', '.tidemark-installed');
 const built = join(appFolder, 'dist');
 const BUILD_STAMP = '.tidemark-built';
 
-/** What lies in mobile/ but does not go into the web app. */
+/** Entries of mobile/ that do not go into the web app. */
 const NOT_BUILT = ['node_modules', 'dist', 'test', 'coverage', 'android', 'ios', 'plugins'];
 const COMPRESSIBLE = ['.html', '.js', '.css', '.json', '.svg', '.ttf', '.ico'];
 const OUTPUT_ENV = { CI: '1', EXPO_NO_TELEMETRY: '1', EXPO_OFFLINE: '1', EXPO_PUBLIC_API_URL: '' };
 
-/** Installs the app's dependencies unless exactly those of its package-lock.json are there already. */
+/** Installs the app's dependencies, unless exactly those of its package-lock.json are installed already. */
 export async function ensureAppInstalled() {
   checkNode();
   const wanted = hashOf([join(appFolder, 'package-lock.json')]);
@@ -35,14 +35,14 @@ export async function ensureAppInstalled() {
   writeFileSync(installStamp, wanted);
 }
 
-/** Builds the web app into mobile/dist unless nothing that goes into it has changed since the last time. */
+/** Builds the web app into mobile/dist, if anything that goes into it has changed since the last build. */
 export async function ensureAppBuilt() {
   const wanted = hashOf([...listSources(), ...listFiles(join(root, 'src/protocol'))]);
   if (readText(join(built, BUILD_STAMP)) === wanted) return;
   await ensureAppInstalled();
   say('Building the web app (about half a minute; only when it has changed) …');
   removeAbandonedBuilds();
-  // Beside the old one, which stays as it is when this fails or another process serves it.
+  // Build beside the old app, which must stay complete if the build fails or another process is serving it.
   const folder = join(appFolder, `.dist-${process.pid}`);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const args = [binPath('expo', 'expo', appFolder), 'export', '--platform', 'web', '--output-dir', folder];
@@ -58,7 +58,7 @@ export async function ensureAppBuilt() {
   renameSync(folder, built);
 }
 
-/** What builds left that were killed. */
+/** Removes the folders of builds that were killed. */
 function removeAbandonedBuilds() {
   for (const name of readdirSync(appFolder)) {
     const [, pid] = /^\.dist-(\d+)$/.exec(name) ?? [];
@@ -85,7 +85,7 @@ function listSources() {
     });
 }
 
-/** Once and as small as they get, beside the files themselves: the server only sends them. */
+/** Writes compressed copies beside the files. Compressed as far as possible, as this happens once per build. */
 function compressFiles(folder) {
   const options = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } };
   for (const path of listFiles(folder).filter((file) => COMPRESSIBLE.includes(extname(file)))) {

@@ -1,5 +1,5 @@
-// What can be seen of the Android app without an Android SDK: the config plugin finds its places in the project that
-// Expo makes, and the app compiles to bytecode. For CI; works on a copy, so that mobile/ stays as it is.
+// Checks the Android app as far as possible without an Android SDK: the config plugin makes its edits in the project that
+// Expo generates, and the app compiles to bytecode. For CI; works on a copy, so that mobile/ stays unchanged.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Finds the browser of the browser tests.
+// Finds the browser for the browser tests.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -8,14 +8,14 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 const MAC_APP = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
 const unpackedFolder = join(root, 'node_modules', '.cache', 'tidemark-chromium');
 
-/** The program of a Chromium that starts: CHROMIUM_PATH, else one on PATH, else the one a package brings; null: none. */
+/** The path of a Chromium that starts: CHROMIUM_PATH, else one on PATH, else the one from a package; null: none. */
 export function findChromium() {
   const { CHROMIUM_PATH } = process.env;
   if (CHROMIUM_PATH) return starts(CHROMIUM_PATH) ? CHROMIUM_PATH : null;
   return [...NAMES.flatMap(onPath), MAC_APP].find(starts) ?? unpack();
 }
 
-/** Where a program may lie; who drives a browser wants the whole path. */
+/** The possible full paths of a program: the browser tests cannot use a bare name. */
 function onPath(name) {
   return (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
 }
@@ -24,7 +24,7 @@ function starts(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Unpacks the Chromium of @sparticuz/chromium, made for Linux on x64, with the libraries it needs beside it. */
+/** Unpacks the Chromium of @sparticuz/chromium (Linux on x64), and beside it the libraries that it needs. */
 function unpack() {
   const wrapper = join(unpackedFolder, 'chromium.sh');
   if (existsSync(wrapper)) return starts(wrapper) ? wrapper : null;
@@ -37,7 +37,7 @@ function unpack() {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
-    // It unpacks into the temporary folder, and its libraries only where it believes to be in a cloud's build.
+    // The package unpacks into the temporary folder, and unpacks the libraries only if it thinks that it runs in CodeBuild.
     env: { ...process.env, TMPDIR: unpackedFolder, CODEBUILD_BUILD_IMAGE: 'nodejs20' },
   });
   if (result.status !== 0) return null;

@@ -1,4 +1,4 @@
-// `npm run dev`: `nest start --watch`, which leaves its server running when it gets SIGTERM.
+// `npm run dev`: runs `nest start --watch` in its own process group. On SIGTERM Nest alone would leave its server running.
 import { spawn } from 'node:child_process';
 import { binPath, root } from './setup.mjs';
 

@@ -1,11 +1,11 @@
-// `npm run mobile`: Expo's development server, from which a development build on a phone loads the app.
+// `npm run mobile`: runs Expo's development server, from which a development build on a phone loads the app.
 import { spawn } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { appFolder, ensureAppInstalled } from './app.mjs';
 import { binPath, say } from './setup.mjs';
 
 await ensureAppInstalled();
-// A phone reaches this machine by its address in the network; "localhost" would be the phone itself.
+// A phone needs this machine's network address; on the phone, "localhost" is the phone itself.
 const address = Object.values(networkInterfaces())
   .flat()
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
@@ -24,7 +24,7 @@ const child = spawn(
     env: { EXPO_NO_TELEMETRY: '1', ...process.env, EXPO_PUBLIC_API_URL: server },
   },
 );
-// Ctrl-C reaches Expo by itself.
+// The terminal sends Ctrl-C to Expo too.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.once('close', (code) => (process.exitCode = code ?? 1));

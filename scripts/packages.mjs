@@ -1,9 +1,9 @@
-// Installs what a package-lock.json names. Uses Node's own modules only.
+// Installs the packages of a package-lock.json. Uses only Node's own modules.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Whether a folder's node_modules holds exactly what its lock file names, by npm's own record: a manual `npm ci` counts. */
+/** Whether node_modules has the packages of the lock file, by npm's own record, so that a manual `npm ci` counts too. */
 export function isInstalled(folder) {
   const record = join(folder, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;
@@ -14,21 +14,21 @@ export function isInstalled(folder) {
   );
 }
 
-/** Runs `npm ci` in a folder; gives its exit code and all that it wrote. */
+/** Runs `npm ci` in a folder; returns its exit code and output. */
 export async function install(folder) {
-  // Under `npm start` this is the npm that runs us; Windows has no npm that could be started without a shell.
+  // Under `npm start`, use the npm that runs this script. Otherwise, on Windows, npm can only be started by a shell.
   const ownNpm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '') && process.env.npm_execpath;
   const [command, args] = ownNpm ? [process.execPath, [ownNpm, 'ci']] : ['npm', ['ci']];
-  // NODE_ENV=production would leave out the compilers.
+  // Without --include=dev, NODE_ENV=production would leave out the compilers.
   const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const shell = !ownNpm && process.platform === 'win32';
   return runQuietly(command, [...args, ...options], { cwd: folder, shell });
 }
 
-/** Runs a program to its end; gives its exit code and all that it wrote. */
+/** Runs a program to its end; returns its exit code and output. */
 export async function runQuietly(command, args, options) {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  // When another part of the set-up fails, this one must not go on behind the back of whoever tries again.
+  // If another part of the set-up fails and ends this process, the program must not keep running during the next attempt.
   const stop = () => child.kill();
   process.once('exit', stop);
   let output = '';
@@ -39,7 +39,7 @@ export async function runQuietly(command, args, options) {
   return { status, output };
 }
 
-/** The beginning and the end of what a failed program wrote: there it says why. */
+/** The beginning and the end of a failed program's output, which usually name the cause. */
 export function excerpt(output) {
   const lines = output.trim().split('\n');
   return (lines.length > 30 ? [...lines.slice(0, 12), '…', ...lines.slice(-16)] : lines).join('\n');

@@ -1,5 +1,5 @@
 // Makes a checkout ready to run: `prepare.mjs packages` installs, `server` also compiles the server, `app` builds the web app.
-// What is up to date costs nothing.
+// Skips what is up to date.
 import { ensureAppBuilt, ensureAppInstalled } from './app.mjs';
 import { ensureBuilt, ensureInstalled } from './setup.mjs';
 

@@ -1,4 +1,5 @@
-// `npm run readme`: writes what is kept elsewhere into README.md, between its markers. With --check it only compares.
+// `npm run readme`: copies the example and the options from the sources into README.md, between its markers. With --check it
+// only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, say } from './setup.mjs';

@@ -1,4 +1,4 @@
-// Prepares a fresh clone. Uses Node's own modules only: nothing else is there yet.
+// Prepares a fresh clone. Uses only Node's own modules, as nothing else is installed yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,22 +11,22 @@ const MINIMUM_NODE = [20, 19];
 /** The project's folder. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const installStamp = join(root, 'node_modules', '.tidemark-installed');
-/** The build writes it; one that names classes which are gone would fail the next build. */
+/** Written by each build; if it names deleted classes, the next build fails. */
 const metadata = join(root, 'src', 'metadata.ts');
 const buildStamp = join(root, 'dist', '.tidemark-built');
 
-/** Ends the process with one clear line when this Node is too old to go on. */
+/** Ends the process with one clear line if this Node is too old. */
 export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
   fail(`Tidemark needs Node ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}.`);
 }
 
-/** Installs the dependencies unless exactly those of package-lock.json are there already. */
+/** Installs the dependencies, unless exactly those of package-lock.json are installed already. */
 export async function ensureInstalled() {
   checkNode();
   const lock = readFileSync(join(root, 'package-lock.json'));
-  // A native module fits one platform and one generation of Node.
+  // A native module works only with one platform and one ABI version of Node.
   const runtime = [process.platform, process.arch, process.versions.modules].join('-');
   const wanted = `${createHash('sha256').update(lock).digest('hex')} ${runtime}`;
   if (readText(installStamp) === wanted) return;
@@ -38,7 +38,7 @@ export async function ensureInstalled() {
   writeFileSync(installStamp, wanted);
 }
 
-/** Compiles src/ into dist/ unless nothing has changed since the last time. */
+/** Compiles src/ into dist/, if anything has changed since the last build. */
 export async function ensureBuilt() {
   const configs = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', '.swcrc'];
   const inputs = [
@@ -60,7 +60,7 @@ export async function ensureBuilt() {
   writeFileSync(buildStamp, wanted);
 }
 
-/** Removes what was compiled from sources that are gone. Before the build, a server that runs from dist/ would miss files. */
+/** Removes compiled files whose sources are gone. Runs after the build, as a server may be running from dist/. */
 function removeStale() {
   const [sources, compiled] = ['src', 'dist'].map((folder) => join(root, folder));
   const known = new Set(listFiles(sources).map((path) => relative(sources, path).replace(/\.ts$/, '')));
@@ -69,7 +69,7 @@ function removeStale() {
   }
 }
 
-/** Names the content of files; by content, not by time, so that a checkout that changes nothing costs no build. */
+/** A hash of files' paths and contents, not of their times: a checkout that changes no content needs no build. */
 export function hashOf(paths) {
   const hash = createHash('sha256');
   for (const path of paths) {
@@ -79,12 +79,12 @@ export function hashOf(paths) {
   return hash.digest('hex');
 }
 
-/** Runs a program of a dependency to its end and gives its exit code. */
+/** Runs a dependency's program to its end; returns its exit code. */
 export function runBin(packageName, program, args, env = {}, folder = root) {
   return runNode([binPath(packageName, program, folder), ...args], env, folder);
 }
 
-/** Runs another of these scripts to its end and gives its exit code. */
+/** Runs another of these scripts to its end; returns its exit code. */
 export function runScript(name, args) {
   return runNode([join(root, 'scripts', name), ...args], {}, root);
 }
@@ -96,14 +96,14 @@ function runNode(args, env, cwd) {
   return result.status ?? 1;
 }
 
-/** Where a dependency's program lies; run by Node itself it needs no shell and no executable bit. */
+/** The path of a dependency's program; run by `node <path>`, it needs no shell and no executable bit. */
 export function binPath(packageName, program = packageName, folder = root) {
   const home = join(folder, 'node_modules', packageName);
   const { bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
   return join(home, typeof bin === 'string' ? bin : bin[program]);
 }
 
-/** Says in one line what is being done, out of the way of what a program prints. */
+/** Prints a line on stderr, apart from the output of programs. */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -114,12 +114,12 @@ export function fail(line, status = 1) {
   process.exit(status);
 }
 
-/** A file's text; undefined when there is none. */
+/** A file's text; undefined: there is no such file. */
 export function readText(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-/** Every file below a folder, sorted. */
+/** All files below a folder, sorted. */
 export function listFiles(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
@@ -141,7 +141,7 @@ async function installServer() {
   fail('The dependencies could not be installed; the lines above say why.', status || 1);
 }
 
-/** Says what a machine lacks to compile better-sqlite3, which it must where no compiled one can be downloaded. */
+/** Prints the tools that this machine lacks to compile better-sqlite3, needed where npm finds no compiled one. */
 function explainCompiler() {
   const tools = {
     'a C++ compiler (g++ or clang++)': ['c++', 'g++', 'clang++'],

@@ -1,4 +1,4 @@
-// What an operator does first: `npm start`, look at its health, stop it. For CI; fails with the server's output.
+// Does what an operator does first: runs `npm start`, checks its health, stops it. For CI; on failure prints the output.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-smoke-'));
 const server = spawn('npm', ['start', '--', '--port', '0', '--host', '127.0.0.1', '--data-dir', dataDir], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
-  detached: true, // a group of its own, which can be ended whole when npm leaves something behind
+  detached: true, // its own process group, which can be killed as a whole if npm leaves processes behind
 });
 const exited = new Promise((resolve) => server.once('close', (code, signal) => resolve({ code, signal })));
 const deadline = setTimeout(() => killAll(), DEADLINE_MS);
@@ -46,7 +46,7 @@ function killAll() {
   try {
     process.kill(-server.pid, 'SIGKILL');
   } catch {
-    // Nothing is left of it.
+    // The whole process group has ended already.
   }
 }
 

@@ -1,4 +1,4 @@
-// `npm run test:repeat`: runs the test files that differ from the branch main ten times, as what fails now and then passes once.
+// `npm run test:repeat`: runs the test files that differ from the branch main ten times, to find tests that fail sometimes.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

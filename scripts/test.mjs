@@ -1,6 +1,6 @@
-// `npm test`: the quick tests of the server, the app and in a browser; with paths among its arguments, those files and
-// folders, quick or long. `npm run test:long` (`--long`) runs the files named *.long.test.ts, and the conformance tests on
-// the system's own PostgreSQL. `--load` keeps two processor cores busy beside it. All other arguments are Jest's.
+// `npm test` runs the quick tests of the server, the app and the browser. With paths among its arguments it runs those files
+// and folders, quick or long. `npm run test:long` (`--long`) runs the files named *.long.test.ts, and the conformance tests
+// on the system's PostgreSQL. `--load` keeps two processor cores busy meanwhile. All other arguments are passed to Jest.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,8 +11,8 @@ import { findChromium } from './chromium.mjs';
 import { ensureBuilt, ensureInstalled, readText, root, runBin, say } from './setup.mjs';
 
 const SLOWEST_SHOWN = 10;
-const POSTGRES_FOLDER = '/usr/lib/postgresql'; // of Debian and Ubuntu
-/** A busy loop ends with the process that started it, and in any case after an hour. */
+const POSTGRES_FOLDER = '/usr/lib/postgresql'; // on Debian and Ubuntu
+/** A busy loop; it ends with the process that started it, and after an hour at the latest. */
 const BUSY_LOOP =
   'const parent = process.ppid, end = Date.now() + 3.6e6; while (process.ppid === parent && Date.now() < end);';
 
@@ -44,7 +44,7 @@ async function runInBrowser(args) {
   return runJest(['--config', 'test/browser/jest.config.js', ...args], { CHROMIUM_PATH: chromium });
 }
 
-/** The conformance tests once more, on the newest PostgreSQL that is installed: that of the packages is newer. */
+/** Runs the conformance tests again on the system's newest PostgreSQL, which is older than that of the npm packages. */
 function runOnSystemPostgres() {
   const versions = existsSync(POSTGRES_FOLDER) ? readdirSync(POSTGRES_FOLDER) : [];
   const binDir = versions
@@ -55,13 +55,13 @@ function runOnSystemPostgres() {
   return runJest(['test/conformance', '--testNamePattern', 'on postgres'], { POSTGRES_BIN_DIR: binDir });
 }
 
-/** What cannot run here is a failure in CI, and a warning to people. */
+/** Reports tests that cannot run here: a failure in CI, else a warning. @returns the exit code */
 function missing(what, why) {
   say(`\n!! ${what} did NOT run: ${why}\n`);
   return process.env.CI === 'true' ? 1 : 0;
 }
 
-/** What to run, by suite: the paths among the arguments; without any, all the quick files or all the long ones. */
+/** The suites to run with their arguments: the given paths; without paths, all quick files or all long ones. */
 function chosenRuns() {
   const paths = args.filter(isPath).map((path) => relative(root, resolve(root, path)).replaceAll('\\', '/'));
   const options = args.filter((arg) => !isPath(arg));
@@ -103,7 +103,7 @@ function reportSlowest() {
 }
 
 await ensureInstalled();
-await ensureAppInstalled(); // its sync is also tested here, in Node
+await ensureAppInstalled(); // the server's tests also run the app's sync
 await ensureBuilt(); // the tests run the built server
 const busyLoops = isLoaded ? [startBusyLoop(), startBusyLoop()] : [];
 try {
