@@ -1,20 +1,20 @@
-/** One who is measured. */
+/** A server, or another way to do the same work, that is measured. */
 export interface Contender<S extends Record<string, number>> {
   name: string;
-  /** For what is slow, or is to be seen from its very first time on. */
+  /** True: no warm-up, as a round is slow or the first run is what is measured. */
   isNotWarmedUp?: boolean;
-  /** @param isWarmUp its result is thrown away */
+  /** Runs one round. @param isWarmUp the result is discarded */
   run(isWarmUp: boolean): Promise<S>;
 }
 
-/** What the rounds of one contender came to. */
+/** The results of one contender's rounds. */
 export class Series<S extends Record<string, number>> {
   constructor(
     readonly name: string,
     readonly samples: S[],
   ) {}
 
-  /** One quantity in the order of the rounds. */
+  /** The values of one quantity in the order of the rounds. */
   values(key: keyof S): number[] {
     return this.samples.map((sample) => sample[key]!);
   }
@@ -30,17 +30,17 @@ export class Series<S extends Record<string, number>> {
   }
 }
 
-/** Contenders by a key of the caller's; undefined: not there today. */
+/** Contenders by the caller's keys; undefined: not available in this run. */
 export type Contenders<S extends Record<string, number>> = Record<string, Contender<S> | undefined>;
 
-/** What each contender's rounds came to, under the same keys. */
+/** The results of each contender's rounds, under the same keys. */
 export type Alternated<S extends Record<string, number>, C extends Contenders<S>> = {
   [K in keyof C]: undefined extends C[K] ? Series<S> | undefined : Series<S>;
 };
 
 /**
- * Measures the contenders in turns, so that whatever else the machine does hits all alike: first a warm-up of each,
- * then the rounds, every other one in reverse order.
+ * Measures the contenders in turns, so that other load on the machine affects all alike: first a warm-up of each, then the
+ * rounds, every second one in reverse order.
  */
 export async function alternate<S extends Record<string, number>, C extends Contenders<S>>(
   { settings, tell }: { settings: { rounds: number }; tell: (line: string) => void },
@@ -63,7 +63,7 @@ export async function alternate<S extends Record<string, number>, C extends Cont
   return Object.fromEntries(series) as Alternated<S, C>;
 }
 
-/** The middle of the values; of an even number, the mean of the two in the middle. */
+/** The median; for an even number of values, the mean of the two in the middle. */
 export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);

@@ -5,18 +5,18 @@ import { describeMachine } from './report/machine.js';
 import { toMarkdown } from './report/markdown.js';
 import { toText, type Outcome } from './report/text.js';
 
-/** Somebody pressed Ctrl-C. */
+/** The user pressed Ctrl-C. */
 class Interruption extends Error {}
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** Runs the chosen measures. @returns whether all of them could be run */
+/** Runs the chosen measures. @returns whether all of them ran */
 async function run({ settings, measures, report }: Options): Promise<boolean> {
   const startedAt = new Date();
   const machine = await describeMachine();
   const outcomes: Outcome[] = [];
   const lab = new Lab(settings, tell);
-  // Ctrl-C takes the same way out as an error, so that no process and no folder stays behind.
+  // Ctrl-C is handled like an error, so that no process and no folder is left behind.
   let isInterrupted = false;
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (): void => ((isInterrupted = true), reject(new Interruption()));

@@ -5,10 +5,10 @@ import type { Measure } from './results.js';
 
 const MAX_SECONDS = 5;
 const DATABASES = ['sqlite', 'postgres'] as const;
-/** Where the report of a whole run goes. */
+/** The file for the report of a whole run. */
 export const REPORT = 'bench/results.md';
 
-/** What --help prints. */
+/** The text of --help. */
 export const HELP = `Measures Tidemark side by side with the raw limits, a naive baseline and a peer, in turns, and prints medians and ratios.
 
   npm run bench -- [options]
@@ -27,18 +27,18 @@ ${measures.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`).join('\n')}
 Exit code: 0 when everything was measured, whether the targets are met or not; 1 when a measure failed; 2 for an option
 that cannot be used.`;
 
-/** What the command line asked for. */
+/** The options from the command line. */
 export interface Options {
   settings: Settings;
   measures: Measure[];
-  /** null: nowhere. */
+  /** The report's file; null: none is written. */
   report: string | null;
 }
 
-/** Something on the command line that cannot be used. */
+/** An unusable option on the command line. */
 export class UsageError extends Error {}
 
-/** @throws UsageError */
+/** Reads the command line. @throws UsageError */
 export function readOptions(argv: string[]): Options | 'help' {
   const { values } = parse(argv);
   if (values.help) return 'help';

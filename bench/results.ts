@@ -1,45 +1,45 @@
 import type { Lab } from './lab/lab.js';
 import type { Profile } from './server/profile.js';
 
-/** One row of the table of what was measured. */
+/** One row of the table of measurements. */
 export interface Figure {
   contender: string;
   quantity: string;
-  /** Of every round. */
+  /** One value per round. */
   values: number[];
   unit: string;
 }
 
-/** Something the bench is to show, and whether it does. */
+/** A value that the bench compares with its target. */
 export interface Claim {
-  /** In plain words: what is divided by what, or which quantity it is. */
+  /** In plain words: the quantity, or which one is divided by which. */
   compares: string;
   value: number;
   unit: '×' | 'ms' | 'KiB' | 'MiB';
   bound: '≥' | '≤' | '<';
   target: number;
-  /** Why it falls short, when it does and that is known. */
+  /** Why the target is not met, if that is known. */
   reason?: string;
 }
 
-/** A claim that may need an explanation, and how to come by one. */
+/** A claim with its verdict. */
 export interface Judged extends Claim {
   isMet: boolean;
-  /** Where the server's time went; only of what falls short. */
+  /** Where the server's time went; only for unmet claims. */
   profile?: Profile;
 }
 
-/** What one measure found. */
+/** The findings of one measure. */
 export interface Findings {
   figures: Figure[];
   claims: Judged[];
-  /** What a reader should know to judge the figures. */
+  /** Facts that a reader needs to judge the figures. */
   notes: string[];
 }
 
 /** One row of the bench. */
 export interface Measure {
-  /** For --only. */
+  /** Its name for --only. */
   name: string;
   title: string;
   run(lab: Lab): Promise<Findings>;
@@ -51,8 +51,8 @@ function isMet({ value, bound, target }: Claim): boolean {
 }
 
 /**
- * Judges claims about one thing; when one of them falls short, it gets the profile of that thing.
- * @param explain does the thing once more with the profiler on; absent: there is no server to profile
+ * Judges claims about the same thing; unmet claims get its profile.
+ * @param explain repeats the measured work with the profiler on; absent: there is no server to profile
  */
 export async function judge(claims: Claim[], explain?: () => Promise<Profile>): Promise<Judged[]> {
   const profile = claims.every(isMet) ? undefined : await explain?.();

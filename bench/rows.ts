@@ -1,26 +1,26 @@
 import { game, player, round, score } from '../test/support/records.js';
 
-// Records as an evening of cards makes them: every game has 5 players and 20 rounds, every round a score a player.
+// Records of an evening of cards: each game has 5 players and 20 rounds, each round one score per player.
 
 export const PLAYERS = 5;
 export const ROUNDS = 20;
-/** Rows of a whole game. */
+/** The number of rows of a whole game. */
 export const ROWS_A_GAME = 1 + PLAYERS + ROUNDS + ROUNDS * PLAYERS;
 
-/** How many whole games hold at least so many rows. */
+/** The number of whole games with at least `rows` rows. */
 export function gamesFor(rows: number): number {
   return Math.ceil(rows / ROWS_A_GAME);
 }
 
-/** Multiplied by this (and cut to 32 bits) consecutive numbers scatter, as the random ids of clients do. */
+/** Consecutive numbers multiplied by this (and cut to 32 bits) scatter like the random ids of clients. */
 export const SCATTER = 2_654_435_761;
 
-/** Rows by table, owners before what they own. */
+/** Rows by table; tables of parents come first. */
 export type RowsByTable = Record<string, { id: string; [column: string]: string | number | null }[]>;
 
 /**
  * Whole games with ids of 16 characters.
- * @param run up to 7 characters: other runs make other ids
+ * @param run up to 7 characters; different runs give different ids
  */
 export function makeGames(count: number, run: string): RowsByTable {
   const id = (letter: string, n: number): string =>
@@ -53,7 +53,7 @@ export function makeGames(count: number, run: string): RowsByTable {
   };
 }
 
-/** The body of a push that creates the rows. */
+/** The body of a push that creates these rows. */
 export function pushBody(rows: RowsByTable, lastPulledAt: number): string {
   const changes = Object.fromEntries(
     Object.entries(rows).map(([table, created]) => [table, { created, updated: [], deleted: [] }]),
@@ -68,7 +68,7 @@ export function documents(rows: RowsByTable): Record<string, unknown>[] {
   );
 }
 
-/** How many rows there are. */
+/** The number of rows in all tables. */
 export function countRows(rows: RowsByTable): number {
   return Object.values(rows).reduce((sum, { length }) => sum + length, 0);
 }

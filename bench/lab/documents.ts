@@ -4,11 +4,11 @@ import { gzipSync } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
 import type { TestDevice } from '../../test/support/device.js';
 
-/** What a document is filled with; bytes are before packing. */
+/** The content of a document; sizes before compression. */
 export interface Filling {
-  /** Of what does not pack. */
+  /** Bytes that do not compress. */
   randomBytes?: number;
-  /** Of what packs as texts do. */
+  /** Bytes that compress like text. */
   textBytes?: number;
 }
 
@@ -62,7 +62,7 @@ function packed({ randomBytes = 0, textBytes = 0 }: Filling): Buffer {
   }
 }
 
-/** Words and figures, alike and never the same. */
+/** A text of words and numbers; every seed gives a different but similar one. */
 function prose(seed: number): string {
   let text = '';
   for (let n = seed; text.length < ELEMENT_BYTES; n = (Math.imul(n, 1_664_525) + 1_013_904_223) >>> 0) {

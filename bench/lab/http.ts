@@ -1,14 +1,14 @@
 import { request, type RequestOptions } from 'node:http';
 
-/** One request, and how long it took until the last byte of its answer was there. */
+/** The result of one request, timed until the last byte of its answer arrived. */
 export interface Timed {
   ms: number;
   bytes: number;
-  /** The answer's body, when it was asked for. */
+  /** The answer's body, if it was asked for. */
   text?: string;
 }
 
-/** What to send, and whether the answer's body is wanted. */
+/** A request, and whether the answer's body is wanted. */
 export interface Asked {
   method?: string;
   headers?: Readonly<Record<string, string>>;
@@ -17,8 +17,8 @@ export interface Asked {
 }
 
 /**
- * Sends one request over a connection of its own, uncompressed, and reads the answer to its end without parsing it.
- * @throws Error for any answer but a success
+ * Sends one request over its own connection, without compression, and reads the whole answer without parsing it.
+ * @throws Error unless the answer is a success
  */
 export function timedRequest(
   url: string,

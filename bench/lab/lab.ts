@@ -9,16 +9,16 @@ import { World, type Server } from './world.js';
 export const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 1;
 
-/** What can be chosen for a run. */
+/** The settings of a run. */
 export interface Settings {
   rounds: number;
-  /** How long a burst of load lasts. */
+  /** Length of a burst of load. */
   seconds: number;
   databases: DatabaseName[];
   withPeer: boolean;
 }
 
-/** Keeps what all measures share, and starts each part when it is first asked for. */
+/** Holds what all measures share; starts each part at its first use. */
 export class Lab implements AsyncDisposable {
   private postgres?: Promise<Postgres>;
   private generator?: Promise<Remote<LoadCalls>>;
@@ -28,13 +28,13 @@ export class Lab implements AsyncDisposable {
 
   constructor(
     readonly settings: Settings,
-    /** Says what is going on. */
+    /** Prints progress. */
     readonly tell: (line: string) => void,
   ) {}
 
-  /** A fresh database with Tidemark on it. */
+  /** Makes a fresh database with Tidemark on it. */
   async open(database: DatabaseName): Promise<World> {
-    // The settings of a fresh installation, where the tests' PostgreSQL has smaller ones.
+    // The settings of a fresh installation; the tests' PostgreSQL has smaller ones.
     const settings = { shared_buffers: '128MB', max_wal_size: '1GB' };
     if (database === 'postgres') this.postgres ??= startPostgres({ durable: true, settings });
     const world = World.open(database, database === 'postgres' ? await this.postgres : undefined);
@@ -42,13 +42,13 @@ export class Lab implements AsyncDisposable {
     return world;
   }
 
-  /** The peer, or null when it cannot be measured here, which is said once, loudly. */
+  /** The peer; null if it cannot be measured here, which is reported once. */
   async peer(): Promise<Peer | null> {
     const found = await this.findPeer();
     return found instanceof PeerUnavailable ? null : found;
   }
 
-  /** The versions of what was started, as name and version. */
+  /** Names and versions of everything that was started. */
   async versions(): Promise<[name: string, version: string][]> {
     const found: [string, string][] = [];
     const reply = await (await this.postgres)?.query('SHOW server_version');
@@ -58,13 +58,13 @@ export class Lab implements AsyncDisposable {
     return found;
   }
 
-  /** Why the peer is missing; null when it is there or was never wanted. */
+  /** Why the peer is missing; null: it is running or was never asked for. */
   async whyNoPeer(): Promise<string | null> {
     const found = await this.peerOrReason;
     return found instanceof PeerUnavailable ? found.message : null;
   }
 
-  /** Puts load on an address, CONNECTIONS at once, for a round's time (or for a warm-up's). */
+  /** Puts load on an address over CONNECTIONS connections, for the length of a round or a warm-up. */
   async load(url: string, targets: Target[], isWarmUp: boolean): Promise<LoadResult> {
     this.generator ??= Remote.start<LoadCalls>('load/main.ts', [], {});
     const seconds = isWarmUp ? WARM_UP_SECONDS : this.settings.seconds;
@@ -72,12 +72,12 @@ export class Lab implements AsyncDisposable {
     return (await this.generator).call('burst', job);
   }
 
-  /** A short text that no one else in this run has got. */
+  /** A short text that is unique in this run. */
   newRun(): string {
     return (this.runs += 1).toString(36).padStart(3, '0');
   }
 
-  /** Stops everything, also what an interrupted measure left behind. */
+  /** Stops everything, including what an interrupted measure left behind. */
   async [Symbol.asyncDispose](): Promise<void> {
     await disposeAll([...this.worlds, this.generator, this.peerOrReason]);
     await disposeAll([this.postgres]);
@@ -99,7 +99,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Lets a server do something while its processor time is being noted. */
+/** Profiles a server's processor time during some work. */
 export async function profiled(server: Server, work: () => Promise<unknown>) {
   await server.remote.call('startProfile');
   await work();

@@ -13,7 +13,7 @@ const PACKAGE = join(PEERS_FOLDER, 'node_modules', 'pouchdb-server');
 const READY_DEADLINE_MS = 30_000;
 const DOCUMENTS_AT_ONCE = 5_000;
 
-/** pouchdb-server, as its own documentation starts it: on LevelDB, which does not wait for the disk. */
+/** pouchdb-server, started as its documentation says: on LevelDB, which does not wait for the disk. */
 export class Peer implements AsyncDisposable {
   private databases = 0;
 
@@ -24,7 +24,7 @@ export class Peer implements AsyncDisposable {
     private readonly dataDir: string,
   ) {}
 
-  /** Installs it when it is not there, and starts it. @throws PeerUnavailable */
+  /** Installs the peer if necessary, and starts it. @throws PeerUnavailable */
   static async start(): Promise<Peer> {
     installPeers();
     const dataDir = makeScratchDir('peer', true);
@@ -55,7 +55,7 @@ export class Peer implements AsyncDisposable {
     return address;
   }
 
-  /** Stores rows in pieces that its request limit lets pass. */
+  /** Stores rows in several requests, each within the peer's limit on size. */
   async fill(address: string, rows: RowsByTable): Promise<void> {
     const all = documents(rows);
     for (let start = 0; start < all.length; start += DOCUMENTS_AT_ONCE) {
@@ -71,7 +71,7 @@ export class Peer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const exited = new Promise((resolve) => this.child.once('close', resolve));
-      this.child.kill('SIGKILL'); // its data is thrown away anyway
+      this.child.kill('SIGKILL'); // its data is deleted anyway
       await exited;
     }
     await rm(this.dataDir, { recursive: true, force: true });
@@ -96,7 +96,7 @@ export class Peer implements AsyncDisposable {
   }
 }
 
-/** It cannot be told to take any port. */
+/** Finds a free port, as the peer cannot choose one itself. */
 async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,13 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-// Every contender is a process of its own, steered over the pipe that Node lays to a forked child.
+// Every contender is a child process, controlled over the channel of Node's `fork`.
 
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 10_000;
 const KEPT_OUTPUT_CHARS = 20_000;
 
-/** What a child can be asked to do: each takes at most one argument, which must survive structured cloning. */
+/** The functions that a child offers; each takes at most one argument, which structured cloning must be able to copy. */
 export type Calls = Record<string, (argument: never) => unknown>;
 
 type Argument<F> = F extends (argument: infer A) => unknown ? (unknown extends A ? [] : [argument: A]) : [];
@@ -21,7 +21,7 @@ interface Request {
 
 type Answer = { id: number; result: unknown } | { id: number; error: string };
 
-/** In a child: answers its parent's calls, and ends when the parent does. */
+/** Answers the parent's calls in a child process, which ends when the parent ends. */
 export function answerCalls(calls: Calls): void {
   const answer = async ({ id, name, argument }: Request): Promise<Answer> => {
     try {
@@ -32,7 +32,7 @@ export function answerCalls(calls: Calls): void {
   };
   process.on('message', (request: Request) => void answer(request).then((reply) => process.send!(reply)));
   process.on('disconnect', () => process.exit());
-  // Ctrl-C reaches the whole group; the parent decides in which order things stop.
+  // Ctrl-C reaches the whole process group; the parent decides in which order the processes stop.
   process.on('SIGINT', () => undefined);
   process.send!({ id: 0, result: null } satisfies Answer);
 }
@@ -75,7 +75,7 @@ export class Remote<C> implements AsyncDisposable {
         .setEncoding('utf8')
         .on('data', (text: string) => (output = (output + text).slice(-KEPT_OUTPUT_CHARS)));
     }
-    // Not 'close': it does not come for a child whose channel was closed from here.
+    // Not 'close', which is not emitted for a child whose channel this process closed.
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     const remote = new Remote<C>(file, child, exited);
     void exited.then(() =>
@@ -97,7 +97,7 @@ export class Remote<C> implements AsyncDisposable {
     return remote;
   }
 
-  /** Has the child do something. @throws Error with the child's own stack */
+  /** Calls a function of the child. @throws Error with the child's stack */
   call<K extends keyof C & string>(name: K, ...args: Argument<C[K]>): Promise<Result<C[K]>> {
     return new Promise((resolve, reject) => {
       if (!this.child.connected) return reject(new Error(`${this.file} is not running.`));
@@ -107,7 +107,7 @@ export class Remote<C> implements AsyncDisposable {
     });
   }
 
-  /** Lets the child end, by force when it does not. */
+  /** Ends the child, by force if necessary. */
   async [Symbol.asyncDispose](): Promise<void> {
     const force = setTimeout(() => this.child.kill('SIGKILL'), STOP_DEADLINE_MS);
     if (this.child.connected) this.child.disconnect();
@@ -128,7 +128,7 @@ export class Remote<C> implements AsyncDisposable {
   }
 }
 
-/** Disposes of what has been made; what failed to come into being has cleaned up after itself. */
+/** Disposes of all parts that were made; a part whose creation failed has cleaned up itself. */
 export async function disposeAll(made: (Promise<object> | undefined)[]): Promise<void> {
   for (const result of await Promise.allSettled(made.filter((one) => one !== undefined))) {
     const isThere = result.status === 'fulfilled' && result.value && Symbol.asyncDispose in result.value;

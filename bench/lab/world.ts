@@ -13,18 +13,18 @@ export interface Server {
   remote: Remote<ServerCalls>;
 }
 
-/** A device of an account that may hold records already. */
+/** A device of an account, which may have records already. */
 export interface Account {
   device: TestDevice;
-  /** Where the account's clock stands. */
+  /** The account's clock. */
   clock: number;
-  /** How many records it holds. */
+  /** The number of the account's records. */
   rows: number;
-  /** For requests of the device. */
+  /** Headers for the device's requests. */
   headers: Record<string, string>;
 }
 
-/** One fresh database and the contenders on it, each a process of its own; whoever is not asked is not started. */
+/** One fresh database and the contenders on it, each its own process that is started at its first use. */
 export class World implements AsyncDisposable {
   private readonly servers: { naive?: Promise<Server>; raw?: Promise<Remote<RawCalls>> } = {};
   private stopping?: Promise<void>;
@@ -55,7 +55,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** With what Tidemark signs its tokens. */
+  /** The secret that signs Tidemark's tokens. */
   get jwtSecret(): string {
     return this.env.JWT_SECRET!;
   }
@@ -65,7 +65,7 @@ export class World implements AsyncDisposable {
     return this.running;
   }
 
-  /** Stops Tidemark and starts it again, so that it has done nothing yet. */
+  /** Restarts Tidemark, for a process that has done no work yet. */
   async restart(): Promise<Server> {
     await this.running.remote[Symbol.asyncDispose]();
     return (this.running = await startServer('tidemark', this.env));
@@ -86,12 +86,12 @@ export class World implements AsyncDisposable {
     return (this.servers.raw ??= Remote.start<RawCalls>('raw/main.ts', [], this.env));
   }
 
-  /** One more Tidemark on the same database. The caller disposes of it. */
+  /** Starts one more Tidemark on the same database. The caller disposes of it. */
   anotherTidemark(): Promise<Server> {
     return startServer('tidemark', this.env);
   }
 
-  /** Makes an account with at least so many records, in whole games. */
+  /** Makes an account with at least `rows` records, in whole games. */
   async newAccount(rows = 0): Promise<Account> {
     const device = await TestDevice.register(this.tidemark.url);
     const headers = { authorization: `Bearer ${device.accessToken}` };
@@ -107,7 +107,7 @@ export class World implements AsyncDisposable {
     };
   }
 
-  /** Stops every process and throws the database away; a second time is harmless. */
+  /** Stops every process and deletes the database; a second call is harmless. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.stopping ??= this.stop());
   }

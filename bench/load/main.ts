@@ -2,9 +2,9 @@ import autocannon from 'autocannon';
 import { answerCalls } from '../lab/remote.js';
 import { FRESH_ID, freshIds } from './placeholder.js';
 
-// The load generator: a process of its own, so that neither the server nor the bench's own work slows it down.
+// The load generator. It is its own process, so that neither the server nor the bench slows it down.
 
-/** What one connection sends, again and again, and then `then`; FRESH_ID in a body becomes another id each time. */
+/** A request that a connection repeats, each time followed by `then`; FRESH_ID in a body becomes a new id each time. */
 export interface Target {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
@@ -20,11 +20,11 @@ export interface LoadJob {
   targets: Target[];
   connections: number;
   seconds: number;
-  /** Part of every fresh id: two jobs with different runs never make the same. */
+  /** Part of every fresh id; jobs with different runs never make the same id. */
   run: string;
 }
 
-/** What came of it. */
+/** The result of a burst of load. */
 export interface LoadResult {
   /** Completed requests. */
   requests: number;
@@ -34,7 +34,7 @@ export interface LoadResult {
 }
 
 const calls = { burst };
-/** What the load generator can be asked to do. */
+/** The functions of the load generator. */
 export type LoadCalls = typeof calls;
 
 async function burst(job: LoadJob): Promise<LoadResult> {
@@ -49,7 +49,7 @@ async function burst(job: LoadJob): Promise<LoadResult> {
     url: job.url,
     connections: job.connections,
     duration: job.seconds,
-    // How often it looks whether the time is over, ms; the type does not know it.
+    // How often autocannon checks whether the time is over, ms; its type lacks this option.
     ...{ sampleInt: 50 },
     setupClient: (client) => {
       const target = job.targets[connection++ % job.targets.length]!;

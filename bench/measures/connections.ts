@@ -18,9 +18,9 @@ const ACCOUNTS = 400;
 const DEVICES = 5;
 const CONNECTIONS = ACCOUNTS * DEVICES;
 const REGISTERING_AT_ONCE = 8;
-/** In a burst, whose end tells how many a second can be delivered. */
+/** Announcements sent in one burst, whose duration gives the deliveries per second. */
 const BURST = 4_000;
-/** Spread over time, as pushes come: each is delivered to the devices of one account. */
+/** Announcements spread over time, as pushes come; each goes to the devices of one account. */
 const PACED = 400;
 const PACED_PER_SECOND = 200;
 const PING_MS = 3_000;
@@ -33,10 +33,10 @@ const NOTES = [
   'Bare: Socket.IO alone with one room an account, no tokens, no database, pings answered with the time. Nest’s stock adapter: the same as a `@WebSocketGateway` on the adapter of `@nestjs/platform-socket.io` as it is. Hocuspocus: one document an account, `broadcastStateless`, and an `onAuthenticate` that checks the signature of each token with the library that Tidemark uses (jsonwebtoken); it asks no database, and has no question like the ping.',
 ];
 
-/** NaN: this contender has no such thing. */
+/** NaN: this contender lacks the feature. */
 type ConnectionSample = {
   connectMs: number;
-  /** Processor time of the server while all connect: on a busy machine firmer than the time that passes. */
+  /** The server's processor time while all devices connect; on a busy machine it varies less than elapsed time. */
   connectCpuMs: number;
   memoryKiB: number;
   pingP99Ms: number;
@@ -45,7 +45,7 @@ type ConnectionSample = {
   announceP99Ms: number;
 };
 
-/** What all servers of this measure can be asked to do. */
+/** The functions that all servers of this measure offer. */
 type HostCalls = Pick<OtherCalls, 'url' | 'settle' | 'watch' | 'unwatch' | 'broadcast'>;
 
 export const connections: Measure = {
@@ -162,7 +162,7 @@ function contender(
 ): Contender<ConnectionSample> {
   return {
     name,
-    // Every round begins with a new process anyway.
+    // Every round starts a new process anyway.
     isNotWarmedUp: true,
     run: async () => {
       await using host = await start();
@@ -173,7 +173,7 @@ function contender(
       const connectMs = await devices.call('connect', { url, clients });
       const { cpuMs: connectCpuMs }: Watched = await host.call('unwatch');
       const after = await host.call('settle');
-      // A process that had memory to spare takes less from the system than it uses.
+      // A process with spare memory takes less from the system than it uses, so take the greater of the two.
       const grown = Math.max(after.residentBytes - before.residentBytes, after.usedBytes - before.usedBytes);
       const memoryKiB = grown / CONNECTIONS / KIBIBYTE;
 

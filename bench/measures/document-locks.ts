@@ -14,7 +14,7 @@ const NOTES = [
 ];
 
 type PairSample = { pairsPerSecond: number };
-/** @returns pairs a second */
+/** @returns pairs per second */
 type LockPairs = (job: LockJob) => Promise<number>;
 
 export const documentLocks: Measure = {

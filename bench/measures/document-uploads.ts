@@ -11,7 +11,7 @@ const DELAY_TARGET_MS = 20;
 const DUE = 100;
 const COUNTS = [1_000, 10_000] as const;
 const TICK_TARGET = 1.2;
-/** Times as many as of other measures: a tick takes a second, and single ones differ by a half. */
+/** Factor on the number of rounds, as a tick takes only a second and single ticks differ by half. */
 const TICK_ROUNDS = 3;
 
 const UPLOAD_NOTES = [
@@ -110,7 +110,7 @@ function byHand(world: World, accountId: string): Contender<UploadSample> {
   };
 }
 
-/** Fills the world with so many documents. */
+/** Fills the database with documents and measures a tick of the scheduler. */
 async function tick(world: World, documents: number): Promise<Contender<TickSample>> {
   const { tidemark, label } = world;
   const { device } = await world.newAccount();

@@ -2,10 +2,10 @@ import type { Lab } from '../lab/lab.js';
 import type { World } from '../lab/world.js';
 import type { Findings } from '../results.js';
 
-/** What was measured on one database. */
+/** The results on one database. */
 export type Results = Omit<Findings, 'notes'>;
 
-/** Measures on a fresh database of each kind. */
+/** Runs a measure on a fresh database of each kind. */
 export async function onEachDatabase(
   lab: Lab,
   notes: string[],

@@ -27,7 +27,7 @@ const NOTES = [
   'The peer answers `_all_docs?include_docs=true` on a database of the same rows as documents.',
 ];
 
-/** `ms` alone says nothing about the peer, which may hold another number of rows. */
+/** `ms` alone does not compare with the peer, which may hold a different number of rows. */
 type PullSample = { ms: number; rowsPerSecond: number };
 
 export const firstPull: Measure = {
@@ -120,7 +120,7 @@ export function pull(server: Server, { headers }: Account, keepText = false) {
   return timedRequest(`${server.url}/api/v1/sync/pull`, { headers, keepText });
 }
 
-/** @throws Error unless all of them tell the same rows */
+/** Compares the contenders' answers. @throws Error unless all have the same rows */
 async function checkAnswers(world: World, account: Account): Promise<void> {
   const raw = await (await world.raw()).call('readChanges', account.device.accountId);
   const expected = normalize(JSON.parse(raw));

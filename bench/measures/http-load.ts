@@ -5,16 +5,16 @@ import type { Target } from '../load/main.js';
 import type { Figure } from '../results.js';
 import type { Profile } from '../server/profile.js';
 
-/** What a burst of load showed; NaN for what cannot be known of a contender. */
+/** The result of a burst of load; NaN: unknown for this contender. */
 export type LoadSample = {
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
-  /** Processor time of the server process for one request. */
+  /** Processor time of the server process per request. */
   cpuUs: number;
 };
 
-/** A request as WatermelonDB's own example sends it, when nothing happened since the last pull. */
+/** A pull as WatermelonDB's example sends it, when nothing has changed since the last pull. */
 export function pullTarget({ clock, headers }: Account, path = '/api/v1/sync/pull'): Target {
   return { method: 'GET', path: `${path}?last_pulled_at=${clock}&schema_version=1&migration=null`, headers };
 }
@@ -32,7 +32,7 @@ export function underLoad(lab: Lab, name: string, server: Server, targets: Targe
   };
 }
 
-/** A server under load that can only be seen from outside. */
+/** A server under load that can only be measured from outside. */
 export function underLoadFromOutside(
   lab: Lab,
   name: string,
@@ -48,7 +48,7 @@ export function underLoadFromOutside(
   };
 }
 
-/** Where a server's time goes under such load. */
+/** Profiles a server under the same load. */
 export function profileOfLoad(lab: Lab, server: Server, targets: Target[]): () => Promise<Profile> {
   return () => profiled(server, () => lab.load(server.url, targets, false));
 }
@@ -63,7 +63,7 @@ export function loadFigures(series: Record<string, Series<LoadSample> | undefine
   ]);
 }
 
-/** The rows of the table for some quantities of each contender, leaving out what is not known. */
+/** The rows of the table for some quantities of each contender, without unknown ones. */
 export function figuresOf<S extends Record<string, number>>(
   series: Record<string, Series<S> | undefined>,
   quantities: [key: keyof S & string, quantity: string, unit: string][],

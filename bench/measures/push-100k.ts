@@ -83,7 +83,7 @@ function crowdedPush(
   return { name, isNotWarmedUp: true, run };
 }
 
-/** @returns what pushes new rows into a new account while another one pulls, everything else being done */
+/** Prepares a push. @returns a function that only pushes new rows into a new account while another account pulls */
 async function preparePush(
   lab: Lab,
   world: World,
@@ -101,14 +101,14 @@ async function preparePush(
     const pulled = pullUntil(() => isOver, server, other);
     const [{ ms }, waits] = await Promise.all([pushed.finally(() => (isOver = true)), pulled]);
     const { delayMaxMs } = await server.remote.call('unwatch');
-    // Asked of Tidemark in either case: both servers are on one database.
+    // Always ask Tidemark: both servers are on one database.
     const reply = await device.pull();
     const arrived = Number(reply.headers.get('tidemark-rows')) / countRows(rows);
     return { ms, slowestPullMs: Math.max(...waits), pulls: waits.length, delayMaxMs, arrived };
   };
 }
 
-/** Pulls without a pause; the last pull may have begun before the end. @returns how long each took, in ms */
+/** Pulls without pauses; a pull that has begun is finished. @returns the duration of each in ms */
 async function pullUntil(isOver: () => boolean, server: Server, account: Account): Promise<number[]> {
   const nothingNew = server.url + pullTarget(account).path;
   const waits: number[] = [];

@@ -87,7 +87,7 @@ function pushing(name: string, lab: Lab, world: World, server: Server): Contende
   return { name, run: async () => sample((await (await preparePush(lab, world, server))()).ms) };
 }
 
-/** @returns what pushes new rows into a new account, everything else being done */
+/** Prepares a push. @returns a function that only pushes new rows into a new account */
 async function preparePush(lab: Lab, world: World, server: Server): Promise<() => Promise<Timed>> {
   const { headers, clock } = await world.newAccount();
   const body = Buffer.from(pushBody(makeGames(GAMES, lab.newRun()), clock));

@@ -72,7 +72,7 @@ async function measureOn(lab: Lab, world: World, peer: Contender<LoadSample> | u
   };
 }
 
-/** The statements of one push, as often as the drivers alone can send them. */
+/** The statements of one push, repeated as fast as the drivers alone can. */
 async function rawReplay(lab: Lab, world: World, accounts: Account[]): Promise<Contender<LoadSample>> {
   const recorded = await accountWithGame(world);
   const recording = await world.tidemark.remote.call('record', roundTarget(recorded));

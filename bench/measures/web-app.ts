@@ -14,14 +14,14 @@ import { onEachDatabase, type Results } from './each-database.js';
 import { figuresOf } from './http-load.js';
 
 const EDITS = 9;
-/** Nobody enters rounds faster; edits that come within 1.5 s of each other are pushed together. */
+/** People do not enter rounds faster, and the app pushes edits within 1.5 s of each other together. */
 const BETWEEN_EDITS_MS = 1_700;
 const ROWS = 10_000;
 const EDIT_TARGET_MS = 150;
 const FIRST_SYNC_TARGET_MS = 500;
 const SIZE_TARGET_KIB = 420;
 const KIBIBYTE = 1_024;
-/** Runs in the pages. */
+/** A script that runs in the pages. */
 const MOMENTS = readFileSync(join('bench', 'page', 'moments.js'), 'utf8');
 
 const NOTES = [

@@ -15,8 +15,8 @@ import { SECRET, SyncService } from './sync.service.js';
 const BODY_BYTES = 64 * 2 ** 20;
 
 /**
- * The naive baseline: the backend that one writes in a day. The same framework, drivers, tables and indexes as
- * Tidemark's (it runs on a database that Tidemark has migrated), entities read by `find` and written by `save`.
+ * The naive baseline: a backend that takes a day to write. It has Tidemark's framework, drivers, tables and indexes (it runs
+ * on a database that Tidemark has migrated), but reads entities by `find` and writes them by `save`.
  */
 export async function createNaiveApp(env: NodeJS.ProcessEnv): Promise<NestFastifyApplication> {
   const dataSource = await connect(env);
@@ -39,7 +39,7 @@ export async function createNaiveApp(env: NodeJS.ProcessEnv): Promise<NestFastif
 async function connect(env: NodeJS.ProcessEnv): Promise<DataSource> {
   const common = { logging: false } as const;
   if (env.DATABASE_URL) {
-    // As whoever stores milliseconds in bigint columns has to.
+    // Needed by any app that stores milliseconds in bigint columns: pg reads them as text by default.
     pg.types.setTypeParser(pg.types.builtins.INT8, Number);
     return new DataSource({
       ...common,

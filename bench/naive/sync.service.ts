@@ -8,7 +8,7 @@ import type { Row } from '../../src/protocol/schema.js';
 /** The key that signs tokens. */
 export const SECRET = Symbol('SECRET');
 
-/** What a client pushes. */
+/** A client's push. */
 export interface Push {
   changes: Record<string, { created: Row[]; updated: Row[]; deleted: string[] }>;
   last_pulled_at: number;
@@ -16,7 +16,7 @@ export interface Push {
 
 const tables = Object.keys(schema.tables);
 
-/** Pull and push as one writes them down first: the mapper does the work, record by record. */
+/** Pull and push in their simplest form: TypeORM does the work, record by record. */
 @Injectable()
 export class SyncService {
   private readonly jwt = new JwtService();
@@ -27,7 +27,7 @@ export class SyncService {
     @Inject(SECRET) private readonly secret: KeyObject,
   ) {}
 
-  /** Checks the token's signature and looks the device up. @returns its account */
+  /** Checks the token's signature and looks up the device. @returns its account */
   async authenticate(authorization: string): Promise<string> {
     const secret = this.secret as unknown as Buffer;
     const token = authorization.replace('Bearer ', '');
@@ -91,7 +91,7 @@ export class SyncService {
     return stored;
   }
 
-  /** TypeORM has one SQLite connection, which cannot hold two transactions: they wait for each other. */
+  /** Runs transactions one after another, as TypeORM's only SQLite connection cannot have two at once. */
   private inTransaction(work: (manager: EntityManager) => Promise<void>): Promise<void> {
     if (this.dataSource.options.type === 'postgres') return this.dataSource.transaction(work);
     const result = this.lastWrite.then(() => this.dataSource.transaction(work));

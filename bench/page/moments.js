@@ -1,10 +1,10 @@
 /* global window, document, performance, MutationObserver */
-// Runs in the pages that are measured. Every moment is in epoch ms, on the clock that all pages of a machine share.
+// Runs in the measured pages. All times are epoch ms, on the clock that all pages of a machine share.
 const now = () => performance.timeOrigin + performance.now();
 const DEADLINE_MS = 30_000;
 
 window.moments = {
-  /** When the element under a test id is next pressed. */
+  /** Resolves with the time when the element with this test id is next pressed. */
   pressed: (testId) =>
     new Promise((resolve) => {
       const note = ({ target }) => {
@@ -12,9 +12,9 @@ window.moments = {
         document.removeEventListener('click', note, true);
         resolve(now());
       };
-      document.addEventListener('click', note, true); // before anyone else hears of it
+      document.addEventListener('click', note, true); // before any other listener
     }),
-  /** When an element whose test id begins like this first shows the text; an empty text: any. */
+  /** Resolves with the time when an element whose test id begins like this first shows the text; '': any text. */
   shown: (testId, text) =>
     new Promise((resolve, reject) => {
       const isShown = () =>

@@ -2,7 +2,7 @@ import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { sqliteFile } from '../../src/foundation/database/open.js';
 
-/** Locks to be taken and released, each by a worker of its own, over and over. */
+/** Locks to take and release repeatedly, each by its own worker. */
 export interface LockJob {
   accountId: string;
   videoIds: string[];
@@ -15,7 +15,7 @@ const TAKE = `UPDATE document_locks SET lock_type = 'client', session_id = 'raw'
 const FREE = `UPDATE document_locks SET lock_type = NULL, session_id = NULL, user_id = NULL, device_id = NULL,
   holder_name = NULL, acquired_at = NULL, expires_at = NULL WHERE account_id = $1 AND video_id = $2 AND kind = 'layout'`;
 
-/** Takes and releases locks by one update each, every one a transaction. @returns pairs a second */
+/** Takes and releases locks, each by one update in its own transaction. @returns pairs per second */
 export function lockPairs(
   { DATABASE_URL, DATA_DIR }: NodeJS.ProcessEnv,
   job: LockJob,

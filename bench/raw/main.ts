@@ -9,7 +9,7 @@ import { RawSqlite } from './sqlite.js';
 import { columnsByTable } from './statements.js';
 import { uploadByHand, type UploadJob } from './upload-by-hand.js';
 
-// The raw limits: the same data, SQL and durability with nothing around them. A process of its own.
+// The raw limits: the same data, SQL and durability as Tidemark's, and nothing else. Runs as its own process.
 
 const { DATABASE_URL, DATA_DIR } = process.env;
 const raw: RawDatabase = DATABASE_URL
@@ -24,12 +24,12 @@ async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T
 
 const calls = {
   seed: ({ accountId, games }: { accountId: string; games: number }) => raw.seed(accountId, games),
-  /** Builds what a first pull answers. */
+  /** Reads the rows of a first pull as JSON. */
   read: async (accountId: string) => {
     const { ms, result } = await timed(() => raw.readJson(accountId));
     return { ms, bytes: result.reduce((sum, rows) => sum + Buffer.byteLength(rows), 0) };
   },
-  /** The same as an answer's changes, to compare it with one. */
+  /** The same rows in the form of an answer's changes, for a comparison with one. */
   readChanges: async (accountId: string) => {
     const rows = await raw.readJson(accountId);
     const tables = Object.keys(columnsByTable).map(
@@ -39,7 +39,7 @@ const calls = {
   },
   insert: async ({ accountId, games, run }: { accountId: string; games: number; run: string }) => {
     const rows = makeGames(games, run);
-    // In the order of the primary key, which is the quickest.
+    // In the order of the primary key, which is fastest.
     for (const list of Object.values(rows)) list.sort((a, b) => (a.id < b.id ? -1 : 1));
     const insert = await raw.prepareInsert(accountId, Date.now(), rows);
     return (await timed(insert)).ms;
@@ -48,7 +48,7 @@ const calls = {
   lockPairs: (job: LockJob) => lockPairs(process.env, job),
   uploadByHand: (job: UploadJob) => uploadByHand(DATA_DIR!, job),
 };
-/** What the raw process can be asked to do. */
+/** The functions of the raw process. */
 export type RawCalls = typeof calls;
 
 answerCalls(calls);

@@ -7,7 +7,7 @@ import { parametersOf, Substitution, type ReplayJob } from './replay.js';
 import { columnsByTable, insertColumns, jsonStatement, seedStatements } from './statements.js';
 import { schema } from '../../src/protocol/tables.js';
 
-/** What pg alone can do in Tidemark's own database. */
+/** The work of pg alone in Tidemark's database. */
 export class RawPostgres implements RawDatabase {
   private constructor(
     private readonly url: string,
@@ -16,7 +16,7 @@ export class RawPostgres implements RawDatabase {
 
   static async connect(url: string): Promise<RawPostgres> {
     const raw = new RawPostgres(url, await connect(url));
-    // Compiling these queries takes longer than it saves: without, the limit is harder to come near.
+    // Compiling these queries takes longer than it saves; without it the raw limit is faster.
     await raw.client.query('SET jit = off');
     return raw;
   }
@@ -34,7 +34,7 @@ export class RawPostgres implements RawDatabase {
     }
     const update = 'UPDATE accounts SET clock = $1, row_count = row_count + $2 WHERE id = $3';
     await client.query(update, [clock, count, accountId]);
-    // What autovacuum would do a minute later, in the middle of a measurement.
+    // Autovacuum would do this a minute later, in the middle of a measurement.
     await client.query('VACUUM ANALYZE');
     await client.query('CHECKPOINT');
     return { rows: count, clock };
@@ -74,7 +74,7 @@ export class RawPostgres implements RawDatabase {
     };
   }
 
-  /** All at once, each on a connection of its own. */
+  /** Replays for all identities at once, each on its own connection. */
   async replay({ recording, recorded, identities, seconds, run }: ReplayJob): Promise<number> {
     const nextId = freshIds(run);
     const clients = await Promise.all(identities.map(() => connect(this.url)));

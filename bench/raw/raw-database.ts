@@ -1,14 +1,14 @@
 import type { RowsByTable } from '../rows.js';
 import type { ReplayJob } from './replay.js';
 
-/** What the drivers can do by themselves. */
+/** The work that the drivers do without Tidemark. */
 export interface RawDatabase {
-  /** Fills an account by set-based SQL, as if one push had done it. */
+  /** Fills an account by set-based SQL, as one push would. */
   seed(accountId: string, games: number): Promise<{ rows: number; clock: number }>;
-  /** The account's live rows as JSON arrays, one a table, in the order of the declaration. */
+  /** The account's live rows as JSON arrays, one per table, in the order of the declaration. */
   readJson(accountId: string): Promise<(string | Buffer)[]>;
-  /** @returns what inserts the rows in one transaction, everything else being done */
+  /** Prepares an insert. @returns a function that only inserts the rows in one transaction */
   prepareInsert(accountId: string, stamp: number, rows: RowsByTable): Promise<() => Promise<void>>;
-  /** @returns how many requests' worth of statements went through in a second */
+  /** Replays a recorded request. @returns how many requests per second */
   replay(job: ReplayJob): Promise<number>;
 }

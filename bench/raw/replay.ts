@@ -2,32 +2,32 @@ import type { SqlValue } from '../../src/foundation/database/database.js';
 import { FRESH_ID } from '../load/placeholder.js';
 import type { Recording, Statement } from '../server/recorder.js';
 
-/** A recorded request to be sent again and again, for other devices and with other ids. */
+/** A recorded request to repeat for other devices and with other ids. */
 export interface ReplayJob {
   recording: Recording;
-  /** Whose request was recorded. */
+  /** The device whose request was recorded. */
   recorded: Identity;
-  /** For whom it is sent again, in turns or all at once. */
+  /** The devices that it is repeated for, in turns or all at once. */
   identities: Identity[];
   seconds: number;
-  /** Part of every fresh id: two jobs with different runs never make the same. */
+  /** Part of every fresh id; jobs with different runs never make the same id. */
   run: string;
 }
 
-/** Who a request is from. */
+/** The sender of a request. */
 export interface Identity {
   accountId: string;
   deviceId: string;
 }
 
-/** Makes a recorded statement's parameters another device's, with a fresh id. */
+/** Replaces the device and the id in a recorded statement's parameters. */
 export class Substitution {
   constructor(
     private readonly from: Identity,
     private readonly to: Identity,
   ) {}
 
-  /** @param freshId takes the place of FRESH_ID */
+  /** @param freshId replaces FRESH_ID */
   values(params: readonly SqlValue[], freshId: string): SqlValue[] {
     return params.map((value) => (typeof value === 'string' ? this.text(value, freshId) : value));
   }

@@ -7,7 +7,7 @@ import type { RawDatabase } from './raw-database.js';
 import { parametersOf, Substitution, type ReplayJob } from './replay.js';
 import { columnsByTable, insertColumns, jsonStatement, seedStatements } from './statements.js';
 
-/** What better-sqlite3 alone can do on Tidemark's own file, with Tidemark's durability. */
+/** The work of better-sqlite3 alone on Tidemark's file, with Tidemark's durability. */
 export class RawSqlite implements RawDatabase {
   private readonly handle: BetterSqlite.Database;
   private readonly jsonStatements: BetterSqlite.Statement[];
@@ -58,7 +58,7 @@ export class RawSqlite implements RawDatabase {
     return async () => run();
   }
 
-  /** One after another: SQLite has one writer. */
+  /** Replays for one identity after another, as SQLite has one writer. */
   async replay({ recording, recorded, identities, seconds, run }: ReplayJob): Promise<number> {
     const nextId = freshIds(run);
     const substitutions = identities.map((identity) => new Substitution(recorded, identity));

@@ -2,7 +2,7 @@ import type { Dialect } from '../../src/protocol/columns.js';
 import { schema } from '../../src/protocol/tables.js';
 import { PLAYERS, ROUNDS, SCATTER } from '../rows.js';
 
-// The SQL of the raw limits. Parameters are written ?1, ?2, … and $1, $2, … as each driver has them.
+// The SQL of the raw limits. Parameters are written ?1, ?2, … or $1, $2, …, as the driver wants them.
 
 const quote = (name: string): string => `"${name}"`;
 
@@ -12,8 +12,8 @@ export const columnsByTable: Record<string, string[]> = Object.fromEntries(
 );
 
 /**
- * Builds the rows of one account and table as the text of a JSON array, in one go, in the quickest way that each
- * database has. Parameter: the account.
+ * Reads the rows of one account and table as one JSON array, in the fastest way of each database. Parameter: the
+ * account.
  */
 export function jsonStatement(dialect: Dialect, table: string): string {
   const values = Object.entries(schema.tables[table]!.columns).map(
@@ -34,8 +34,8 @@ export function insertColumns(table: string): string {
 }
 
 /**
- * Inserts so many games with everything that belongs to them, table by table.
- * @returns statements that want the account and the stamp as their two parameters, with the rows that each makes
+ * Inserts games with all rows below them, table by table.
+ * @returns statements with two parameters, account and stamp, and the number of rows that each inserts
  */
 export function seedStatements(dialect: Dialect, games: number): { sql: string; rows: number }[] {
   const [account, stamp] = dialect === 'sqlite' ? ['?1', '?2'] : ['$1::text', '$2::bigint'];

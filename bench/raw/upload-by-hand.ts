@@ -6,17 +6,17 @@ import { createGzip } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
 import { workingCopyPath } from '../../src/documents/content/working-copies.js';
 
-/** A document to be uploaded. */
+/** A document to upload. */
 export interface UploadJob {
   accountId: string;
   videoId: string;
   epoch: number;
 }
 
-/** The level at which Tidemark packs. */
+/** The level at which Tidemark compresses. */
 const GZIP_LEVEL = 3;
 
-/** Snapshot, check, pack and copy, one after another, as a script would. @returns how long that took, ms */
+/** Snapshots, checks, compresses and copies, one step after another as in a script. @returns the duration in ms */
 export async function uploadByHand(
   dataDir: string,
   { accountId, videoId, epoch }: UploadJob,

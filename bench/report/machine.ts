@@ -8,7 +8,7 @@ import { median } from '../alternate.js';
 const PACKAGES = ['@nestjs/core', 'fastify', 'typeorm', 'better-sqlite3', 'pg', 'autocannon'];
 const FLUSHES = 100;
 
-/** What the figures depend on, as label and value. */
+/** The properties that the figures depend on. */
 export type Machine = [label: string, value: string][];
 
 /** Describes this machine and the versions of everything that runs. */
@@ -39,7 +39,7 @@ function versionOf(name: string): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** What durability costs on the disk that the databases are on, in ms: every commit waits for at least one of these. */
+/** The time of one flush to the databases' disk, in ms: every commit waits for at least one. */
 function measureFlush(): number {
   const folder = makeScratchDir('flush', true);
   const file = openSync(join(folder, 'file'), 'w');

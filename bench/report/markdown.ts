@@ -3,13 +3,13 @@ import type { Findings } from '../results.js';
 import type { Machine } from './machine.js';
 import { claimCells, figureCells, profileCells, verdict, type Outcome } from './text.js';
 
-/** Everything that a report is made of. */
+/** The contents of a report. */
 export interface Report {
   startedAt: Date;
   machine: Machine;
   settings: Settings;
   outcomes: Outcome[];
-  /** null: it was there, or no measure wanted it. */
+  /** null: the peer was measured, or no measure wanted it. */
   whyNoPeer: string | null;
 }
 
@@ -52,7 +52,7 @@ function describeOutcome({ measure, findings, failure }: Outcome): string[] {
   ];
 }
 
-/** The claims that fall short with their reasons, one list and one profile for those about the same thing. */
+/** The unmet claims with their reasons; claims about the same thing share one list and one profile. */
 function describeShortfalls({ claims }: Findings): string[] {
   const unmet = claims.filter(({ isMet }) => !isMet);
   return [...new Set(unmet.map(({ profile }) => profile))].flatMap((profile) => {

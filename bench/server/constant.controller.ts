@@ -5,10 +5,10 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const empty = Object.keys(schema.tables).map(
   (table) => `"${table}":{"created":[],"updated":[],"deleted":[]}`,
 );
-/** As long as the answer of a pull that brings nothing. */
+/** A text as long as the answer of a pull with nothing new. */
 const NOTHING_NEW = `{"changes":{${empty.join()}},"timestamp":1790000000000,"history_id":"00000000-0000-4000-8000-000000000000","schema_version":1}`;
 
-/** Routes that answer the text of a pull with nothing new without asking anyone: the most a route could do. */
+/** Routes that answer a constant text, like a pull with nothing new, without any work: the upper limit of a route. */
 @Controller('constant')
 export class ConstantController {
   @Get('guarded')
@@ -19,7 +19,7 @@ export class ConstantController {
 
   @Get('unguarded')
   @Header('content-type', JSON_TYPE)
-  @SetMetadata('isPublic', true) // what Tidemark's @Public() sets
+  @SetMetadata('isPublic', true) // the metadata that Tidemark's @Public() sets
   unguarded(): string {
     return NOTHING_NEW;
   }

@@ -1,7 +1,7 @@
 import type { LocksService } from '../../src/locks/locks.service.js';
 import type { LockJob } from '../raw/lock-pairs.js';
 
-/** Takes and releases locks by the service itself, without HTTP, its guard and the document. @returns pairs a second */
+/** Takes and releases locks by the service alone, without HTTP, guard and document. @returns pairs per second */
 export async function lockByService(
   locks: LocksService,
   { accountId, videoIds, seconds }: LockJob,

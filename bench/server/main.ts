@@ -21,9 +21,9 @@ import { lockByService } from './lock-service.js';
 import { Probe } from './probe.js';
 import { record } from './recorder.js';
 
-// One server under measurement: `main.ts tidemark` or `main.ts naive`, configured by the environment as ever.
+// One server under measurement: `main.ts tidemark` or `main.ts naive`, configured by environment variables.
 
-/** The built Tidemark: sources run by tsx lack the type information by which Nest finds what to inject. */
+/** Imports from the built Tidemark: sources run by tsx lack the type metadata that Nest's injection needs. */
 function built<T>(file: string): Promise<T> {
   return import(pathToFileURL(join(process.cwd(), 'dist', file)).href) as Promise<T>;
 }
@@ -42,7 +42,7 @@ await nest.listen(0, '127.0.0.1');
 const url = `http://127.0.0.1:${(nest.getHttpServer().address() as AddressInfo).port}`;
 const probe = new Probe();
 
-/** When each push was committed, by its timestamp, on the machine's clock; noted from `noteCommits` on. */
+/** Commit times on the machine's clock by a push's timestamp, recorded from `noteCommits` on. */
 const commits = new Map<number, number>();
 
 const SEED_DOCUMENTS = `WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < $2)
@@ -73,7 +73,7 @@ const calls = {
     commits.clear();
     return taken;
   },
-  /** Announces as if records of these accounts had been pushed. */
+  /** Sends announcements as if these accounts had pushed records. */
   broadcast: async (broadcasts: Broadcasts) => {
     const bus = await events();
     return paced(broadcasts, (accountId, timestamp) =>
@@ -84,12 +84,12 @@ const calls = {
     const { LocksService } = await built<typeof locksService>('locks/locks.service.js');
     return lockByService(nest.get(LocksService), job);
   },
-  /** Fills an account with documents that are uploaded, called `seeded-1` and so on. */
+  /** Fills an account with uploaded documents called `seeded-1` and so on. */
   seedDocuments: async ({ accountId, count }: { accountId: string; count: number }) => {
     const { Database } = await built<typeof database>('foundation/database/database.js');
     await nest.get(Database).write(SEED_DOCUMENTS, [accountId, count]);
   },
-  /** Lets the scheduler upload an account's documents, but for the seeded ones, as if they had just become due. */
+  /** Lets the scheduler upload an account's documents, except the seeded ones, as if they had just become due. */
   uploadAll: async (accountId: string) => {
     const { Database } = await built<typeof database>('foundation/database/database.js');
     const { UploadSchedule } = await built<typeof uploadSchedule>('uploads/upload-schedule.js');
@@ -98,13 +98,13 @@ const calls = {
     await nest.get(UploadSchedule).tick();
     return performance.now() - begun;
   },
-  /** Which statements one request sends; only of Tidemark, which has one place they all pass. */
+  /** Records the statements of one request; works only for Tidemark, where all statements pass one place. */
   record: async ({ path, ...asked }: { path: string } & Asked) => {
     const { Database } = await built<typeof database>('foundation/database/database.js');
     return record(nest.get(Database), () => timedRequest(url + path, asked));
   },
 };
-/** What a server under measurement can be asked to do. */
+/** The functions of a server under measurement. */
 export type ServerCalls = typeof calls;
 
 answerCalls(calls);

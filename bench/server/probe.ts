@@ -3,23 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { profileProcess, type Profile } from './profile.js';
 
 const SAMPLE_MEMORY_EVERY_MS = 10;
-/** How often the loop delay is sampled, ms. A free loop reads as this much, so it is taken off. */
+/** Sampling interval of the loop delay, ms. It is subtracted, as an idle loop measures this much. */
 const RESOLUTION_MS = 1;
 const GARBAGE_ROUNDS = 3;
 const GARBAGE_PAUSE_MS = 200;
 const MEBIBYTE = 2 ** 20;
 
-/** How a server process did while it was watched. */
+/** Measurements of a server process while it was watched. */
 export interface Watched {
-  /** How late the event loop came to things that were due. */
+  /** Delay of the event loop. */
   delayP99Ms: number;
   delayMaxMs: number;
-  /** Resident memory: as the watch began, and the most it came to. */
+  /** Resident memory when the watch began, and its maximum. */
   residentMiB: number;
   peakResidentMiB: number;
-  /** Processor time that the process took, of all its threads. */
+  /** Processor time of all threads of the process. */
   cpuMs: number;
-  /** How long the watch lasted. */
+  /** Duration of the watch. */
   elapsedMs: number;
 }
 
@@ -31,7 +31,7 @@ export class Probe {
   private peak = 0;
   private profile?: () => Promise<Profile>;
 
-  /** Begins to watch. */
+  /** Starts the watch. */
   watch(): void {
     this.begun = {
       at: performance.now(),
@@ -45,11 +45,11 @@ export class Probe {
     this.sampler = setInterval(() => this.samplePeak(), SAMPLE_MEMORY_EVERY_MS);
   }
 
-  /** Ends the watch. */
+  /** Ends the watch. @returns its measurements */
   unwatch(): Watched {
     clearInterval(this.sampler);
     this.samplePeak();
-    // While the loop is blocked nothing is sampled; a new height of the whole process shows all the same.
+    // A blocked loop takes no samples, but a new maximum of the whole process still shows.
     if (highestResident() > this.begun.highest) this.peak = Math.max(this.peak, highestResident());
     this.delay.disable();
     const { user, system } = process.cpuUsage(this.begun.cpu);
@@ -63,7 +63,7 @@ export class Probe {
     };
   }
 
-  /** Collects garbage. @returns the memory that is resident then, and how much of it is in use */
+  /** Collects garbage. @returns the resident and the used memory after that */
   async settle(): Promise<{ residentBytes: number; usedBytes: number }> {
     for (let i = 0; i < GARBAGE_ROUNDS; i++) {
       globalThis.gc!();
@@ -73,12 +73,12 @@ export class Probe {
     return { residentBytes: rss, usedBytes: heapUsed + external };
   }
 
-  /** Begins to note where the processor's time goes. */
+  /** Starts the profiler. */
   async startProfile(): Promise<void> {
     this.profile = await profileProcess();
   }
 
-  /** Ends the notes and sums them up. */
+  /** Stops the profiler. @returns its summary */
   async stopProfile(): Promise<Profile> {
     return this.profile!();
   }
@@ -88,7 +88,7 @@ export class Probe {
   }
 }
 
-/** The most memory this process ever had resident, in bytes. */
+/** The greatest resident memory that this process ever had, in bytes. */
 function highestResident(): number {
   return process.resourceUsage().maxRSS * 1_024;
 }

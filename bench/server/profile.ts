@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 const SAMPLE_EVERY_US = 200;
 const LINES = 12;
 
-/** Where a process spent its time: the share (0 to 1) of each function itself, without what it called. */
+/** Where a process spent its time: the share (0 to 1) of each function, without the functions that it called. */
 export type Profile = { share: number; place: string }[];
 
-/** Begins to sample this process. @returns what ends it and names the places that took most */
+/** Starts to sample this process. @returns a function that stops sampling and returns the places that took most time */
 export async function profileProcess(): Promise<() => Promise<Profile>> {
   const session = new Session();
   session.connect();

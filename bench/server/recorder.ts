@@ -1,18 +1,18 @@
 import type { Database, SqlValue, Transaction } from '../../src/foundation/database/database.js';
 
-/** One statement that a request sent: once with `params`, or once for each of `rows`. */
+/** One statement of a request: sent once with `params`, or once for each of `rows`. */
 export type Statement = { sql: string; params: SqlValue[] } | { sql: string; rows: SqlValue[][] };
 
-/** What a request asked of the database, in order. */
+/** The statements of a request, in order. */
 export interface Recording {
-  /** Outside any transaction. */
+  /** Statements outside any transaction. */
   before: Statement[];
   inTransaction: Statement[];
 }
 
 /**
- * Writes down the statements that pass through a database while `work` runs, so that they can be sent again without
- * anything around them. Meant for one request with one transaction at a time.
+ * Records the statements that `work` sends to a database, so that the drivers alone can send them again. Works for one
+ * request with one transaction at a time.
  */
 export async function record(database: Database, work: () => Promise<unknown>): Promise<Recording> {
   const recording: Recording = { before: [], inTransaction: [] };

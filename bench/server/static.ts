@@ -13,7 +13,7 @@ const server = createServer((_request, response) => {
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
 const calls = { url: () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
-/** What the static file server can be asked to do. */
+/** The functions of the static file server. */
 export type StaticCalls = typeof calls;
 
 answerCalls(calls);

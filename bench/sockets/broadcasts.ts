@@ -1,20 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { machineMs } from './clock.js';
 
-/** A series of announcements, one room after another. */
+/** A series of announcements, to one room after another. */
 export interface Broadcasts {
   rooms: string[];
   count: number;
-  /** How many a second; null: all at once. */
+  /** Announcements per second; null: all at once. */
   perSecond: number | null;
 }
 
 const TICK_MS = 5;
 
 /**
- * Has a server announce something so many times.
- * @param announce given the room and the announcement's number, from 1
- * @returns when each of them was sent, by its number − 1, on the machine's clock
+ * Sends a series of announcements.
+ * @param announce sends one to a room; its number counts from 1
+ * @returns the time of each on the machine's clock, at the index number − 1
  */
 export async function paced(
   { rooms, count, perSecond }: Broadcasts,

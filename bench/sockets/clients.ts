@@ -6,17 +6,17 @@ import type { Connection } from './connection.js';
 import { connectHocuspocus } from './hocuspocus-client.js';
 import { connectBareSocketIo } from './socket-io-client.js';
 
-// The devices: a process of its own that holds every connection, so that servers are measured without their clients.
+// The devices: one separate process that holds every connection, so that servers are measured without their clients.
 
 const CONNECTING_AT_ONCE = 50;
 const ANSWER_DEADLINE_MS = 20_000;
 
-/** One connection to make; the bare protocols cost the clients' process as little as can be. */
+/** One connection to make; the bare protocol takes as little of the clients' processor time as possible. */
 export type Client =
   | { protocol: 'socket.io' | 'bare socket.io'; auth: Record<string, unknown> }
   | { protocol: 'hocuspocus'; document: string; token: string };
 
-/** When an announcement arrived; `number` is what the server called it. */
+/** The arrival of an announcement; `number` is the server's number for it. */
 export interface Arrival {
   number: number;
   atMs: number;
@@ -33,7 +33,7 @@ function note(number: number): void {
 }
 
 const calls = {
-  /** Opens all connections, some at a time. @returns how long that took, ms */
+  /** Opens all connections, some at a time. @returns the duration in ms */
   async connect({ url, clients }: { url: string; clients: Client[] }): Promise<number> {
     const begun = performance.now();
     const left = [...clients];
@@ -45,11 +45,11 @@ const calls = {
     await Promise.all(Array.from({ length: CONNECTING_AT_ONCE }, worker));
     return performance.now() - begun;
   },
-  /** Forgets what arrived so far. */
+  /** Forgets all arrivals so far. */
   forget(): void {
     arrivals = [];
   },
-  /** Waits until so many announcements have arrived since `forget`. @throws Error when they do not come */
+  /** Waits until `count` announcements have arrived since `forget`. @throws Error when they do not arrive in time */
   async arrived(count: number): Promise<Arrival[]> {
     await new Promise<void>((resolve, reject) => {
       if (arrivals.length >= count) return resolve();
@@ -60,7 +60,7 @@ const calls = {
     waiting = undefined;
     return arrivals;
   },
-  /** Has every connection ask once a second, spread over the second. */
+  /** Lets every connection ping once a second, spread over the second. */
   startPinging(): void {
     const state = (pinging = { timers: [] as NodeJS.Timeout[], durations: [] as number[], failures: 0 });
     connections.forEach(({ ping }, index) => {
@@ -75,7 +75,7 @@ const calls = {
       state.timers.push(setTimeout(start, (index / connections.length) * 1_000));
     });
   },
-  /** @throws Error when a question was not answered */
+  /** Stops the pings. @throws Error when a ping was not answered */
   stopPinging(): { count: number; p99Ms: number } {
     const { timers, durations, failures } = pinging!;
     timers.forEach((timer) => clearInterval(timer));
@@ -88,7 +88,7 @@ const calls = {
     connections = [];
   },
 };
-/** What the process that holds the connections can be asked to do. */
+/** The functions of the process that holds the connections. */
 export type ClientCalls = typeof calls;
 
 function connectOne(url: string, client: Client): Promise<Connection> {

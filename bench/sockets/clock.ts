@@ -1,4 +1,4 @@
-/** Milliseconds on the machine's monotonic clock, which all of its processes share. */
+/** Milliseconds on the machine's monotonic clock, which all its processes share. */
 export function machineMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -1,6 +1,6 @@
-/** An open connection, whatever it speaks. */
+/** An open connection of any protocol. */
 export interface Connection {
-  /** Milliseconds until the answer; undefined: this protocol has no such question. */
+  /** Pings the server. @returns ms until the answer; undefined method: the protocol has no ping */
   ping?(n: number): Promise<number>;
   close(): void;
 }

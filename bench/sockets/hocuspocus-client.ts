@@ -1,15 +1,15 @@
 import { WebSocket } from 'ws';
 import type { Connection } from './connection.js';
 
-// The few messages of Hocuspocus 3 that are needed: each is the document's name, a type, and what belongs to it, as
-// lib0 encodes them (texts led by their length, both as variable-length integers).
+// The few messages of Hocuspocus 3 that are needed here. Each has the document's name, a type and its data, encoded as in
+// lib0 (lengths and numbers are variable-length integers, and each text follows its length).
 
 const AUTH = 2;
 const AUTH_TOKEN = 0;
 const AUTHENTICATED = 2;
 const STATELESS = 5;
 
-/** Opens a connection to one document. @param note told the number of each announcement that arrives */
+/** Opens a connection to one document. @param note gets the number of each announcement that arrives */
 export function connectHocuspocus(
   url: string,
   document: string,

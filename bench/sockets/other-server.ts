@@ -11,9 +11,9 @@ import { Probe } from '../server/probe.js';
 import { paced, type Broadcasts } from './broadcasts.js';
 import { startStock } from './stock-gateway.js';
 
-// Servers that do nothing but hold connections and pass announcements on: `other-server.ts bare` (Socket.IO alone),
-// `other-server.ts stock` (the same on Nest's own adapter) or `other-server.ts hocuspocus`, which checks the signature of
-// each token as Tidemark does.
+// Servers that only hold connections and send announcements: `other-server.ts bare` (Socket.IO alone), `other-server.ts
+// stock` (the same on Nest's own adapter) or `other-server.ts hocuspocus`, which verifies each token's signature as Tidemark
+// does.
 
 interface Other {
   url: string;
@@ -37,7 +37,7 @@ async function startBare(): Promise<Other> {
   };
 }
 
-/** As much of Hocuspocus as is used here. */
+/** The part of Hocuspocus that is used here. */
 interface Hocuspocus {
   Server: new (settings: object) => {
     listen(): Promise<unknown>;
@@ -88,7 +88,7 @@ const calls = {
   broadcast: (broadcasts: Broadcasts) =>
     paced(broadcasts, (room, timestamp) => other.broadcast(room, { timestamp, device_id: 'bench' })),
 };
-/** What such a server can be asked to do. */
+/** The functions of such a server. */
 export type OtherCalls = typeof calls;
 
 answerCalls(calls);

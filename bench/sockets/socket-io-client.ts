@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import type { Changes, Pong } from '../../src/protocol/events.js';
 import type { Connection } from './connection.js';
 
-// As much of Socket.IO's protocol (version 5, over Engine.IO 4) as is needed: frames are texts, led by the packet's type.
+// The part of Socket.IO's protocol (version 5, over Engine.IO 4) that is needed: text frames that begin with a packet type.
 
 const OPEN = '0';
 const HEARTBEAT = '2';
@@ -11,7 +11,7 @@ const REFUSED = '44';
 const EVENT = '42';
 const ANSWER = '43';
 
-/** Opens a connection. @param note told the number of each announcement that arrives */
+/** Opens a connection. @param note gets the number of each announcement that arrives */
 export function connectBareSocketIo(
   url: string,
   auth: Record<string, unknown>,

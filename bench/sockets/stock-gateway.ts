@@ -6,7 +6,7 @@ import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/web
 import type { Server, Socket } from 'socket.io';
 import type { Hello, Ping, Pong, TokenAccepted } from '../../src/protocol/events.js';
 
-/** As many messages as Tidemark's gateway has. */
+/** Has as many messages as Tidemark's gateway. */
 @WebSocketGateway({ transports: ['websocket'], serveClient: false })
 class StockGateway {
   @WebSocketServer() readonly io!: Server;
@@ -35,7 +35,7 @@ class StockGateway {
 @Module({ providers: [StockGateway] })
 class StockModule {}
 
-/** A server on Nest's own Socket.IO adapter, which does no more than bare Socket.IO beside it. */
+/** Starts a server on Nest's own Socket.IO adapter that does the same as the bare Socket.IO server. */
 export async function startStock(): Promise<{ url: string; io: Server }> {
   const app = await NestFactory.create<NestFastifyApplication>(StockModule, new FastifyAdapter(), {
     logger: false,
