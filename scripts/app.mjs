@@ -16,7 +16,7 @@ const NOT_BUILT = ['node_modules', 'dist', 'test', 'coverage', 'android', 'ios',
 const COMPRESSIBLE = ['.html', '.js', '.css', '.json', '.svg', '.ttf', '.ico'];
 const OUTPUT_ENV = { CI: '1', EXPO_NO_TELEMETRY: '1', EXPO_OFFLINE: '1', EXPO_PUBLIC_API_URL: '' };
 
-/** Installs the app's dependencies, unless exactly those of its package-lock.json are installed already. */
+/** Installs the app's dependencies, unless those of its package-lock.json are installed already. */
 export async function ensureAppInstalled() {
   checkNode();
   const wanted = hashOf([join(appFolder, 'package-lock.json')]);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Whether node_modules has the packages of the lock file, by npm's own record, so that a manual `npm ci` counts too. */
+/** Whether node_modules has all packages of the lock file, by npm's own record, so that a manual `npm ci` counts too. */
 export function isInstalled(folder) {
   const record = join(folder, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;

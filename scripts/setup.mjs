@@ -22,7 +22,7 @@ export function checkNode() {
   fail(`Tidemark needs Node ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}.`);
 }
 
-/** Installs the dependencies, unless exactly those of package-lock.json are installed already. */
+/** Installs the dependencies, unless those of package-lock.json are installed already. */
 export async function ensureInstalled() {
   checkNode();
   const lock = readFileSync(join(root, 'package-lock.json'));

@@ -22,7 +22,7 @@ interface Stored extends DocumentRef {
 
 interface Outcome {
   name: string;
-  /** What object storage still has: the newest version, an older one, or none. */
+  /** `all`: nothing is missing; `older`: only an older version is left; `nothing`: no version is left. */
   left: 'all' | 'older' | 'nothing';
 }
 

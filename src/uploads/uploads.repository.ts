@@ -91,8 +91,8 @@ export class UploadsRepository {
   }
 
   /**
-   * Makes the object the document's newest version, if the document still has the same owner and no newer version is
-   * stored. Changes made since the content was read stay pending and due.
+   * Makes the object the document's newest version, if the document still has the same owner and the version is newer than
+   * the stored one. Changes made since the content was read stay pending and due.
    * @returns false if it cannot, or if the upload was abandoned: then the transaction must be rolled back
    */
   async finish(

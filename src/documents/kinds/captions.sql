@@ -1,4 +1,4 @@
--- What is said in a video, and by whom.
+-- The words spoken in a video, and their speakers.
 PRAGMA user_version = 1;
 
 CREATE TABLE speakers (
