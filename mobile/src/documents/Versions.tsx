@@ -12,7 +12,7 @@ import { nameOf } from './words';
 
 const SHOWN_OF_SHA256 = 12;
 
-/** What object storage has of a document, once it is asked for. */
+/** The versions of a document in object storage, read when the user asks for them. */
 export function Versions({
   state,
   now,
