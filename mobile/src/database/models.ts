@@ -64,7 +64,7 @@ function associationsOf(name: string): (typeof Model)['associations'] {
 /** A game: its name, target score and status. */
 export class Game extends modelOf('games') {}
 
-/** Someone who takes part in a game. */
+/** A player in a game. */
 export class GamePlayer extends modelOf('game_players') {}
 
 /** One round of a game. */

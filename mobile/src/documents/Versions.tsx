@@ -50,7 +50,7 @@ function Listed({ state, now, documents }: Parameters<typeof Versions>[0]) {
   const [versions, setVersions] = useState<StoredVersion[]>();
   const [failure, setFailure] = useState<unknown>();
   const { video_id, database } = state;
-  // Read again whenever another version has been stored.
+  // In the effect's dependencies, so that the versions are read again whenever another one was uploaded.
   const stored = state.stored_version ? versionText(state.stored_version) : null;
 
   useEffect(() => {

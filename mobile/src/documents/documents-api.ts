@@ -6,7 +6,7 @@ export type DocumentRef = Pick<DocumentState, 'video_id' | 'database'>;
 
 /** A lock granted to this page, with the document's version at that moment. */
 export interface Grant extends ContentVersion {
-  /** Goes with every write. */
+  /** Sent with every write. */
   fencing_token: number;
   /** Epoch ms, by the server's clock. */
   expires_at: number;

@@ -76,7 +76,7 @@ export function scoresheet({ game, players: rows, rounds: roundRows, scores }: G
   return { players, rounds, standings: rank(players, totals, rounds.at(-1)), winner };
 }
 
-/** How far a total is on its way to the target, 0 to 1. */
+/** The share of the target that a total has reached, 0 to 1. */
 export function progressTowards(target: number, total: number): number {
   return target > 0 ? Math.min(Math.max(total / target, 0), 1) : 0;
 }

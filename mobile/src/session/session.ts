@@ -26,7 +26,7 @@ export interface DeviceInfo {
   deviceId: string;
   name: string;
   platform: string | null;
-  /** Epoch ms, at most a minute old. */
+  /** Epoch ms; may be up to a minute behind. */
   lastSeenAt: number;
   /** Epoch ms; null: never. */
   lastPulledAt: number | null;
@@ -48,7 +48,7 @@ interface DeviceAnswer {
 
 const SERVER_URL = 'tidemark_server_url';
 
-/** One start of the app: the database, its sync, and this device's place in an account. */
+/** One run of the app: the database, its sync, and this device's account. */
 export class Session {
   readonly database: Database;
   readonly sync: Sync;

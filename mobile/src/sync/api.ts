@@ -16,7 +16,7 @@ export interface RequestParts {
   /** Sent unchanged, in place of `body`. */
   content?: Blob;
   headers?: Record<string, string>;
-  /** How long the server may at least be silent before the request is given up; default: `StallWatch` decides. */
+  /** The server may be silent at least this long before the request is aborted; default: `StallWatch` decides. */
   patienceMs?: number;
   signal?: AbortSignal;
   onSent?: HttpRequest['onSent'];
@@ -32,7 +32,7 @@ interface TokenAnswer {
   expires_at: number;
 }
 
-/** Makes requests as this device: renews expired tokens, and gives up requests that stall. */
+/** Makes requests as this device: renews expired tokens, and aborts requests that stall. */
 export class Api {
   readonly stalls = new StallWatch();
   private refreshing: Promise<Credentials> | null = null;

@@ -8,7 +8,7 @@ export interface Credentials {
   expiresAt: number;
 }
 
-/** Keeps the credentials between two starts of the app. */
+/** Stores the credentials between runs of the app. */
 export interface CredentialStore {
   read(): Promise<Credentials | null>;
   write(credentials: Credentials): Promise<void>;
