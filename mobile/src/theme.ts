@@ -4,24 +4,24 @@ import { Platform, useColorScheme, type TextStyle } from 'react-native';
 export interface Colors {
   /** Behind everything. */
   paper: string;
-  /** Raised above the paper: cards, keys, sheets. */
+  /** Surfaces on the paper: cards, keys, sheets. */
   sheet: string;
   ink: string;
-  /** Second-rank text; at least 4.5 : 1 on paper and sheet. */
+  /** Secondary text; contrast at least 4.5 : 1 on paper and sheet. */
   inkSoft: string;
-  /** Ruled lines that only decorate. */
+  /** Decorative lines. */
   rule: string;
-  /** Edges of controls; at least 3 : 1 on paper and sheet. */
+  /** Edges of controls; contrast at least 3 : 1 on paper and sheet. */
   edge: string;
   accent: string;
   onAccent: string;
-  /** The rising tide behind a player, and what is chosen. */
+  /** The bar behind a player on the scoreboard, and selected items. */
   tide: string;
   danger: string;
   /** Behind a dialog. */
   veil: string;
   light: { grey: string; yellow: string; green: string; amber: string; red: string };
-  /** Lines of the chart, one a player. */
+  /** The chart's lines, one color per player. */
   lines: readonly string[];
 }
 
@@ -57,7 +57,7 @@ const night: Colors = {
   lines: ['#7fcfcd', '#f0937a', '#b5a5f0', '#d9c75a', '#ee92bf', '#86cf8f', '#8fb8ee', '#cda98d'],
 };
 
-/** The colors for the appearance the device is set to. */
+/** The colors for the device's setting, light or dark. */
 export function useColors(): Colors {
   return useColorScheme() === 'dark' ? night : day;
 }
@@ -68,12 +68,12 @@ export const space = { xs: 4, s: 8, m: 12, l: 16, xl: 24, xxl: 32, huge: 48 } as
 /** Corner radii in points. */
 export const radius = { s: 6, m: 10, l: 16, round: 999 } as const;
 
-/** The smallest side of anything that is touched, in points. */
+/** The smallest side of a touch target, in points. */
 export const TOUCH = 48;
 
-/** From this width on a game's scoreboard stands beside its rounds. */
+/** From this width on, a game's scoreboard stands beside its rounds. */
 export const TWO_COLUMNS = 720;
-/** From this width on the list of games stays beside the game. */
+/** From this width on, the list of games stays beside the game. */
 export const THREE_COLUMNS = 1120;
 
 const serif = Platform.select({
@@ -87,7 +87,7 @@ const sans = Platform.select({
 });
 const tabular: TextStyle = { fontVariant: ['tabular-nums', 'lining-nums'] };
 
-/** The one type scale; sizes in points. Headings are set in a book face, numbers in figures of one width. */
+/** The type scale; sizes in points. Headings use a serif font, numbers use figures of equal width. */
 export const type = {
   figure: { fontFamily: sans, fontSize: 52, lineHeight: 56, fontWeight: '600', ...tabular },
   number: { fontFamily: sans, fontSize: 34, lineHeight: 40, fontWeight: '600', ...tabular },

@@ -5,10 +5,10 @@ import { Icon, type IconName } from './Icon';
 
 interface Props {
   label: string;
-  /** What it acts upon, for screen readers, where the label alone stands more than once. */
+  /** What the button acts upon, for screen readers, where several buttons have the same label. */
   about?: string;
   onPress: () => void;
-  /** `primary` is the one thing to do here; `danger` cannot simply be undone. Default `secondary`. */
+  /** `primary`: the main action here; `danger`: cannot simply be undone. Default `secondary`. */
   look?: 'primary' | 'secondary' | 'quiet' | 'danger';
   icon?: IconName;
   isDisabled?: boolean;
@@ -16,7 +16,7 @@ interface Props {
   style?: StyleProp<ViewStyle>;
 }
 
-/** A button with a word on it. */
+/** A button with a text label. */
 export function Button({
   label,
   about,
@@ -53,7 +53,7 @@ export function Button({
   );
 }
 
-/** A button that is only a drawing; the label is for those who cannot see it. */
+/** A button that shows only an icon; the label is for screen readers. */
 export function IconButton({
   label,
   icon,

@@ -10,7 +10,7 @@ import { count, points } from './words';
 const HEIGHT = 220;
 const MARGIN = { left: 36, right: 12, top: 24, bottom: 24 };
 const DASHES = ['', '7 4', '2 4', '10 4 2 4', '', '7 4', '2 4', '10 4 2 4'];
-/** Outlines around 0,0: with the dashes they tell the lines apart without color. */
+/** Marker outlines around 0,0: together with the dashes they distinguish the lines without color. */
 const MARKS = [
   'M-4 0a4 4 0 108 0a4 4 0 10-8 0z',
   'M-3.5-3.5h7v7h-7z',
@@ -22,7 +22,7 @@ const MARKS = [
   'M4.5 0L0-4.5V4.5z',
 ];
 
-/** Everyone's total after each round, as lines; also told in words. */
+/** Everyone's total after each round as a line chart, also described in words. */
 export function Chart({ sheet, target }: { sheet: Scoresheet; target: number }) {
   const colors = useColors();
   const [width, setWidth] = useState(0);
@@ -138,7 +138,7 @@ function colorOf(lines: readonly string[], seat: number): string {
   return lines[seat % lines.length]!;
 }
 
-/** The range of the y axis and four to six round numbers in it. */
+/** The range of the y axis, and four to six round numbers as its ticks. */
 function scaleOf(series: Series[], target: number): { low: number; high: number; ticks: number[] } {
   const all = series.flatMap(({ totals }) => totals);
   const low = Math.min(0, ...all);

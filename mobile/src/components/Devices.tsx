@@ -11,7 +11,7 @@ import { ago, messageOf } from './words';
 
 const MAX_DEVICE_NAME = 100;
 
-/** The devices of the account, to rename and to take off. */
+/** The devices of the account, which the user can rename and remove. */
 export function Devices() {
   const colors = useColors();
   const session = useSession();
@@ -58,7 +58,7 @@ function DeviceRow({
   onChanged,
 }: {
   device: DeviceInfo;
-  /** 1-based, in the list. */
+  /** Its place in the list, 1-based. */
   place: number;
   onChanged: () => Promise<void>;
 }) {

@@ -8,8 +8,8 @@ import { Button, IconButton } from './Button';
 const BESIDE_FROM_WIDTH = 600;
 
 /**
- * A panel over the screen: from the bottom edge on a phone, in the middle elsewhere. Escape, the back button and a
- * touch beside it close it.
+ * A panel over the screen: at the bottom edge on a phone, in the middle elsewhere. Escape, the back button and a touch
+ * outside close it.
  */
 export function Dialog({
   title,
@@ -55,7 +55,7 @@ export function Dialog({
   );
 }
 
-/** One question with two answers. */
+/** A dialog with one question and two answers. */
 export function ConfirmDialog({
   title,
   isOpen,

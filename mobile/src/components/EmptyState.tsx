@@ -4,7 +4,7 @@ import { space, useColors } from '../theme';
 import { AppText, Heading } from './AppText';
 import { Icon, type IconName } from './Icon';
 
-/** What a screen shows while it has nothing to show: what belongs here, and what to do. */
+/** What a screen shows while it is empty: what belongs here, and what to do. */
 export function EmptyState({
   icon,
   title,
@@ -14,7 +14,7 @@ export function EmptyState({
 }: {
   icon: IconName;
   title: string;
-  /** 1 where nothing above it is a heading. */
+  /** The heading's level: 1 where no heading stands above it. */
   level?: 1 | 2;
   /** One or two sentences. */
   children: string;

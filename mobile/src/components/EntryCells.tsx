@@ -6,7 +6,7 @@ import { AppText } from './AppText';
 import { Icon } from './Icon';
 import { change, points } from './words';
 
-/** Everyone's numbers of the round in running order; a touch goes to a player, the flag says who called the round. */
+/** Everyone's numbers of the round in running order. A touch selects a player; the flag marks who called the round. */
 export function EntryCells({
   entry,
   players,
@@ -70,7 +70,7 @@ export function EntryCells({
   );
 }
 
-/** "12", "12 +5", "–" while nothing is entered. */
+/** "12", "12 +5", or "–" while nothing is entered. */
 export function textOf({ raw, bonus }: Cell): string {
   if (raw === null && bonus === null) return '–';
   const main = raw === '-' ? '−' : points(numberOf(raw));

@@ -5,18 +5,18 @@ import { AppText } from './AppText';
 
 interface Props extends Omit<TextInputProps, 'style'> {
   label: string;
-  /** What is wrong with the value; absent: nothing. */
+  /** What is wrong with the value; absent: it is valid. */
   error?: string;
   /** Whether the label is only for screen readers. */
   hidesLabel?: boolean;
   ref?: Ref<TextInput>;
 }
 
-/** A labeled line to type in. */
+/** A labeled text field. */
 export function Field({ label, error, hidesLabel = false, ...input }: Props) {
   const colors = useColors();
   const errorId = useId();
-  // React Native knows no such attributes, React Native for Web does; phones read the hint aloud instead.
+  // Only React Native for Web has these attributes; phones read the hint aloud instead.
   const fault = error === undefined ? {} : { 'aria-invalid': true, 'aria-describedby': errorId };
   const [isFocused, setFocused] = useState(false);
   return (

@@ -12,7 +12,7 @@ const MAX_TARGET = 999_999;
 
 type Player = GameInput['players'][number];
 
-/** The name, the target and the players of a game, in running order. */
+/** The form for a game's name, its target and its players in running order. */
 export function GameForm({
   initial,
   submitLabel,
@@ -56,7 +56,7 @@ export function GameForm({
     if (!Number.isInteger(targetScore) || targetScore < 1 || targetScore > MAX_TARGET) {
       return setError('The target is a whole number from 1 up.');
     }
-    if (isSubmitting.current) return; // a second touch while the first is at work
+    if (isSubmitting.current) return; // a second touch while the first submits
     isSubmitting.current = true;
     setError(undefined);
     try {

@@ -10,7 +10,7 @@ import { ShareDialog } from './ShareDialog';
 import { useSnackbar } from './Snackbar';
 import { messageOf } from './words';
 
-/** What can be done with a whole game. */
+/** The actions on a whole game. */
 export function GameMenu({
   gameId,
   title,

@@ -8,7 +8,7 @@ import { Icon } from './Icon';
 import { useSession } from './session-context';
 import { count, day, points } from './words';
 
-/** One game in the list: its name, how it stands, and when it began. */
+/** One game in the list: its name, its standing, and when it began. */
 export function GameRow({
   game,
   isSelected,

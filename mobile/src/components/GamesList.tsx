@@ -8,12 +8,12 @@ import { EmptyState } from './EmptyState';
 import { GameRow } from './GameRow';
 import { useSession } from './session-context';
 
-/** Every game, the latest first, with the button that begins a new one. */
+/** Every game, the newest first, with the button that begins a new one. */
 export function GamesList({
   selectedId,
   columns = 1,
 }: {
-  /** The game shown beside the list; absent: none is. */
+  /** The game shown beside the list; absent: none. */
   selectedId?: string;
   columns?: 1 | 2;
 }) {

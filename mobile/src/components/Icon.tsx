@@ -26,10 +26,10 @@ const drawings = {
   upload: 'M12 15V4M12 4L8 8M12 4l4 4M5 19h14',
 } as const;
 
-/** The name of a drawing. */
+/** The name of an icon. */
 export type IconName = keyof typeof drawings;
 
-/** A line drawing beside or instead of a word; what it means is said by the control that holds it. */
+/** A line icon, hidden from screen readers: the control that contains it has the label. */
 export function Icon({ name, color, size = 24 }: { name: IconName; color: string; size?: number }) {
   return (
     <Svg width={size} height={size} viewBox="0 0 24 24" fill="none" aria-hidden>

@@ -9,7 +9,7 @@ const ROWS = 4;
 const HEIGHT = ROWS * 60 + (ROWS - 1) * space.s;
 const LOW_HEIGHT = ROWS * TOUCH + (ROWS - 1) * space.s;
 
-/** The keys that enter a round, large enough for a thumb. */
+/** The keypad that enters a round, with keys large enough for a thumb. */
 export function Keypad({
   onKey,
   isBonus,
@@ -19,7 +19,7 @@ export function Keypad({
   isLow,
 }: {
   onKey: (key: RoundKey) => void;
-  /** Whether the digits go to the bonus. */
+  /** Whether digits are entered as the bonus. */
   isBonus: boolean;
   canUndo: boolean;
   nextLabel: string;
@@ -80,7 +80,7 @@ function Key(props: {
   label: string;
   onPress: () => void;
   children: ReactNode;
-  /** Of a key that stays down; absent: it does not. */
+  /** Whether a toggle key is on; absent: it is no toggle. */
   isPressed?: boolean;
   isPrimary?: boolean;
   isDisabled?: boolean;

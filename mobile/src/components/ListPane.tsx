@@ -2,7 +2,7 @@ import { StyleSheet, View } from 'react-native';
 import { useColors } from '../theme';
 import { GamesList } from './GamesList';
 
-/** The list of games beside the game, on wide screens. */
+/** The list of games that stands beside the game on wide screens. */
 export function ListPane({ selectedId }: { selectedId?: string }) {
   const colors = useColors();
   return (

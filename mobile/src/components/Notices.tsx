@@ -6,7 +6,7 @@ import { useSession, useValue } from './session-context';
 
 const SHOWN_AT_ONCE = 2;
 
-/** What a sync did that a person should know, until it is dismissed. */
+/** Messages to the user about what syncs did, each shown until it is dismissed. */
 export function Notices() {
   const colors = useColors();
   const { sync } = useSession();

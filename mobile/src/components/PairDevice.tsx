@@ -9,7 +9,7 @@ import { QrCode } from './QrCode';
 import { useSession } from './session-context';
 import { messageOf } from './words';
 
-/** Makes a code with which one more device joins, as text and as a QR code. */
+/** Makes a pairing code for one more device; shows it as text and as a QR code. */
 export function PairDevice() {
   const colors = useColors();
   const session = useSession();
@@ -59,7 +59,7 @@ export function PairDevice() {
   );
 }
 
-/** A browser opens the web app; a phone hands the code and the server's address to its own app. */
+/** The link in the QR code. Made on the web it opens the web app; made on a phone it opens the app. */
 function linkOf(code: string, serverUrl: string): string {
   return Platform.OS === 'web'
     ? `${serverUrl}/#${pathOf({ name: 'Join', params: { code } })}`

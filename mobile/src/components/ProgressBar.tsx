@@ -2,7 +2,7 @@ import type { SyncStatus } from '../sync/status';
 import { ProgressLine } from './ProgressLine';
 import { describeProgress, progressShare } from './words';
 
-/** How far a long sync is. */
+/** The progress of a long sync. */
 export function ProgressBar({ progress }: { progress: NonNullable<SyncStatus['progress']> }) {
   const share = progressShare(progress);
   const percent = share === null ? undefined : Math.round(share * 100);

@@ -2,7 +2,7 @@ import { StyleSheet, View } from 'react-native';
 import { space, useColors } from '../theme';
 import { AppText } from './AppText';
 
-/** How far something long is, as a line that fills and in words. @param percent undefined: not known */
+/** The progress of something, as a line that fills and in words. @param percent undefined: not known */
 export function ProgressLine({
   label,
   words,

@@ -5,11 +5,11 @@ import Svg, { Path } from 'react-native-svg';
 import { radius, space } from '../theme';
 
 const SIZE = 200;
-/** Cameras want dark on light, whatever the app looks like. */
+/** Always dark on light, also in dark mode: cameras need it. */
 const DARK = '#182830';
 const LIGHT = '#ffffff';
 
-/** A text as a QR code that a phone's camera reads. */
+/** A text as a QR code. */
 export function QrCode({ text, label }: { text: string; label: string }) {
   const { path, size } = useMemo(() => outline(text), [text]);
   return (
@@ -21,7 +21,7 @@ export function QrCode({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** One path for all the dark squares. */
+/** One SVG path for all dark squares. */
 function outline(text: string): { path: string; size: number } {
   const { modules } = create(text, { errorCorrectionLevel: 'M' });
   let path = '';

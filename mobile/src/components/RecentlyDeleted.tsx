@@ -8,7 +8,7 @@ import { useSession } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { ago, messageOf } from './words';
 
-/** The games and rounds deleted here lately, each of which can come back. */
+/** The games and rounds deleted on this device that can be restored. */
 export function RecentlyDeleted() {
   const colors = useColors();
   const { database } = useSession();

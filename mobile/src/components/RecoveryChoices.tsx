@@ -10,14 +10,14 @@ import { count, messageOf } from './words';
 
 type Way = 'upload-everything' | 'join' | 'take-server' | 'start-fresh';
 
-/** What a person can decide after which errors, the safest first; the others pass by themselves. */
+/** The user's choices for each error code, the safest first. Other errors need no decision. */
 const WAYS_OUT: Record<string, Way[]> = {
   HISTORY_CHANGED: ['upload-everything', 'take-server', 'start-fresh'],
   TOKEN_INVALID: ['upload-everything', 'join', 'take-server', 'start-fresh'],
   DEVICE_REVOKED: ['join', 'upload-everything', 'start-fresh'],
 };
 
-/** The ways out when this device and the server do not fit together any more. */
+/** The ways out of `incompatible`, for the user to choose. */
 export function RecoveryChoices({
   code,
   pending,
@@ -26,7 +26,7 @@ export function RecoveryChoices({
   code: string;
   /** Local changes that the server has not acknowledged. */
   pending: number;
-  /** Goes to where a code of another device is entered. */
+  /** Opens the screen where another device's pairing code is entered. */
   onJoin: () => void;
 }) {
   const colors = useColors();
@@ -91,11 +91,11 @@ export function RecoveryChoices({
   );
 }
 
-/** One way out as it is put to a person. */
+/** The texts for one way out. */
 interface Offer {
   label: string;
   explanation: string;
-  /** Asked one after the other before anything happens. */
+  /** The questions to confirm, one after the other, before anything happens. */
   questions: string[];
   confirmLabel: string;
   isDangerous: boolean;

@@ -29,7 +29,7 @@ const REASONS: Record<RejectionReason, string> = {
   TABLE_UNKNOWN: 'is of a kind that the server does not know. Updating the server helps.',
 };
 
-/** What the server refused for good, each entry with the reason and a way to mend it. */
+/** The rows that the server refused for good, each with the reason and a way to correct it. */
 export function RefusedEntries({ refused }: { refused: readonly Refusal[] }) {
   return (
     <View style={styles.list}>
@@ -97,7 +97,7 @@ function Shorten({ refusal, long }: { refusal: Refusal; long: LongText }) {
   );
 }
 
-/** Does something, and says so when it did not work. */
+/** Runs an action, and shows a message if it fails. */
 function useAttempt(): (work: () => Promise<void>) => void {
   const showSnack = useSnackbar();
   return (work) => void work().catch((failure: unknown) => showSnack({ message: messageOf(failure) }));

@@ -7,16 +7,16 @@ import { change, points } from './words';
 
 const NUMBER_WIDTH = 32;
 const NARROWEST = 40;
-/** With more players there is no room for the bonus beside the points. */
+/** With more players than this there is no room for the bonus beside the points. */
 const SHOWS_BONUS_UP_TO = 4;
 
-/** The score pad: a column a player, a line a round, the latest on top. A touch on a line edits it. */
+/** The score pad: one column per player, one line per round, the latest on top. A touch on a line edits the round. */
 export function RoundsTable({
   sheet,
   onEdit,
 }: {
   sheet: Scoresheet;
-  /** Absent: the pad is only to be read. */
+  /** Absent: the pad is read-only. */
   onEdit?: (roundNumber: number) => void;
 }) {
   const colors = useColors();
@@ -26,7 +26,7 @@ export function RoundsTable({
       <ScrollView
         horizontal
         contentContainerStyle={[styles.page, { minWidth: NUMBER_WIDTH + NARROWEST * players.length }]}
-        tabIndex={onEdit ? undefined : 0} // without buttons in it the keyboard could not scroll it
+        tabIndex={onEdit ? undefined : 0} // a read-only pad has no buttons: the keyboard scrolls it only if focusable
       >
         <View role="table" aria-label="Rounds" style={styles.fill}>
           <View role="row" style={[styles.line, styles.head, { borderColor: colors.edge }]}>
@@ -104,7 +104,7 @@ function RoundLine({
       </View>
     );
   }
-  // The whole line can be touched; keyboards and screen readers have the button at its head.
+  // A touch anywhere on the line works; keyboards and screen readers use the button at its start.
   return (
     <Pressable
       role="row"
@@ -126,7 +126,7 @@ function ScoreCell({
 }: {
   /** Absent: the player has no score in the round. */
   entry: Entry | undefined;
-  /** Whether nobody got more in the round. */
+  /** Whether nobody scored more in the round. */
   isBest: boolean;
   isCaller: boolean;
   showsBonus: boolean;

@@ -5,10 +5,10 @@ import { AppText, Heading } from './AppText';
 import { Icon } from './Icon';
 import { change, points } from './words';
 
-/** With more players than this the rows are less tall. */
+/** With more players than this the rows are smaller. */
 const FEW_PLAYERS = 4;
 
-/** Everyone's total, large enough to be read across a table; the tide behind a name rises towards the target. */
+/** Everyone's total, readable across a table. The colored bar behind a name grows towards the target. */
 export function Scoreboard({ sheet, target }: { sheet: Scoresheet; target: number }) {
   const colors = useColors();
   const { width } = useWindowDimensions();
@@ -55,7 +55,7 @@ function Line({
   standing: Standing;
   target: number;
   size: Size;
-  /** Null: just one of the players. */
+  /** Null: neither the winner nor a leader. */
   title: 'Won' | 'Leads' | null;
 }) {
   const colors = useColors();

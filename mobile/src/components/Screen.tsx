@@ -11,7 +11,7 @@ import { ProgressBar } from './ProgressBar';
 import { useSyncStatus } from './session-context';
 import { StatusLight } from './StatusLight';
 
-/** The frame of every screen: a header with title and status light, notices, and the content below. */
+/** The frame of every screen: a header with title and status light, then notices and the content. */
 export function Screen({
   title,
   onBack,
@@ -19,7 +19,7 @@ export function Screen({
   children,
 }: {
   title: string;
-  /** Absent: there is nothing to go back to. */
+  /** Absent: no back button. */
   onBack?: () => void;
   /** Buttons at the end of the header. */
   actions?: ReactNode;
@@ -27,7 +27,7 @@ export function Screen({
 }) {
   const colors = useColors();
   const insets = useSafeAreaInsets();
-  // Screens below this one in the stack stay alive; only the visible one may show a light.
+  // Screens lower in the stack stay mounted; only the visible one may show a status light.
   const isFocused = useIsFocused();
   return (
     <View

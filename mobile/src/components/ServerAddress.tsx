@@ -8,7 +8,7 @@ import { useSession } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { messageOf } from './words';
 
-/** Where this device syncs to. The web app belongs to the server it came from; a phone can be told another one. */
+/** The server's address. The web app always uses the server it came from; on a phone the user can change it. */
 export function ServerAddress() {
   const { serverUrl } = useSession();
   if (Platform.OS !== 'web') return <AddressForm />;
@@ -58,7 +58,7 @@ function AddressForm() {
   );
 }
 
-/** The origin of an address typed by hand; null when it is none. */
+/** The origin of an address typed by hand; null when the text is not an address. */
 export function originOf(text: string): string | null {
   if (text.trim() === '') return null;
   const address = /^https?:\/\//i.test(text.trim()) ? text.trim() : `https://${text.trim()}`;

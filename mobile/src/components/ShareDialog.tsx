@@ -12,11 +12,11 @@ import { messageOf } from './words';
 
 interface Share {
   shareId: string;
-  /** Null: made on another device, and only known there. */
+  /** Null: the link was made on another device, which alone knows it. */
   url: string | null;
 }
 
-/** Makes a link with which anyone can watch the game, and takes it back. */
+/** The dialog that makes and withdraws links with which anyone can watch the game. */
 export function ShareDialog({
   gameId,
   isOpen,

@@ -9,7 +9,7 @@ import { useSession, useSyncStatus } from './session-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
-/** Empties this device; says first what would be lost. */
+/** Signs out and erases the data on this device; first says what would be lost. */
 export function SignOut() {
   const colors = useColors();
   const session = useSession();

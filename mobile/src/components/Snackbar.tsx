@@ -4,20 +4,20 @@ import { useSafeAreaInsets } from 'react-native-safe-area-context';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { AppText } from './AppText';
 
-/** A short message at the bottom of the screen, with at most one thing to do about it. */
+/** A short message at the bottom of the screen, with at most one action. */
 export interface Snack {
   message: string;
   action?: { label: string; onPress: () => void; testID?: string };
 }
 
 const VISIBLE_FOR_MS = 4_000;
-/** With something to do about it. */
+/** How long a message with an action is visible. */
 const UNDOABLE_FOR_MS = 10_000;
-/** Leaves the button at a screen's lower edge free. */
+/** The distance that keeps the button at the screen's lower edge uncovered. */
 const ABOVE_FOOTER = TOUCH + space.xxl + space.s;
 const SnackbarContext = createContext<(snack: Snack | null) => void>(() => undefined);
 
-/** Shows a message for a while, ten seconds when it can be undone, in place of the one before; null shows none. */
+/** Shows a message in place of the previous one, for 4 s, or 10 s with an action; null shows none. */
 export function useSnackbar(): (snack: Snack | null) => void {
   return useContext(SnackbarContext);
 }

@@ -11,14 +11,14 @@ import { describeState, stateWords } from './words';
 /** On narrower screens there is no room for the word. */
 const CRAMPED = 360;
 
-/** The light in every header: a colored dot, a word, and how many changes wait. Touched, it tells everything. */
+/** The light in every header: a colored dot, a word, and the number of waiting changes. A touch opens the details. */
 export function StatusLight() {
   const colors = useColors();
   const navigation = useNavigation<Navigation>();
   const status = useSyncStatus();
   const [isOpen, setOpen] = useState(false);
   const isCramped = useWindowDimensions().width < CRAMPED;
-  // The label repeats what can be read, spaces included: whoever speaks to the device says just that.
+  // The label contains exactly the visible text, spaces included, because voice control matches what the user reads.
   const word = status.pending > 0 ? `${stateWords[status.state]} ` : stateWords[status.state];
   return (
     <>

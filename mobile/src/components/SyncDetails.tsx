@@ -12,7 +12,7 @@ import { useNow } from './use-now';
 
 const TICK_MS = 1000;
 
-/** Everything there is to know about syncing, and what can be done about it. */
+/** The details of syncing, with the actions that the user can take. */
 export function SyncDetails({
   isOpen,
   onClose,
@@ -20,7 +20,7 @@ export function SyncDetails({
 }: {
   isOpen: boolean;
   onClose: () => void;
-  /** Goes to where a code of another device is entered. */
+  /** Opens the screen where another device's pairing code is entered. */
   onJoin: () => void;
 }) {
   return (

@@ -3,9 +3,9 @@ import { useEffect, useRef } from 'react';
 import { Platform } from 'react-native';
 
 /**
- * Hears the keys of a hardware keyboard in the browser while the screen is in front and no dialog over it. Keys typed into a field, and
- * Enter and Space on a control reached by Tab, stay with them.
- * @param onKey answers whether it made use of the key, named as in `KeyboardEvent.key`
+ * Listens to the hardware keyboard in a browser while the screen is focused and no dialog is open. Keys typed into a
+ * field, and Enter and Space on a control reached by Tab, are left to the browser.
+ * @param onKey gets the key as in `KeyboardEvent.key`; returns whether it used the key
  */
 export function useKeyboard(onKey: (key: string) => boolean): void {
   const isFocused = useIsFocused();
@@ -15,7 +15,7 @@ export function useKeyboard(onKey: (key: string) => boolean): void {
   });
   useEffect(() => {
     if (Platform.OS !== 'web' || !isFocused) return;
-    // The browser's own :focus-visible turns true for a control that was clicked, too, once a key is pressed.
+    // `:focus-visible` is no help: after a key press it is also true for a control that was clicked.
     let isReachedByTab = false;
     const onPointer = () => {
       isReachedByTab = false;
@@ -31,7 +31,7 @@ export function useKeyboard(onKey: (key: string) => boolean): void {
       event.preventDefault();
       event.stopPropagation();
     };
-    // While capturing, for a control that was clicked would otherwise take Enter first.
+    // In the capture phase, because a control that was clicked would otherwise handle Enter first.
     window.addEventListener('keydown', listener, true);
     window.addEventListener('pointerdown', onPointer);
     return () => {

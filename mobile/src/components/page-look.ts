@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { Platform } from 'react-native';
 import { useColors } from '../theme';
 
-/** Gives the page around the app the app's colors, and shows where the keyboard is. Phones have no page. */
+/** Gives the web page around the app the app's colors and a visible keyboard focus; does nothing on phones. */
 export function usePageLook(): void {
   const colors = useColors();
   useEffect(() => {

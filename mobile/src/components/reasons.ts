@@ -2,7 +2,7 @@ import type { Reason } from '../sync/reason';
 
 type Texts = Pick<Reason, 'message' | 'hint'>;
 
-/** What a person can act upon, said without the server's terms. */
+/** Reasons that the user can act upon, explained without the server's terms. */
 const TEXTS: Record<string, Texts> = {
   HISTORY_CHANGED: {
     message: 'The server has other data than before.',
@@ -26,7 +26,7 @@ const TEXTS: Record<string, Texts> = {
   },
 };
 
-/** Why syncing does not work, for a person. */
+/** Explains to the user why syncing does not work. */
 export function explain(reason: Reason): Texts {
   return TEXTS[reason.code] ?? reason;
 }

@@ -4,7 +4,7 @@ import type { SyncStatus } from '../sync/status';
 
 const SessionContext = createContext<Session | null>(null);
 
-/** Hands the one session of the app to the screens below. */
+/** Provides the app's session to the components below it. */
 export const SessionProvider = SessionContext.Provider;
 
 /** The session: this device's database, its account and the sync engine. */
@@ -14,12 +14,12 @@ export function useSession(): Session {
   return session;
 }
 
-/** What the light shows, as it changes. */
+/** The current sync status; renders again when it changes. */
 export function useSyncStatus(): SyncStatus {
   return useValue(useSession().sync.status);
 }
 
-/** The current value of anything that can be read and listened to. */
+/** The current value of an observable; renders again when it changes. */
 export function useValue<T>(source: { get(): T; subscribe(listener: () => void): () => void }): T {
   return useSyncExternalStore(
     (listener) => source.subscribe(listener),

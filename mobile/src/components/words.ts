@@ -24,7 +24,7 @@ export function ago(at: number, now: number): string {
   return `on ${day(at)}`;
 }
 
-/** "Nov 4", with the year when it is not this one. */
+/** "Nov 4", with the year if it is not this year. */
 export function day(at: number): string {
   const date = new Date(at);
   const isThisYear = date.getFullYear() === new Date().getFullYear();
@@ -46,7 +46,7 @@ export function size(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-/** The word beside the light. */
+/** The word beside the status light. */
 export const stateWords: Record<SyncState, string> = {
   disconnected: 'Offline',
   connecting: 'Connecting',
@@ -58,7 +58,7 @@ export const stateWords: Record<SyncState, string> = {
   incompatible: 'Paused',
 };
 
-/** What the light means, in a sentence. */
+/** What the status light means, in a sentence. */
 export function describeState(status: SyncStatus): string {
   const waiting = status.pending > 0 ? `${count(status.pending, 'change')} waiting to be sent.` : '';
   switch (status.state) {
@@ -81,7 +81,7 @@ export function describeState(status: SyncStatus): string {
   }
 }
 
-/** How far a long sync is: "Loading 4,200 of 10,000 · about 3 s left". */
+/** The progress of a long sync: "Loading 4,200 of 10,000 · about 3 s left". */
 export function describeProgress(progress: NonNullable<SyncStatus['progress']>): string {
   const verb = { download: 'Loading', apply: 'Putting in place', upload: 'Sending' }[progress.phase];
   const { rows, totalRows, bytes, totalBytes, secondsLeft } = progress;
@@ -95,7 +95,7 @@ export function describeProgress(progress: NonNullable<SyncStatus['progress']>):
   return `${verb} ${amount}${left}`;
 }
 
-/** How far a long sync is, 0 to 1; null: unknown. */
+/** The progress of a long sync, 0 to 1; null: unknown. */
 export function progressShare(progress: NonNullable<SyncStatus['progress']>): number | null {
   const { phase, rows, totalRows, bytes, totalBytes } = progress;
   if (phase !== 'upload' && totalRows) return Math.min(1, rows / totalRows);
@@ -103,7 +103,7 @@ export function progressShare(progress: NonNullable<SyncStatus['progress']>): nu
   return totalRows ? Math.min(1, rows / totalRows) : null;
 }
 
-/** What went wrong, for a person. */
+/** The message to the user about a failure. */
 export function messageOf(failure: unknown): string {
   return failure instanceof Error ? failure.message : 'That did not work. Please try again.';
 }

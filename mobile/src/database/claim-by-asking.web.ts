@@ -2,16 +2,16 @@ import { Cell } from '../sync/observable';
 import type { ClaimState, DatabaseClaim } from './claim';
 
 const CHANNEL = 'tidemark-database-owner';
-/** A tab that has the database answers at once; one that is too busy to may answer later. */
+/** How long to wait for the answer of the tab that has the database; a busy tab may answer later. */
 const ANSWER_MS = 300;
-/** How long the other tab may take to let go; a frozen one never will. */
+/** How long to wait until the other tab has released the database; a frozen tab never releases it. */
 const LET_GO_MS = 2_000;
 
 type Message = 'who has it?' | 'this tab' | 'let go' | 'let it go';
 
 /**
- * Claims the database by asking the other tabs, where the browser has no locks: on pages that came by plain http from
- * another machine. Two tabs that open at the same moment may miss each other.
+ * Claims the database by asking the other tabs. For pages that came over plain HTTP from another machine: browsers give
+ * these no Web Locks. Two tabs that open at the same moment may both get the database.
  */
 export function claimByAsking(letGo: () => Promise<void>): DatabaseClaim {
   const state = new Cell<ClaimState>('waiting');
@@ -40,7 +40,7 @@ export function claimByAsking(letGo: () => Promise<void>): DatabaseClaim {
     if (data === 'who has it?' && isOwner) say('this tab');
     else if (data === 'this tab' && isWaiting && !isTakingOver) settle('elsewhere');
     else if (data === 'this tab' && isOwner)
-      void lose(); // a late answer: better that nobody has it than two
+      void lose(); // a late answer: another tab has the database too, so this one gives it up
     else if (data === 'let go' && isOwner) void lose();
     else if (data === 'let it go' && isTakingOver) settle('owned');
   };

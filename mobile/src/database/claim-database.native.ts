@@ -1,7 +1,7 @@
 import { Cell } from '../sync/observable';
 import type { ClaimState, DatabaseClaim } from './claim';
 
-/** Claims the database: on a phone there is nobody to share it with. */
+/** Claims the database. On a phone the claim always succeeds: there are no tabs. */
 export function claimDatabase(_letGo: () => Promise<void>): DatabaseClaim {
   return { state: new Cell<ClaimState>('owned'), useHere: () => undefined };
 }

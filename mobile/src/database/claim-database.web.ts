@@ -4,14 +4,14 @@ import type { ClaimState, DatabaseClaim } from './claim';
 
 const LOCK = 'tidemark-database';
 const CHANNEL = 'tidemark-database';
-/** How long the other tab may take to let go; a frozen one never will. */
+/** How long to wait until the other tab has released the lock; a frozen tab never releases it. */
 const LET_GO_MS = 2_000;
-/** How long the page that was just left in this tab may hold on to the lock. */
+/** How long the page that this tab showed before may still hold the lock. */
 const FREED_MS = 1_000;
 
 /**
- * Claims the database for this tab. While another one has it the state is `elsewhere`.
- * @param letGo stops everything that writes; called when another tab takes over
+ * Claims the database for this tab. While another tab has it, the state is `elsewhere`.
+ * @param letGo stops everything that writes to the database; called when another tab takes it over
  */
 export function claimDatabase(letGo: () => Promise<void>): DatabaseClaim {
   const hasLocks = (navigator as Partial<Navigator>).locks !== undefined;
@@ -36,7 +36,7 @@ function claimByLock(letGo: () => Promise<void>): DatabaseClaim {
     await letGo().catch(() => undefined);
     free?.();
   };
-  /** Holds the lock once it is free; an earlier request of this tab is given up, or the two would compete. */
+  /** Holds the lock once it is free. Aborts this tab's earlier request first, or the two would compete. */
   const request = async (withinMs: number, whenNeverFree: () => void): Promise<void> => {
     newest.abort();
     const mine = (newest = new AbortController());
@@ -45,7 +45,7 @@ function claimByLock(letGo: () => Promise<void>): DatabaseClaim {
       await navigator.locks.request(LOCK, { signal: mine.signal }, () => (mine === newest ? hold() : null));
     } catch {
       if (mine !== newest) return;
-      // A held lock was stolen, which happens only to a tab that does not answer.
+      // Another tab stole our lock because this tab did not answer in time.
       if (state.get() === 'owned') await loseTo();
       else if (state.get() === 'waiting') whenNeverFree();
     } finally {

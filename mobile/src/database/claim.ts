@@ -1,11 +1,11 @@
 import type { Observable } from '../sync/observable';
 
-/** Whether this tab may use the database: every tab holds a whole copy, and the last one to save would win. */
+/** Whether this tab may use the database. Only one may: each tab holds a whole copy, and the last to save would win. */
 export type ClaimState = 'waiting' | 'owned' | 'elsewhere';
 
 /** One tab's claim on the database. */
 export interface DatabaseClaim {
   readonly state: Observable<ClaimState>;
-  /** Takes the database over from the tab that has it. */
+  /** Takes the database over from the tab that has it; does nothing unless the state is `elsewhere`. */
   useHere(): void;
 }

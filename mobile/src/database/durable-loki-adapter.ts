@@ -5,8 +5,8 @@ type Adapter = LokiJSAdapter;
 type Arguments<K extends keyof Adapter> = Adapter[K] extends (...args: infer A) => unknown ? A : never;
 
 /**
- * A LokiJS adapter that says a write is done only when it is on the disk. LokiJS itself saves twice a second, and
- * whatever was written since is lost with the page.
+ * A LokiJS adapter that reports a write as done only when it is in IndexedDB. LokiJS alone saves twice a second; if the
+ * page closes in between, the writes since the last save are lost.
  */
 export class DurableLokiAdapter extends LokiJSAdapter {
   override batch(...[operations, done]: Arguments<'batch'>): void {

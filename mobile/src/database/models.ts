@@ -18,8 +18,8 @@ type ModelOf<N extends TableName> = Omit<typeof Model, 'new'> &
   (new (...args: ConstructorParameters<typeof Model>) => Model & Fields<N>);
 
 /**
- * A model whose fields are the declared columns. Fields are named as on the wire, so that a record can be handed to
- * whatever takes a row. A new record starts with the declared defaults.
+ * A model whose fields are the declared columns, named as on the wire, so a record can be used as a row. A new record
+ * starts with the declared defaults.
  */
 function modelOf<N extends TableName>(name: N): ModelOf<N> {
   const columns = Object.entries<Column<ColumnValue>>(tables[name].columns);
@@ -61,10 +61,10 @@ function associationsOf(name: string): (typeof Model)['associations'] {
   return associations;
 }
 
-/** A game: its name, target and how it stands. */
+/** A game: its name, target score and status. */
 export class Game extends modelOf('games') {}
 
-/** Someone who takes part in a game. */
+/** A player in a game. */
 export class GamePlayer extends modelOf('game_players') {}
 
 /** One round of a game. */
@@ -73,5 +73,5 @@ export class Round extends modelOf('rounds') {}
 /** What one player scored in one round. */
 export class Score extends modelOf('scores') {}
 
-/** What `new Database` needs to know. */
+/** All models, for `new Database`. */
 export const modelClasses = [Game, GamePlayer, Round, Score];

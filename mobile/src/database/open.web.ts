@@ -19,7 +19,7 @@ export async function openDatabase(): Promise<Database> {
       extraLokiOptions: { autosave: false },
       onSetUpError: reject,
     });
-    // Answered only once the database is set up.
+    // The adapter answers this read only when the database is set up.
     opening.getLocal('ready', (result) => ('error' in result ? reject(result.error) : resolve(opening)));
   });
   return new Database({ adapter, modelClasses });

@@ -3,8 +3,8 @@ import IncrementalIndexedDBAdapter from 'lokijs/src/incremental-indexeddb-adapte
 const { deleteDatabase } = IncrementalIndexedDBAdapter.prototype;
 
 /**
- * Has LokiJS delete a database only after its last reading has ended. At a first start WatermelonDB deletes the empty
- * database in the middle of reading it, and browsers then report a blocked deletion as an error.
+ * Makes LokiJS delete a database only after the current read has ended. At a first start WatermelonDB deletes the empty
+ * database while reading it; browsers block that deletion and report an error.
  */
 export function deletePatiently(): void {
   IncrementalIndexedDBAdapter.prototype.deleteDatabase = function (name, done) {

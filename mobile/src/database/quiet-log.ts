@@ -1,6 +1,6 @@
 import logger from '@nozbe/watermelondb/utils/common/logger/index.js';
 
-/** Keeps WatermelonDB from telling of every step; what it takes for a mistake is still told. */
+/** Turns off WatermelonDB's log of every step; its warnings and errors are still logged. */
 export function quietLog(): void {
   logger.log = () => undefined;
 }

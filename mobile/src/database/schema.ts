@@ -10,7 +10,7 @@ import type { Column } from '../../../src/protocol/columns.js';
 import { columnsAt, sinceOf, tablesAt, type Schema } from '../../../src/protocol/schema.js';
 import { schema as declared } from '../../../src/protocol/tables.js';
 
-/** WatermelonDB's schema for a declaration, as it stands at one schema version (the newest by default). */
+/** WatermelonDB's schema for a declaration at one schema version (default: the newest). */
 export function schemaOf(declaration: Schema, version = declaration.version): AppSchema {
   const tables = tablesAt(declaration, version).map(([name, table]) =>
     tableSchema({ name, columns: columnsAt(table, version).map(columnSchema) }),
@@ -29,7 +29,7 @@ export function migrationsOf(declaration: Schema, version = declaration.version)
 /** The tables and columns of the local database, derived from what the server declares. */
 export const schema = schemaOf(declared);
 
-/** How a database of an older release becomes one of this release. */
+/** The migrations from an older release's database to this release's. */
 export const migrations = migrationsOf(declared);
 
 function columnSchema([name, column]: [name: string, column: Column]): ColumnSchema {

@@ -5,7 +5,7 @@ import { IconButton } from '../components/Button';
 import { radius, space, useColors } from '../theme';
 import { explain } from './words';
 
-/** Something that happened to a document, read aloud as it appears. */
+/** A message about a document; screen readers read it aloud when it appears. */
 export function Callout({
   tone,
   title,
@@ -17,11 +17,11 @@ export function Callout({
 }: {
   tone: 'danger' | 'warning';
   title: string;
-  /** Whether it stands on the paper, not on a card. */
+  /** Whether it lies directly on the screen's background, not on a card. */
   isRaised?: boolean;
   children?: ReactNode;
   action?: ReactNode;
-  /** Absent: it stays. */
+  /** Absent: it cannot be dismissed. */
   onDismiss?: () => void;
   testID?: string;
 }) {
@@ -43,7 +43,7 @@ export function Callout({
   );
 }
 
-/** Why something failed: what kind of failure, what happened, and what to do. */
+/** Shows a failure: its kind, what happened, and what to do. */
 export function Refusal({
   failure,
   isRaised,

@@ -34,7 +34,7 @@ interface Props {
   now: number;
 }
 
-/** One document: what there is of it, who holds it, and what can be done with it. */
+/** One document: its content, its lock, and the actions on it. */
 export function DocumentRow({ documents, state, activity, now }: Props) {
   const isWide = useWindowDimensions().width >= TWO_COLUMNS;
   const { upload, refusal, lost } = activity;
@@ -135,12 +135,12 @@ function Actions({ documents, state, activity, now }: Props) {
   const isWide = useWindowDimensions().width >= TWO_COLUMNS;
   const [isAsking, setAsking] = useState(false);
   const holder = holderOf(state, documents.sessionId);
-  // All beside each other on a phone, too.
+  // Narrow buttons on a phone, so that all fit in one row.
   const shape = { about: nameOf(state), style: isWide ? undefined : styles.narrow };
 
   const replace = async () => {
     if (activity.upload) return;
-    const { epoch, server_version } = state; // as it is shown while the person chooses
+    const { epoch, server_version } = state; // the version shown when the user opens the file dialog
     const file = await chooseFile();
     if (file) await documents.upload(state, file, { epoch, server_version });
   };
@@ -192,7 +192,7 @@ function Actions({ documents, state, activity, now }: Props) {
   );
 }
 
-/** One button for all that can be done with the lock, so that the keyboard stays on it. */
+/** One button for all actions on the lock, so that it keeps the keyboard focus when the action changes. */
 function lockButton(holder: Holder, { doing }: Activity, hasIcon: boolean) {
   const lock = hasIcon ? ('lock' as const) : undefined;
   switch (holder) {
@@ -214,7 +214,7 @@ function TakeOver({
 }: {
   state: DocumentState;
   isOpen: boolean;
-  /** Who holds it since when. */
+  /** Who holds the lock and since when; null: nobody. */
   details: string | null;
   onClose: () => void;
   onConfirm: () => void;

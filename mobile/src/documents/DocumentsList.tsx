@@ -19,7 +19,7 @@ interface Video {
   documents: DocumentState[];
 }
 
-/** The account's documents by video; what documents are, while there are none. */
+/** The account's documents by video; an explanation of documents while there are none. */
 export function DocumentsList({
   documents,
   isOffline,
@@ -66,7 +66,7 @@ export function DocumentsList({
   );
 }
 
-/** Why what is shown may be out of date. */
+/** A message when the list may be out of date. */
 function Standing({ documents, isOffline, now }: Parameters<typeof DocumentsList>[0]) {
   const { failure, readAt } = useValue(documents.view);
   const retry = (
@@ -90,14 +90,14 @@ function Standing({ documents, isOffline, now }: Parameters<typeof DocumentsList
   );
 }
 
-/** While nothing has been read. */
+/** What is shown until the list has been read for the first time. */
 function NotYet({ documents, isOffline }: { documents: Documents; isOffline: boolean }) {
   const colors = useColors();
   const { failure, isLoading } = useValue(documents.view);
   const retry = (
     <Button label="Try again" icon="retry" onPress={() => void documents.load()} testID="reload" />
   );
-  // Being registered, which needs nothing but the server, is under way.
+  // `NOT_SIGNED_IN`: the registration of this device is under way, which needs only the server.
   const isWaiting = isLoading || failure === null || failure.code === 'NOT_SIGNED_IN';
   if (isOffline && !isLoading) {
     return (

@@ -17,7 +17,7 @@ import { kindName } from './words';
 const NO_CONTENT = { epoch: 0, server_version: 0 };
 const MAX_VIDEO_ID = 64;
 
-/** Makes a document from a file: for which video, of which kind, and the file. */
+/** The dialog that makes a document from a file; asks for the video, the kind and the file. */
 export function NewDocument({
   documents,
   isOpen,

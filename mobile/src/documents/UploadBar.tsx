@@ -5,7 +5,7 @@ import { space } from '../theme';
 import type { UploadProgress } from './view';
 import { describeProgress } from './words';
 
-/** How far an upload is, and the way out of it. */
+/** The progress of an import, with a button to cancel it. */
 export function UploadBar({ progress, onCancel }: { progress: UploadProgress; onCancel: () => void }) {
   const percent = progress.share === null ? undefined : Math.floor(progress.share * 100);
   return (

@@ -12,7 +12,7 @@ import { nameOf } from './words';
 
 const SHOWN_OF_SHA256 = 12;
 
-/** What object storage has of a document, once it is asked for. */
+/** The versions of a document in object storage, read when the user asks for them. */
 export function Versions({
   state,
   now,
@@ -50,7 +50,7 @@ function Listed({ state, now, documents }: Parameters<typeof Versions>[0]) {
   const [versions, setVersions] = useState<StoredVersion[]>();
   const [failure, setFailure] = useState<unknown>();
   const { video_id, database } = state;
-  // Read again whenever another version has been stored.
+  // In the effect's dependencies, so that the versions are read again whenever another one was uploaded.
   const stored = state.stored_version ? versionText(state.stored_version) : null;
 
   useEffect(() => {

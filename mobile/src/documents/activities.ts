@@ -3,7 +3,7 @@ import { toSyncError } from '../sync/sync-error';
 import { keyOf, type DocumentRef } from './documents-api';
 import { IDLE, type Activity, type DocumentsView, type UploadProgress } from './view';
 
-/** What this page does to each document, and what came of it, as a part of what the page shows. */
+/** This page's actions on each document and their results, kept in the view. */
 export class Activities {
   constructor(private readonly cell: Cell<DocumentsView>) {}
 
@@ -18,9 +18,9 @@ export class Activities {
   }
 
   /**
-   * Does something to a document, and notes why if it fails.
-   * @param doing what the page shows meanwhile; null: nothing
-   * @returns whether it worked; false as well when the same is under way already
+   * Runs an action on a document; if it fails, notes the reason.
+   * @param doing what the page shows during the action; null: nothing
+   * @returns whether it worked; false also when the same action is under way already
    */
   async attempt(ref: DocumentRef, doing: Activity['doing'], work: () => Promise<unknown>): Promise<boolean> {
     if (doing !== null && this.of(ref).doing === doing) return false; // pressed twice
@@ -36,7 +36,7 @@ export class Activities {
     }
   }
 
-  /** Notes how far an upload is. @param bytes of `total`, done by now */
+  /** Notes the progress of an import. @param bytes how many of `total` are done */
   noteProgress(ref: DocumentRef, phase: 'packing' | 'sending', bytes: number, total: number): void {
     const isSent = phase === 'sending' && bytes >= total;
     const upload: UploadProgress = isSent

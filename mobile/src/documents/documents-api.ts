@@ -1,18 +1,18 @@
 import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
 import type { Api } from '../sync/api';
 
-/** What names a document within the account. */
+/** What identifies a document within the account. */
 export type DocumentRef = Pick<DocumentState, 'video_id' | 'database'>;
 
-/** A lock that this page was granted. */
+/** A lock granted to this page, with the document's version at that moment. */
 export interface Grant extends ContentVersion {
-  /** Goes with every write. */
+  /** Sent with every write. */
   fencing_token: number;
   /** Epoch ms, by the server's clock. */
   expires_at: number;
 }
 
-/** How content is brought to the server. */
+/** An import that replaces a document's content. */
 export interface Replacement {
   sessionId: string;
   fencingToken: number;
@@ -31,21 +31,21 @@ interface ListAnswer {
 }
 
 const LISTED_AT_ONCE = 1_000;
-/** Before an address is given out, the server may have to upload what has changed. */
+/** Before the server returns an address, it may have to upload changes to object storage. */
 const DOWNLOAD_PATIENCE_MS = 120_000;
-/** A database that came in is checked and copied before it is acknowledged. */
+/** The server checks and copies an imported database before it answers. */
 const UPLOAD_PATIENCE_MS = 120_000;
 
-/** A document's name as one text. */
+/** The document's identity as one text. */
 export function keyOf({ video_id, database }: DocumentRef): string {
   return `${video_id}/${database}`;
 }
 
-/** What the server can be asked about documents; everything @throws SyncError. */
+/** The server's requests about documents. Every method @throws SyncError. */
 export class DocumentsApi {
   constructor(private readonly api: Api) {}
 
-  /** Every document of the account that has content, by video and kind, and the kinds there are. */
+  /** Every document of the account that has content, sorted by video and kind, and all kinds. */
   async list(): Promise<{ documents: DocumentState[]; kinds: string[] }> {
     const documents: DocumentState[] = [];
     let answer: ListAnswer | undefined;
@@ -62,7 +62,7 @@ export class DocumentsApi {
     return this.api.request('GET', pathOf(ref, 'state'));
   }
 
-  /** What object storage has of it, the newest first. */
+  /** The document's versions in object storage, the newest first. */
   async versions(ref: DocumentRef): Promise<StoredVersion[]> {
     const { versions } = await this.api.request<{ versions: StoredVersion[] }>(
       'GET',
@@ -71,18 +71,18 @@ export class DocumentsApi {
     return versions;
   }
 
-  /** Takes the lock, or prolongs the session's own. @param takesOver whether another user loses it */
+  /** Takes the lock, or renews the session's own. @param takesOver whether to take it from another user */
   lock(ref: DocumentRef, sessionId: string, takesOver: boolean): Promise<Grant> {
     const body = { lock_type: 'client', session_id: sessionId, take_over: takesOver };
     return this.api.request('POST', pathOf(ref, 'lock'), { body });
   }
 
-  /** Lets go of the lock; of one that the session does not hold nothing happens. */
+  /** Releases the lock; does nothing if the session does not hold it. */
   async unlock(ref: DocumentRef, sessionId: string): Promise<void> {
     await this.api.request('DELETE', pathOf(ref, 'lock'), { query: { session_id: sessionId } });
   }
 
-  /** An address that gives the content for a few minutes, to whoever has it. */
+  /** An address from which anyone who knows it can download the content for a few minutes. */
   async downloadUrl(ref: DocumentRef): Promise<string> {
     const { url } = await this.api.request<{ url: string }>('GET', pathOf(ref, 'download-url'), {
       patienceMs: DOWNLOAD_PATIENCE_MS,
@@ -90,7 +90,7 @@ export class DocumentsApi {
     return url;
   }
 
-  /** Replaces the whole content. @returns the document as it is then */
+  /** Replaces the whole content. @returns the document's new state */
   replace(ref: DocumentRef, replacement: Replacement): Promise<DocumentState> {
     const { sessionId, fencingToken, expected, content, signal, onSent } = replacement;
     return this.api.request('PUT', pathOf(ref, 'content'), {

@@ -9,7 +9,7 @@ import { Leases } from './leases';
 import { pack } from './pack';
 import { NOTHING, type DocumentsView } from './view';
 
-/** The account's documents as the server has them, live while the page is open, and what a person can do with them. */
+/** The account's documents, kept up to date with the server while the page is open, and the user's actions on them. */
 export class Documents {
   private readonly cell = new Cell<DocumentsView>(NOTHING);
   private readonly activities = new Activities(this.cell);
@@ -17,16 +17,16 @@ export class Documents {
   private readonly leases: Leases;
   private readonly now: () => number;
   private states = new Map<string, DocumentState>();
-  /** Requests count up, so that of two answers about a document the one that was asked for later counts. */
+  /** Numbers the requests, so that of two answers about a document the one requested later counts. */
   private asked = 0;
   private readonly answered = new Map<string, number>();
-  /** The documents that are being read because of news, and whether there were more news meanwhile. */
+  /** The documents being read after an announcement; true: another announcement came during the read. */
   private readonly following = new Map<string, boolean>();
   private readonly uploads = new Map<string, AbortController>();
   private endings: (() => void)[] = [];
   private hasResumed = false;
 
-  /** @param sessionId names this page as a holder of locks */
+  /** @param sessionId identifies this page as a holder of locks */
   constructor(
     private readonly session: Session,
     readonly sessionId: string,
@@ -41,7 +41,7 @@ export class Documents {
     return this.cell;
   }
 
-  /** Reads the list and follows what happens to it. */
+  /** Reads the list and follows its changes. */
   open(): void {
     let accountId = this.session.account.get()?.accountId;
     this.endings = [
@@ -55,7 +55,7 @@ export class Documents {
     void this.load();
   }
 
-  /** Calls off uploads and lets go of the locks. */
+  /** Cancels imports and releases the locks. */
   close(): void {
     for (const end of this.endings) end();
     for (const upload of this.uploads.values()) upload.abort();
@@ -78,7 +78,7 @@ export class Documents {
     }
   }
 
-  /** Takes the lock, and keeps it until it is released or the page closed. @param takesOver whether another holder loses it */
+  /** Takes the lock and keeps it until `release` or `close`. @param takesOver whether to take it from another holder */
   async lock(ref: DocumentRef, takesOver = false): Promise<void> {
     await this.activities.attempt(ref, 'locking', async () => {
       this.activities.note(ref, { lost: null });
@@ -92,7 +92,7 @@ export class Documents {
     await this.readAfter(ref);
   }
 
-  /** @returns an address to save the content from; null: there is none, the activity says why */
+  /** @returns the address to download the content from; null: it failed, the activity says why */
   async downloadUrl(ref: DocumentRef): Promise<string | null> {
     let url: string | null = null;
     await this.activities.attempt(ref, 'downloading', async () => {
@@ -102,8 +102,8 @@ export class Documents {
   }
 
   /**
-   * Makes a file the document's content, under the lock that this page holds or takes for as long as it needs it.
-   * @param expected the version that the person saw; 0 and 0: there is none yet
+   * Imports a file as the document's content. Uses this page's lock, or takes the lock for the duration of the import.
+   * @param expected the version that the user saw; 0 and 0: there is none yet
    * @returns whether it worked; if not, the activity says why
    */
   async upload(ref: DocumentRef, file: Blob, expected: ContentVersion): Promise<boolean> {
@@ -143,18 +143,18 @@ export class Documents {
     this.uploads.get(keyOf(ref))?.abort();
   }
 
-  /** Reads one document anew, and takes what was said of the last failure from the page. */
+  /** Reads one document again, and removes the message about its last failure. */
   async lookAgain(ref: DocumentRef): Promise<void> {
     this.dismiss(ref);
     await this.readAfter(ref);
   }
 
-  /** Takes what was said of the last failure, and of a lost lock, from the page. */
+  /** Removes the messages about the last failure and about a lost lock. */
   dismiss(ref: DocumentRef): void {
     this.activities.note(ref, { refusal: null, lost: null });
   }
 
-  /** What object storage has of a document, the newest first. @throws SyncError */
+  /** A document's versions in object storage, the newest first. @throws SyncError */
   versions(ref: DocumentRef): Promise<StoredVersion[]> {
     return this.api.versions(ref);
   }
@@ -174,7 +174,7 @@ export class Documents {
     this.following.delete(key);
   }
 
-  /** Reads a document because it may have changed; a failure shows that the list is out of date. */
+  /** Reads a document because it may have changed; if that fails, the page says that the list may be out of date. */
   private async readAfter(ref: DocumentRef): Promise<void> {
     try {
       await this.read(ref);
@@ -189,7 +189,7 @@ export class Documents {
     this.showDocuments();
   }
 
-  /** Takes an answer about a document into account, unless one that was asked for later is there already. */
+  /** Stores an answer about a document, unless an answer to a later request was stored already. */
   private put(state: DocumentState, asked: number): void {
     const key = keyOf(state);
     if ((this.answered.get(key) ?? 0) > asked) return;
@@ -207,11 +207,11 @@ export class Documents {
     for (const state of documents) this.put(state, asked);
     for (const state of unlisted) {
       if (state.exists) this.put({ ...state, exists: false, lock: null }, asked);
-      else void this.follow(state); // locked before it has content: no list names it
+      else void this.follow(state); // a locked document without content is never in the list, so read it by itself
     }
   }
 
-  /** After a reload the page keeps the locks that it held before. */
+  /** After a reload, takes the locks again that this page held before. */
   private resume(): void {
     for (const state of this.states.values()) {
       if (state.lock?.holder.session_id === this.sessionId) void this.lock(state);
@@ -220,7 +220,8 @@ export class Documents {
 
   private async take(ref: DocumentRef, takesOver: boolean): Promise<Grant> {
     const grant = await this.leases.take(ref, takesOver);
-    // What was asked before this moment would have the lock lost; whoever takes it reads the document after that.
+    // Ignore answers to requests made before now: they may not show our lock, which would then count as lost. The
+    // callers read the document afterwards.
     this.answered.set(keyOf(ref), (this.asked += 1));
     return grant;
   }
@@ -234,11 +235,11 @@ export class Documents {
     if (held) return write(held.fencing_token);
     const grant = await this.take(ref, false);
     try {
-      // Said here, for a server that refuses before it has read everything may cut the connection.
+      // Check here too: a server that refuses before it has read the whole content may close the connection.
       if (versionText(grant) !== versionText(expected)) throw changedMeanwhile(grant);
       await write(grant.fencing_token);
     } finally {
-      await this.leases.release(ref).catch(() => undefined); // it runs out by itself
+      await this.leases.release(ref).catch(() => undefined); // otherwise the lock expires
     }
   }
 
@@ -247,7 +248,7 @@ export class Documents {
   }
 
   private showDocuments(): void {
-    // Some of them are no list.
+    // Before the whole list has been read, `states` may hold only some of the documents.
     if (this.cell.get().readAt !== null) this.show({ documents: [...this.states.values()].sort(byKey) });
   }
 

@@ -5,7 +5,7 @@ import { keyOf, type DocumentRef, type DocumentsApi, type Grant } from './docume
 /** The share of a lease after which it is renewed. */
 const RENEW_AT = 1 / 3;
 const MIN_WAIT_MS = 1_000;
-/** Also bounds what a wrong clock here does. */
+/** Also limits the effect of a wrong clock on this device. */
 const MAX_WAIT_MS = 20_000;
 const RETRY_MS = 3_000;
 
@@ -15,12 +15,12 @@ interface Lease {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** The locks that this page holds, renewed for as long as it does. */
+/** The locks that this page holds; renews them until they are released. */
 export class Leases {
   private readonly held = new Map<string, Lease>();
   private readonly mutexes = new Map<string, Mutex>();
 
-  /** @param look reads the document anew, and forgets its lease here if it turns out to be lost */
+  /** @param look reads the document again, and calls `forget` if this page has lost the lock */
   constructor(
     private readonly api: DocumentsApi,
     private readonly sessionId: string,
@@ -32,12 +32,12 @@ export class Leases {
     return this.held.has(keyOf(ref));
   }
 
-  /** What the server said when it granted or renewed the lock last; null: this page does not hold it. */
+  /** The server's last grant or renewal of the lock; null: this page does not hold it. */
   find(ref: DocumentRef): Grant | null {
     return this.held.get(keyOf(ref))?.grant ?? null;
   }
 
-  /** Takes the lock and keeps it. @param takesOver whether another user loses it @throws SyncError */
+  /** Takes the lock and renews it. @param takesOver whether to take it from another user @throws SyncError */
   take(ref: DocumentRef, takesOver: boolean): Promise<Grant> {
     return this.inTurn(ref, async () => {
       const grant = await this.api.lock(ref, this.sessionId, takesOver);
@@ -46,22 +46,22 @@ export class Leases {
     });
   }
 
-  /** Lets go of the lock. @throws SyncError when the server does not learn of it; the lock then runs out by itself */
+  /** Releases the lock. @throws SyncError when the request fails; the lock then expires */
   release(ref: DocumentRef): Promise<void> {
     this.forget(ref);
     return this.inTurn(ref, () => this.api.unlock(ref, this.sessionId));
   }
 
-  /** Renews it no more. */
+  /** Stops renewing the lock. */
   forget(ref: DocumentRef): void {
     const key = keyOf(ref);
     clearTimeout(this.held.get(key)?.timer);
     this.held.delete(key);
   }
 
-  /** Lets go of everything. */
+  /** Releases all locks. */
   releaseAll(): void {
-    // Where the server does not learn of it, the locks run out by themselves.
+    // If the request fails, the lock expires.
     for (const { ref } of [...this.held.values()]) this.release(ref).catch(() => undefined);
   }
 
@@ -74,7 +74,7 @@ export class Leases {
   }
 
   private renewIn(lease: Lease, waitMs: number): void {
-    // Not an interval: browsers hold those back in pages that are not seen, until the lease is over.
+    // Not an interval: browsers slow intervals down in hidden pages, until the lease has expired.
     lease.timer = setTimeout(() => void this.inTurn(lease.ref, () => this.renew(lease)), waitMs);
   }
 
@@ -82,7 +82,7 @@ export class Leases {
     const { ref } = lease;
     const isKept = (): boolean => this.held.get(keyOf(ref)) === lease;
     try {
-      // Asking for a lock takes it from the same person's other pages: first make sure that none of them took it.
+      // A request for the lock takes it from the same user's other pages, so first check that none has taken it.
       if (isKept()) await this.look(ref);
       if (!isKept()) return;
       const grant = await this.api.lock(ref, this.sessionId, false);
@@ -93,7 +93,7 @@ export class Leases {
     }
   }
 
-  /** One after the other for each document, or a renewal could overtake a release. */
+  /** Runs requests about one document one after the other, or a renewal could overtake a release. */
   private inTurn<T>(ref: DocumentRef, work: () => Promise<T>): Promise<T> {
     const key = keyOf(ref);
     let mutex = this.mutexes.get(key);

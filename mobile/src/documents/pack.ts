@@ -4,9 +4,9 @@ const GZIP = [0x1f, 0x8b];
 const SQLITE = [...'SQLite format 3'].map((letter) => letter.charCodeAt(0));
 
 /**
- * A database as it is uploaded: gzipped, unless it is already.
- * @param onRead told how many of the file's bytes have been packed
- * @throws SyncError when the file is no database, or this browser cannot pack
+ * Gzips a database for its import; a gzipped file is returned unchanged.
+ * @param onRead called with the number of the file's bytes that were read so far
+ * @throws SyncError when the file is not a database or cannot be read, or this browser cannot gzip
  */
 export async function pack(file: Blob, onRead: (bytes: number) => void, signal: AbortSignal): Promise<Blob> {
   const head = await readHead(file);
@@ -64,7 +64,7 @@ function cannotPack(): SyncError {
   );
 }
 
-/** A file that was moved or changed after it had been chosen, for one. */
+/** For example, the file was moved or changed after the user had chosen it. */
 function unreadable(cause: unknown): SyncError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return refusal('FILE_UNREADABLE', 'The file cannot be read', message, 'Choose it again.');

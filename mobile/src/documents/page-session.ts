@@ -1,6 +1,6 @@
 const KEY = 'tidemark_document_session';
 
-/** Names this tab to the server as the holder of locks; the same again after a reload. */
+/** The id by which the server knows this tab as a holder of locks; it survives a reload. */
 export function pageSessionId(): string {
   try {
     const known = sessionStorage.getItem(KEY);
@@ -9,12 +9,12 @@ export function pageSessionId(): string {
     sessionStorage.setItem(KEY, made);
     return made;
   } catch {
-    return newId(); // a browser that keeps nothing: a reload waits until the lock runs out
+    return newId(); // no session storage: after a reload the page must wait until its old lock expires
   }
 }
 
 function newId(): string {
-  // Not randomUUID, which pages over plain HTTP do not have.
+  // Not randomUUID: browsers do not offer it to pages over plain HTTP.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `page-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

@@ -1,40 +1,40 @@
 import type { DocumentState } from '../../../src/protocol/documents.js';
 import type { SyncError } from '../sync/sync-error';
 
-/** How far an upload is. */
+/** The progress of an import. */
 export interface UploadProgress {
-  /** Gzipped here, on its way, or looked through by the server. */
+  /** This page gzips the file, sends it, or waits while the server checks it. */
   phase: 'packing' | 'sending' | 'checking';
   /** 0 to 1; null: unknown. */
   share: number | null;
 }
 
-/** A lock that this page held and did not give back. */
+/** A lock that this page lost without releasing it. */
 export interface LostLock {
-  /** Who has it now; null: nobody, it ran out. */
+  /** The name of the new holder; null: nobody holds it. */
   to: string | null;
   /** Epoch ms. */
   at: number;
 }
 
-/** What this page does to a document, and what came of it. */
+/** This page's actions on a document and their results. */
 export interface Activity {
   doing: 'locking' | 'releasing' | 'downloading' | null;
-  /** Null: nothing is uploaded from here. */
+  /** Null: no import from this page is under way. */
   upload: UploadProgress | null;
-  /** Why the last thing that was tried failed; null: it did not. */
+  /** Why the last action failed; null: it did not. */
   refusal: SyncError | null;
   lost: LostLock | null;
 }
 
-/** What the page shows. */
+/** What the documents page shows. */
 export interface DocumentsView {
-  /** By video and kind; null: not known yet. */
+  /** Sorted by video and kind; null: not read yet. */
   documents: DocumentState[] | null;
   /** The kinds of documents that the server knows. */
   kinds: string[];
   isLoading: boolean;
-  /** Why what is shown may be out of date; null: it is not. */
+  /** Why the last read failed, so that the list may be out of date; null: it did not fail. */
   failure: SyncError | null;
   /** When the list was last read, epoch ms; null: never. */
   readAt: number | null;
@@ -42,9 +42,9 @@ export interface DocumentsView {
   activities: Readonly<Record<string, Activity>>;
 }
 
-/** Nothing is done, nothing went wrong. */
+/** No action and no failure. */
 export const IDLE: Activity = { doing: null, upload: null, refusal: null, lost: null };
-/** Before the first answer. */
+/** The view before the first answer. */
 export const NOTHING: DocumentsView = {
   documents: null,
   kinds: [],

@@ -6,15 +6,15 @@ import type { LostLock, UploadProgress } from './view';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** Whose a lock is, seen from this page. */
+/** Who holds a lock, from the point of view of this page. */
 export type Holder =
   | 'nobody'
   /** This page. */
   | 'page'
-  /** The same person elsewhere. */
+  /** Another page of the same user. */
   | 'person'
   | 'other'
-  /** A job on the server's side; people wait for it. */
+  /** A job of the server; users wait for it. */
   | 'server';
 
 /** "Layout". */
@@ -22,12 +22,12 @@ export function kindName(kind: string): string {
   return kind.charAt(0).toUpperCase() + kind.slice(1);
 }
 
-/** "layout of video-1", to tell the same controls of several documents apart. */
+/** "layout of video-1", to distinguish the same control of several documents. */
 export function nameOf({ video_id, database }: DocumentRef): string {
   return `${database} of ${video_id}`;
 }
 
-/** "2:03 PM", with the day when it is another one. */
+/** "2:03 PM", with the day if it is not today. */
 export function clock(at: number, now: number): string {
   const date = new Date(at);
   const time = date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit' });
@@ -42,7 +42,7 @@ export function describeContent(state: DocumentState, now: number): string {
   return [size(state.size_bytes), `version ${versionText(state)}`, ...changed].join(' · ');
 }
 
-/** How far object storage has a document. */
+/** Whether the document's version has been uploaded to object storage; null: the document has no content. */
 export function describeUpload(
   state: DocumentState,
   now: number,
@@ -72,7 +72,7 @@ export function holderOf({ lock }: DocumentState, sessionId: string): Holder {
   return lock.mine ? 'person' : 'other';
 }
 
-/** The word on a document that says whose it is. */
+/** The word shown for each holder of a lock. */
 export const holderWords: Record<Holder, string> = {
   nobody: 'Free',
   page: 'Yours',
@@ -81,7 +81,7 @@ export const holderWords: Record<Holder, string> = {
   server: 'Locked by the server',
 };
 
-/** Who holds the lock, since when, until when and why; null: nobody. */
+/** Who holds the lock, since when, until when and why; null: nobody holds it. */
 export function describeLock(state: DocumentState, sessionId: string, now: number): string | null {
   const { lock } = state;
   if (!lock) return null;
@@ -100,27 +100,27 @@ export function describeLock(state: DocumentState, sessionId: string, now: numbe
   }
 }
 
-/** What became of a lock that this page held. */
+/** How this page lost a lock. */
 export function describeLoss({ to, at }: LostLock, now: number): string {
   if (to === null) return `The lock ran out or was released at ${clock(at, now)}.`;
   return `${to} took the lock over at ${clock(at, now)}.`;
 }
 
-/** How far an upload is. */
+/** The progress of an import in words. */
 export function describeProgress({ phase, share }: UploadProgress): string {
   if (phase === 'checking') return 'The server checks it …';
   const verb = phase === 'packing' ? 'Compressing' : 'Sending';
   return share === null ? `${verb} …` : `${verb} ${Math.floor(share * 100)} %`;
 }
 
-/** A failure for a person: what kind it is, what happened, and what to do. */
+/** A failure explained to the user: its kind, what happened, and what to do. */
 export interface Explanation {
   title: string;
   message: string;
   hint: string;
 }
 
-/** What a person can act upon, said without the server's terms. */
+/** Failures that the user can act upon, explained without the server's terms. */
 const TEXTS: Record<string, Partial<Explanation>> = {
   NO_ANSWER: {
     title: 'No connection',
@@ -142,7 +142,7 @@ const TEXTS: Record<string, Partial<Explanation>> = {
   NOT_FOUND: { hint: 'It may be gone by now; look again.' },
 };
 
-/** Why something failed. */
+/** Explains to the user why something failed. */
 export function explain(failure: unknown): Explanation {
   const error = toSyncError(failure);
   const said = TEXTS[error.code];
@@ -153,7 +153,7 @@ export function explain(failure: unknown): Explanation {
   };
 }
 
-/** Failures after which the document on the page may be out of date. */
+/** Whether the document on the page may be out of date after this failure. */
 export function callsForALook({ code }: SyncError): boolean {
   return ['VERSION_MISMATCH', 'LOCK_REQUIRED', 'LOCK_HELD', 'NO_ANSWER', 'STALLED', 'NOT_FOUND'].includes(
     code,

@@ -5,7 +5,7 @@ import { scoresheet, titleOf } from './scoring';
 import { assign, prepareSettlement } from './settle';
 import { moveToTrash } from './trash';
 
-/** What the form of a game holds. */
+/** The content of a game's form. */
 export interface GameInput {
   name: string;
   targetScore: number;
@@ -13,7 +13,7 @@ export interface GameInput {
   players: { id: string | null; name: string }[];
 }
 
-/** The longest name of a game or a player, in UTF-16 units, as the server takes it. */
+/** The longest name of a game or a player that the server accepts, in UTF-16 units. */
 export const MAX_NAME_LENGTH = 200;
 
 /** Begins a game. @returns its id */
@@ -46,7 +46,7 @@ export async function updateGame(database: Database, gameId: string, input: Game
     const columns = gameColumns(input);
     const game = await database.get('games').find(gameId);
     const settled = { ...records, game: { ...records.game, ...columns } };
-    // The settlement may update the same rows again, and WatermelonDB prepares a record only once.
+    // A batch of its own: `prepareSettlement` may update the same row, and WatermelonDB prepares a record only once.
     await database.batch(game.prepareUpdate((model) => assign(model, columns)));
     const players: Model[] = [];
     for (const [position, { id, name }] of input.players.entries()) {
@@ -98,8 +98,8 @@ export async function addRound(database: Database, gameId: string, input: RoundI
 }
 
 /**
- * Changes what a round brought and who called it. Can end a game, or open it again.
- * @returns what the round was before, to undo it
+ * Changes the scores and the caller of a round. This can end the game or reopen it.
+ * @returns the round as it was before, to undo the change
  */
 export async function editRound(
   database: Database,
@@ -140,7 +140,7 @@ export async function editRound(
       if (!stored) created.push(playerId);
       prepared.push(score);
       kept.push({ ...score._raw } as unknown as ScoreRow);
-      // Two devices may have added the same player's score at once; one row holds it from now on.
+      // Two devices may have added the same player's score at the same time; keep one row.
       for (const double of doubles) {
         prepared.push((await database.get('scores').find(double.id)).prepareMarkAsDeleted());
       }
@@ -158,7 +158,7 @@ export async function editRound(
   });
 }
 
-/** Takes a round out of a game. @returns the key with which `restore` brings it back */
+/** Deletes a round. @returns the key with which `restore` brings it back */
 export async function deleteRound(database: Database, gameId: string, roundId: string): Promise<string> {
   return database.write(async () => {
     const records = await getGame(database, gameId);
@@ -182,7 +182,7 @@ export async function deleteRound(database: Database, gameId: string, roundId: s
   });
 }
 
-/** Deletes a game and all it owns. @returns the key with which `restore` brings it back */
+/** Deletes a game with its players, rounds and scores. @returns the key with which `restore` brings it back */
 export async function deleteGame(database: Database, gameId: string, title: string): Promise<string> {
   return database.write(async () => {
     const { game, players, rounds, scores } = await getGame(database, gameId);

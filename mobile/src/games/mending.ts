@@ -4,14 +4,14 @@ import { tables } from '../../../src/protocol/tables';
 import type { Tables } from '../../../src/protocol/schema';
 import { assign } from './settle';
 
-/** A text of a refused entry that can be made shorter. */
+/** A text of a refused row that can be shortened. */
 export interface LongText {
   column: string;
   text: string;
   maxLength: number;
 }
 
-/** The texts of an entry that are too long; its other texts when none is, for a server may allow less. */
+/** The texts of a row that are too long; all its texts if none is, because the server may have smaller limits. */
 export async function findLongTexts(database: Database, table: string, id: string): Promise<LongText[]> {
   const [record] = await database.get(table).query(Q.where('id', id)).fetch();
   const columns: Record<string, Column> = (tables as Tables)[table]?.columns ?? {};
@@ -25,7 +25,7 @@ export async function findLongTexts(database: Database, table: string, id: strin
   return tooLong.length > 0 ? tooLong : texts;
 }
 
-/** Writes a shorter text; the entry is then sent again. */
+/** Writes a shorter text; the row is then pushed again. */
 export async function shortenText(
   database: Database,
   table: string,
@@ -39,7 +39,7 @@ export async function shortenText(
   });
 }
 
-/** Removes an entry that the server never had from this device. */
+/** Removes a row from this device that the server never had. */
 export async function dropEntry(database: Database, table: string, id: string): Promise<void> {
   await database.write(async () => {
     const record = await database.get(table).find(id);

@@ -11,7 +11,7 @@ export type RoundRow = Row<typeof tables.rounds>;
 /** A row of `scores`. */
 export type ScoreRow = Row<typeof tables.scores>;
 
-/** One game with everything it owns, as plain rows in no particular order. */
+/** One game with its players, rounds and scores, as plain rows in no particular order. */
 export interface GameRecords {
   game: GameRow;
   players: PlayerRow[];
@@ -19,21 +19,21 @@ export interface GameRecords {
   scores: ScoreRow[];
 }
 
-/** The tables a game is made of; a screen reads again when one of them changes. */
+/** The tables of a game; screens read it again when one of them changes. */
 export const GAME_TABLES = ['games', 'game_players', 'rounds', 'scores'] as const;
 
-/** Copies the rows out of their models, which change in place. */
+/** Copies the rows, because models change in place. */
 function rowsOf<R>(models: Model[]): R[] {
   return models.map((model) => ({ ...model._raw }) as R);
 }
 
-/** Every game, the one begun last first. */
+/** Every game, the newest first. */
 export async function listGames(database: Database): Promise<GameRow[]> {
   const query = database.get('games').query(Q.sortBy('started_at', Q.desc), Q.sortBy('id', Q.asc));
   return rowsOf(await query.fetch());
 }
 
-/** One game with everything it owns; null when it is not (or no longer) here. */
+/** One game with its players, rounds and scores; null when it does not exist on this device. */
 export async function findGame(database: Database, gameId: string): Promise<GameRecords | null> {
   const [games, players, rounds] = await Promise.all([
     database.get('games').query(Q.where('id', gameId)).fetch(),

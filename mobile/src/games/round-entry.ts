@@ -1,23 +1,23 @@
 import type { PlayerRow } from './records';
 import type { ScoredRound } from './scoring';
 
-/** What one player gets in a round that is being saved. */
+/** One player's points in a round to save. */
 export interface RoundScore {
   playerId: string;
   raw: number;
   bonus: number;
 }
 
-/** A whole round as it is saved. */
+/** A round to save. */
 export interface RoundInput {
-  /** Null: nobody noted. */
+  /** Null: no caller was noted. */
   callerId: string | null;
   scores: RoundScore[];
-  /** Ids of players who are to have no score in it; absent: whoever is not in `scores` stays as is. */
+  /** Ids of the players whose score in the round is deleted. Other players without an entry in `scores` stay as is. */
   scoreless?: string[];
 }
 
-/** One player's numbers while they are typed. */
+/** One player's numbers as typed so far. */
 export interface Cell {
   playerId: string;
   /** Digits with an optional minus; null: nothing entered yet. */
@@ -26,7 +26,7 @@ export interface Cell {
   bonus: string | null;
 }
 
-/** The keypad's state: whose turn it is, and what everybody has got so far. */
+/** The keypad's state: whose turn it is, and everyone's numbers so far. */
 export interface RoundEntry {
   /** In running order. */
   cells: readonly Cell[];
@@ -36,7 +36,7 @@ export interface RoundEntry {
   /** Whether the next digit replaces the number instead of adding to it. */
   isFresh: boolean;
   callerId: string | null;
-  /** What the state was before each step, the last one last. */
+  /** The state before each step, the last step's at the end. */
   past: readonly Omit<RoundEntry, 'past'>[];
 }
 
@@ -58,7 +58,7 @@ export function beginRound(players: readonly PlayerRow[], saved?: ScoredRound): 
   return { cells, seat: 0, field: 'raw', isFresh: true, callerId: saved?.callerId ?? null, past: [] };
 }
 
-/** The state after a key. Saving is the caller's: see `isLastStep`. */
+/** The state after a key. Does not save: the screen does that at the last step, see `isLastStep`. */
 export function pressKey(state: RoundEntry, press: RoundKey): RoundEntry {
   if (press.key === 'undo') {
     const before = state.past.at(-1);
@@ -69,7 +69,7 @@ export function pressKey(state: RoundEntry, press: RoundKey): RoundEntry {
   return changes ? { ...current, ...changes, past: [...past, current] } : state;
 }
 
-/** Whether "next" would leave nobody to enter, so that it saves the round. */
+/** Whether "next" saves the round because no player is left to enter. */
 export function isLastStep(state: RoundEntry): boolean {
   return nextSeat(state) === null;
 }
@@ -79,7 +79,7 @@ export function hasEntries(state: RoundEntry): boolean {
   return state.cells.some((cell) => cell.raw !== null || cell.bonus !== null);
 }
 
-/** The round as it would be saved now; who has nothing entered gets 0. */
+/** The round to save; players without a number get 0. */
 export function toRoundInput({ cells, callerId }: RoundEntry): RoundInput {
   return {
     callerId,
@@ -91,7 +91,7 @@ export function toRoundInput({ cells, callerId }: RoundEntry): RoundInput {
   };
 }
 
-/** The number that was typed; nothing and a lone minus are 0. */
+/** The typed text as a number; null and a lone minus are 0. */
 export function numberOf(text: string | null): number {
   return Number(text === '-' ? 0 : (text ?? 0)) || 0;
 }
@@ -150,7 +150,7 @@ function moveTo(seat: number): Partial<RoundEntry> {
   return { seat, field: 'raw', isFresh: true };
 }
 
-/** Who comes next: somebody with nothing entered, else the next seat; null after the last. */
+/** The next seat: first a player without a number, else the following seat; null after the last. */
 function nextSeat({ cells, seat }: RoundEntry): number | null {
   const inOrder = [...cells.keys()].map((offset) => (seat + 1 + offset) % cells.length);
   const blank = inOrder.find((candidate) => candidate !== seat && cells[candidate]!.raw === null);

@@ -1,6 +1,6 @@
 import type { GameRecords, GameRow, PlayerRow, RoundRow, ScoreRow } from './records';
 
-/** What one player got in one round. */
+/** One player's points in one round. */
 export interface Entry {
   raw: number;
   bonus: number;
@@ -10,12 +10,12 @@ export interface Entry {
   total: number;
 }
 
-/** One round as it counts. */
+/** One round with everyone's points and totals. */
 export interface ScoredRound {
   id: string;
   /** Its place in the game, 1-based; differs from `round_number` when two devices added a round at once. */
   number: number;
-  /** The player who called (ended) the round; null: nobody noted. */
+  /** The player who called (ended) the round; null: no caller was noted. */
   callerId: string | null;
   /** By player id; a player without a score in this round is missing. */
   entries: ReadonlyMap<string, Entry>;
@@ -29,13 +29,13 @@ export interface Standing {
   total: number;
   /** 1 is the highest total; equal totals share a rank. */
   rank: number;
-  /** Whether nobody is ahead and somebody is behind. */
+  /** Whether the total is the highest and somebody has less. */
   isLeader: boolean;
-  /** What the last round brought; null: no score in it. */
+  /** The points of the last round; null: no score in it. */
   lastChange: number | null;
 }
 
-/** A game worked out from its scores; stored totals are never read. */
+/** A game computed from its scores; the stored totals are not used. */
 export interface Scoresheet {
   /** In running order. */
   players: PlayerRow[];
@@ -46,7 +46,7 @@ export interface Scoresheet {
   winner: PlayerRow | null;
 }
 
-/** Works out a game: its rounds in order, everyone's totals, and who has won. */
+/** Computes a game: its rounds in order, everyone's totals, and who has won. */
 export function scoresheet({ game, players: rows, rounds: roundRows, scores }: GameRecords): Scoresheet {
   const players = inRunningOrder(rows);
   const scoresByRound = new Map(roundRows.map((round) => [round.id, [] as ScoreRow[]]));
@@ -76,12 +76,12 @@ export function scoresheet({ game, players: rows, rounds: roundRows, scores }: G
   return { players, rounds, standings: rank(players, totals, rounds.at(-1)), winner };
 }
 
-/** How far a total is on its way to the target, 0 to 1. */
+/** The share of the target that a total has reached, 0 to 1. */
 export function progressTowards(target: number, total: number): number {
   return target > 0 ? Math.min(Math.max(total / target, 0), 1) : 0;
 }
 
-/** The name of a game, or who plays in it. */
+/** The name of a game; if it has none, the names of its players. */
 export function titleOf(game: Pick<GameRow, 'name'>, players: readonly PlayerRow[]): string {
   const names = inRunningOrder(players).map((player) => player.name);
   return game.name?.trim() || names.join(', ') || 'Untitled game';
@@ -91,7 +91,7 @@ function inRunningOrder(players: readonly PlayerRow[]): PlayerRow[] {
   return [...players].sort((a, b) => a.position - b.position || compareText(a.id, b.id));
 }
 
-/** The one player at or above the target with the highest total; nobody while the highest are equal. */
+/** The player with the highest total, if it has reached the target; null while several share the highest total. */
 function findWinner(
   game: GameRow,
   players: PlayerRow[],

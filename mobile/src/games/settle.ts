@@ -3,8 +3,8 @@ import type { GameRecords, GameRow, PlayerRow } from './records';
 import { scoresheet } from './scoring';
 
 /**
- * What must change in the stored game and its players once the scores are as given: winner, end, status and the
- * snapshots of the totals. Prepared, to be written in the same batch as the scores themselves.
+ * Prepares the updates of the stored game and its players that follow from the scores: winner, end, status and stored
+ * totals. Write them in the same batch as the scores.
  */
 export async function prepareSettlement(
   database: Database,

@@ -2,7 +2,7 @@ import type { Database } from '@nozbe/watermelondb';
 
 const KEY = 'tidemark_share_links';
 
-/** The links to shared scoreboards made on this device, by share id; the server tells each of them only once. */
+/** The links to shared scoreboards made on this device, by share id; the server returns each link only once. */
 export async function readShareLinks(database: Database): Promise<Record<string, string>> {
   return (await database.localStorage.get<Record<string, string>>(KEY)) ?? {};
 }

@@ -4,22 +4,22 @@ import { prepareSettlement } from './settle';
 
 type StoredRow = { id: string } & Record<string, unknown>;
 
-/** What was deleted on this device, kept whole so that it can come back under the same ids. */
+/** A game or round deleted on this device, with a copy of its rows to restore it under the same ids. */
 export interface Deleted {
   key: string;
   kind: 'game' | 'round';
   gameId: string;
-  /** What people call it. */
+  /** Its name for the user. */
   title: string;
   /** Epoch ms. */
   deletedAt: number;
-  /** Whether it was brought back, and is watched until the server has it again. */
+  /** Whether it was restored. The copy is kept until the server has the rows again. */
   isRestored: boolean;
-  /** By table, the owners first. */
+  /** By table, parents before their children. */
   rows: Record<string, StoredRow[]>;
 }
 
-/** How long what was deleted can be brought back. */
+/** How long deleted games and rounds can be restored. */
 export const KEPT_FOR_DAYS = 30;
 const KEPT_FOR_MS = KEPT_FOR_DAYS * 24 * 60 * 60 * 1000;
 const INDEX_KEY = 'tidemark_deleted';
@@ -33,7 +33,7 @@ export async function moveToTrash(
   const anchor = Object.values(what.rows).find((rows) => rows.length > 0)?.[0]?.id ?? what.gameId;
   const key = `${INDEX_KEY}/${what.kind}/${anchor}`;
   const deleted: Deleted = { ...what, key, deletedAt, isRestored: false };
-  // The copy first: whatever interrupts us afterwards, nothing is gone that is not kept.
+  // The copy first: if we are interrupted after it, no row is deleted without a copy.
   await database.localStorage.set(key, deleted);
   await writeIndex(database, [...(await readIndex(database)).filter((entry) => entry !== key), key]);
   const models = await Promise.all(
@@ -48,7 +48,7 @@ export async function moveToTrash(
   return key;
 }
 
-/** What was deleted here in the last 30 days, is not there, and can come back; the latest first. */
+/** The deleted games and rounds that are still gone and can be restored; the latest first. */
 export async function listDeleted(database: Database): Promise<Deleted[]> {
   const all = await readAll(database);
   const games = await findPresent(
@@ -69,7 +69,7 @@ export async function listDeleted(database: Database): Promise<Deleted[]> {
 }
 
 /**
- * Brings back what was deleted, under the same ids.
+ * Restores a deleted game or round under the same ids.
  * @throws Error in plain words when its copy is gone, or when it is a round and its game is gone
  */
 export async function restore(database: Database, key: string): Promise<void> {
@@ -86,21 +86,21 @@ export async function restore(database: Database, key: string): Promise<void> {
 }
 
 /**
- * To be called whenever nothing waits to be sent: what was brought back and is gone again is brought back once more (its
- * deletion came back from the server after it had been undone here); what is there needs no copy any longer. Copies
- * older than 30 days are dropped.
+ * Call whenever no change waits to be sent. A restored game or round that is gone again is restored once more: its
+ * deletion came back from the server after it had been undone here. If it is still here, its copy is dropped. Copies
+ * older than 30 days are dropped too.
  */
 export async function tendTrash(database: Database): Promise<void> {
   const all = await readAll(database);
   const isDue = ({ isRestored, deletedAt }: Deleted) => isRestored || deletedAt < Date.now() - KEPT_FOR_MS;
   if (!all.some(isDue)) return;
   await database.write(async () => {
-    // The games first: a round comes back only where its game is.
+    // Games first: a round can be restored only if its game exists.
     const due = all.filter(isDue).sort((a, b) => Number(a.kind === 'round') - Number(b.kind === 'round'));
     for (const deleted of due) {
       const isWanted = deleted.isRestored && (await hasPlace(database, deleted));
       const recreated = isWanted ? await recreate(database, deleted) : 0;
-      if (recreated > 0) continue; // looked at again once this, too, is synced
+      if (recreated > 0) continue; // checked again when the new rows are synced
       await database.localStorage.remove(deleted.key);
       await writeIndex(
         database,
@@ -110,13 +110,13 @@ export async function tendTrash(database: Database): Promise<void> {
   });
 }
 
-/** Forgets everything that could be brought back. */
+/** Drops all copies; nothing deleted so far can be restored. */
 export async function emptyTrash(database: Database): Promise<void> {
   for (const key of await readIndex(database)) await database.localStorage.remove(key);
   await database.localStorage.remove(INDEX_KEY);
 }
 
-/** Whether it can come back: a round needs its game. */
+/** Whether it can be restored: a round needs its game. */
 async function hasPlace(database: Database, { kind, gameId }: Deleted): Promise<boolean> {
   return kind === 'game' || (await findPresent(database, 'games', [gameId])).has(gameId);
 }
@@ -130,7 +130,7 @@ async function findPresent(database: Database, table: string, ids: string[]): Pr
   );
 }
 
-/** Makes the rows that are not there. @returns how many */
+/** Creates the rows that do not exist. @returns how many */
 async function recreate(database: Database, { rows }: Deleted): Promise<number> {
   const missing = await Promise.all(
     Object.entries(rows).map(async ([table, wanted]) => {
@@ -140,7 +140,7 @@ async function recreate(database: Database, { rows }: Deleted): Promise<number> 
         wanted.map((row) => row.id),
       );
       const absent = wanted.filter((row) => !present.has(row.id));
-      // A deletion not yet pushed still holds its row, and an id can exist only once.
+      // A row whose deletion is not pushed yet is still stored, and an id can exist only once.
       await database.adapter.destroyDeletedRecords(
         database.get(table).table,
         absent.map((row) => row.id),

@@ -5,9 +5,9 @@ import { messageOf } from '../components/words';
 import { findGame, GAME_TABLES, listGames, type GameRecords, type GameRow } from './records';
 
 /**
- * What `read` finds, read again whenever one of the tables changes.
- * @param key names what is read; with another key the old value is forgotten
- * @returns undefined until the first answer
+ * The result of `read`, which is called again whenever one of the tables changes.
+ * @param key identifies what is read; when the key changes, the old value is dropped
+ * @returns undefined until the first read has ended
  */
 export function useLive<T>(
   database: Database,
@@ -44,17 +44,17 @@ export function useLive<T>(
       isCurrent = false;
       subscription.unsubscribe();
     };
-    // `read` and `tables` are as good as constant for a key.
+    // `read` and `tables` do not change in effect while the key stays the same.
   }, [database, key, showSnack]);
   return found?.key === key ? found.value : undefined;
 }
 
-/** Every game, the one begun last first. */
+/** Every game, the newest first. */
 export function useGames(database: Database): GameRow[] | undefined {
   return useLive(database, ['games'], 'games', listGames);
 }
 
-/** One game with everything it owns; null when it is not (or no longer) here. */
+/** One game with its players, rounds and scores; null when it does not exist on this device. */
 export function useGame(database: Database, gameId: string): GameRecords | null | undefined {
   return useLive(database, GAME_TABLES, gameId, () => findGame(database, gameId));
 }

@@ -4,20 +4,20 @@ import type { Pong, Scoreboard, ShareHandshake, SocketAnswer } from '../../../sr
 import { PROTOCOL_VERSION } from '../../../src/protocol/version';
 import type { GameRecords, GameRow, PlayerRow, RoundRow, ScoreRow } from './records';
 
-/** What someone with a link to one game sees. */
+/** What a viewer with a link to one game sees. */
 export interface WatchedGame {
-  /** `live`: the server said within the last seconds that nothing newer exists; `ended`: there is nothing to watch any more. */
+  /** `live`: the server confirmed seconds ago that nothing is newer; `ended`: the game cannot be watched any more. */
   state: 'connecting' | 'live' | 'ended';
   /** Null until the first scoreboard. */
   records: GameRecords | null;
-  /** Why it ended. */
+  /** Why it ended; null: it has not. */
   problem: Pick<Problem, 'code' | 'title' | 'hint'> | null;
 }
 
 const PING_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 5_000;
 const TRY_AGAIN_MS = 3_000;
-/** Refusals that trying again cannot change. */
+/** Refusals that a retry would get again. */
 const FINAL = [
   'SHARE_WITHDRAWN',
   'NOT_FOUND',
@@ -32,7 +32,7 @@ const FINAL = [
 /**
  * Watches one shared game over a socket, without an account.
  * @param serverUrl the server's origin
- * @returns how to stop
+ * @returns a function that stops it
  */
 export function watchGame(
   serverUrl: string,
@@ -92,7 +92,7 @@ export function watchGame(
         if (!socket.connected) return;
         const isCurrent = !silence && 'timestamp' in answer && answer.timestamp <= timestamp;
         if (isCurrent) show({ state: 'live' });
-        // An announcement was lost, or the line is dead: a new connection brings the scoreboard as it is now.
+        // A scoreboard was lost, or the connection is dead: a new connection brings the current scoreboard.
         else socket.disconnect().connect();
       });
   }, PING_EVERY_MS);

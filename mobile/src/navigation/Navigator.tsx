@@ -22,14 +22,14 @@ import { routesOf, type Routes } from './routes';
 const Stack = createNativeStackNavigator<Routes>();
 const isWeb = Platform.OS === 'web';
 
-/** Links such as `tidemark://join/ABCD2345?server=…`, on phones; the web has its own address bar. */
+/** Links such as `tidemark://join/ABCD2345?server=…`, on phones only; on the web see `useAddressBar`. */
 const linking: LinkingOptions<Routes> = {
   enabled: !isWeb,
   prefixes: ['tidemark://'],
   getStateFromPath: (path) => ({ routes: routesOf(path) }),
 };
 
-/** The screens of the app, and the addresses they have. */
+/** The screens of the app and their addresses. */
 export function Navigator() {
   const ref = useNavigationContainerRef<Routes>();
   useAddressBar(ref, isWeb);

@@ -4,12 +4,12 @@ import { pathOf, routesOf, watchTokenOf, type Route, type Routes } from './route
 
 type Ref = NavigationContainerRef<Routes>;
 
-/** The screens that the page's address stands for, as a navigator's first state. */
+/** The screens for the page's address, as a navigator's first state. */
 export function stateOfAddress(): { routes: Route[] } {
   return { routes: routesOf(window.location.hash) };
 }
 
-/** Writes the screen on top into the page's address, behind the `#`, so that reload and "back" work. */
+/** Writes the top screen into the page's address, after the `#`, so that reload and "back" work. */
 export function writeAddress(state: NavigationState | undefined): void {
   if (!state) return;
   const path = `#${topPath(state)}`;
@@ -24,7 +24,7 @@ export function writeAddress(state: NavigationState | undefined): void {
   }
 }
 
-/** Follows the browser's "back" and "forward", and addresses typed or pasted. */
+/** Changes the screen on the browser's "back" and "forward", and when an address is typed or pasted. */
 export function useAddressBar(ref: Ref, isEnabled: boolean): void {
   useEffect(() => {
     if (!isEnabled) return;
@@ -43,7 +43,7 @@ export function useAddressBar(ref: Ref, isEnabled: boolean): void {
   }, [ref, isEnabled]);
 }
 
-/** Notes how deep in the stack an address lies that was typed, pasted or opened, not written by us. */
+/** Stores the stack depth of an address that was typed, pasted or opened; `writeAddress` stores it for its own. */
 function noteDepth(depth: number): void {
   if (window.history.state === null) window.history.replaceState({ depth }, '');
 }

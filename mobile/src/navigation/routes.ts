@@ -3,7 +3,7 @@ import type { NativeStackNavigationProp } from '@react-navigation/native-stack';
 /** Every screen with its parameters. */
 export type Routes = {
   Games: undefined;
-  /** `from`: the game whose players sit down again. */
+  /** `from`: the id of the game whose players play again. */
   NewGame: { from?: string } | undefined;
   Game: { gameId: string };
   EditGame: { gameId: string };
@@ -14,7 +14,7 @@ export type Routes = {
   Join: { code?: string; server?: string } | undefined;
 };
 
-/** How a screen goes to another one. */
+/** The navigation object of the screens. */
 export type Navigation = NativeStackNavigationProp<Routes>;
 
 /** One screen of the stack, without the key that the navigator gives it. */
@@ -29,7 +29,7 @@ const JOIN = /^join(?:\/([^/?]+))?(?:\?server=(.*))?$/;
 const NEW = /^new(?:\?from=(.+))?$/;
 const WATCH = /^watch\/(.+)$/;
 
-/** The screens, the first one at the bottom, that an address like `/game/x/round/3` stands for. */
+/** The stack of screens, bottom first, for an address like `/game/x/round/3`. */
 export function routesOf(path: string): Route[] {
   const address = path.replace(/^[#/]+/, '').replace(/\/+$/, '');
   const games: Route = { name: 'Games' };
@@ -60,7 +60,7 @@ export function routesOf(path: string): Route[] {
   return [games];
 }
 
-/** The address of the screen on top; the opposite of `routesOf`. */
+/** The address of a screen; the inverse of `routesOf` for the top screen. */
 export function pathOf(route: Route): string {
   switch (route.name) {
     case 'Games':
@@ -95,6 +95,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // typed by hand; taken as it is
+    return text; // not valid percent-encoding, as typed by hand: take it unchanged
   }
 }

@@ -14,7 +14,7 @@ import { useNow } from '../components/use-now';
 
 const TICK_MS = 10_000;
 
-/** The account's documents: who holds what, what is uploaded, and taking, saving and replacing them. */
+/** The account's documents: their locks and uploads, and the actions to lock, download and replace them. */
 export function DocumentsScreen() {
   const navigation = useNavigation<Navigation>();
   const goBack = () => navigation.popTo('Settings');
@@ -59,7 +59,7 @@ function Live({ onBack }: { onBack: () => void }) {
   );
 }
 
-/** Has the browser ask before the page is closed while something is uploaded from it. */
+/** Makes the browser ask before it closes the page during an import. */
 function useUnloadWarning(documents: Documents): void {
   const { activities } = useValue(documents.view);
   const isUploading = Object.values(activities).some(({ upload }) => upload !== null);

@@ -3,7 +3,7 @@ import { Button } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
 import { useColors } from '../theme';
 
-/** What a second tab shows: the games are open in another one. */
+/** What a tab shows while another tab has the database. */
 export function ElsewhereScreen({ onUseHere }: { onUseHere: () => void }) {
   const colors = useColors();
   return (

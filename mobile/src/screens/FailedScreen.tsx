@@ -4,7 +4,7 @@ import { EmptyState } from '../components/EmptyState';
 import { messageOf } from '../components/words';
 import { space, useColors } from '../theme';
 
-/** What is left to say when the data on this device cannot be opened. */
+/** What the app shows when the data on this device cannot be opened. */
 export function FailedScreen({ failure }: { failure: unknown }) {
   const colors = useColors();
   return (

@@ -10,7 +10,7 @@ import { useGames } from '../games/use-live';
 import type { Navigation } from '../navigation/routes';
 import { THREE_COLUMNS, TWO_COLUMNS } from '../theme';
 
-/** The first screen: every game there is. */
+/** The first screen: the list of all games. */
 export function GamesScreen() {
   const { width } = useWindowDimensions();
   const games = useGames(useSession().database);
@@ -30,7 +30,7 @@ export function GamesScreen() {
   );
 }
 
-/** Opens the settings from a header. */
+/** The button in the header that opens the settings. */
 function SettingsButton() {
   const navigation = useNavigation<Navigation>();
   return (

@@ -15,14 +15,14 @@ import { FailedScreen } from './FailedScreen';
 
 type Opening = { session: Session } | { failure: unknown } | null;
 
-/** Someone's own games: waits for the database, opens it, and shows the screens. */
+/** The app with the user's own games: claims the database, opens it, and shows the screens. */
 export function HomeScreen() {
   const [claim, setClaim] = useState<DatabaseClaim>();
   const [opening, setOpening] = useState<Opening>(null);
 
   useEffect(() => {
     let session: Session | undefined;
-    // Opening and closing take turns: what is still opening when the claim is lost is closed as well.
+    // Opening and closing run one after the other, so a session that is opening when the claim is lost is closed too.
     const mutex = new Mutex();
     const close = async () => {
       const closing = session;
@@ -63,7 +63,7 @@ function Claimed({ claim, opening }: { claim: DatabaseClaim; opening: Opening })
   );
 }
 
-/** Looks after what was deleted whenever nothing waits to be sent. */
+/** Runs `tendTrash` whenever no change waits to be sent. */
 function Caretaker({ session }: { session: Session }) {
   const { state, pending } = useValue(session.sync.status);
   const isSettled = pending === 0 && (state === 'synced' || state === 'attention');

@@ -15,7 +15,7 @@ import { pathOf, type Navigation, type Routes } from '../navigation/routes';
 import type { LocalData } from '../session/session';
 import { radius, space, useColors } from '../theme';
 
-/** Joins the account of another device by its pairing code; asks what to do with the games that are here. */
+/** Joins another device's account by its pairing code; asks what to do with the games on this device. */
 export function JoinScreen() {
   const colors = useColors();
   const navigation = useNavigation<Navigation>();
@@ -36,7 +36,7 @@ export function JoinScreen() {
   });
 
   const run = async (work: () => Promise<void>) => {
-    if (isBusy.current) return; // a second touch while the first is at work
+    if (isBusy.current) return; // a second touch while the first is being handled
     isBusy.current = true;
     setWorking(true);
     setError(undefined);
@@ -60,7 +60,7 @@ export function JoinScreen() {
   const begin = async () => {
     const otherServer = originOf(params?.server ?? '');
     if (Platform.OS === 'web' && otherServer && otherServer !== session.serverUrl) {
-      // This page may talk only to the server it came from; the other one has the same page.
+      // This page may send requests only to the server it came from; the other server has the same page.
       window.location.href = `${otherServer}/#${pathOf({ name: 'Join', params: { code: cleanCode(code) } })}`;
       return;
     }

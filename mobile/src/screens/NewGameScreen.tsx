@@ -11,7 +11,7 @@ import type { Navigation, Routes } from '../navigation/routes';
 const NEW_PLAYER = { id: null, name: '' };
 const BLANK: GameInput = { name: '', targetScore: 100, players: [NEW_PLAYER, NEW_PLAYER] };
 
-/** Begins a game, with the players of an earlier one when there is one to repeat. */
+/** Begins a game; the parameter `from` names an earlier game whose name, target and players are filled in. */
 export function NewGameScreen() {
   const navigation = useNavigation<Navigation>();
   const from = useRoute<RouteProp<Routes, 'NewGame'>>().params?.from;

@@ -28,7 +28,7 @@ import { useGame } from '../games/use-live';
 import type { Navigation, Routes } from '../navigation/routes';
 import { space, TWO_COLUMNS, useColors } from '../theme';
 
-/** Below this height the keys are as low as fingers allow. */
+/** On screens lower than this the keys have their smallest height. */
 const LOW = 600;
 
 const KEYBOARD: Record<string, RoundKey> = {
@@ -43,7 +43,7 @@ const KEYBOARD: Record<string, RoundKey> = {
   u: { key: 'undo' },
 };
 
-/** Enters a new round, or changes one, player by player on one keypad. */
+/** Enters or changes a round, player by player on one keypad. */
 export function RoundScreen() {
   const navigation = useNavigation<Navigation>();
   const { gameId, round: number } = useRoute<RouteProp<Routes, 'Round'>>().params;
@@ -85,7 +85,7 @@ function RoundForm({
   const isLow = height < LOW;
   const { database } = useSession();
   const showSnack = useSnackbar();
-  // What was opened stays open, whatever a sync changes meanwhile.
+  // Keep the round and the players as they were when the screen opened: a sync may change them meanwhile.
   const [round] = useState(roundNow);
   const [players] = useState(sheet.players);
   const [number] = useState(round?.number ?? sheet.rounds.length + 1);
@@ -96,7 +96,7 @@ function RoundForm({
   const press = (key: RoundKey) => setEntry((state) => pressKey(state, key));
 
   useEffect(() => navigation.setOptions({ title }), [navigation, title]);
-  useEffect(() => showSnack(null), [showSnack]); // a message would lie over the keys
+  useEffect(() => showSnack(null), [showSnack]); // a message would cover the keys
 
   const run = async (work: () => Promise<void>) => {
     if (isSaving) return;

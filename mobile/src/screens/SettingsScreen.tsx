@@ -12,7 +12,7 @@ import { SignOut } from '../components/SignOut';
 import type { Navigation } from '../navigation/routes';
 import { space, useColors } from '../theme';
 
-/** Devices, pairing, what was deleted, the server, and signing out. */
+/** The settings: devices, pairing, deleted games and rounds, the server, and signing out. */
 export function SettingsScreen() {
   const navigation = useNavigation<Navigation>();
   const colors = useColors();

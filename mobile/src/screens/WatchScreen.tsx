@@ -12,7 +12,7 @@ import { scoresheet, titleOf } from '../games/scoring';
 import { watchGame, type WatchedGame } from '../games/watch-game';
 import { radius, space, TOUCH, TWO_COLUMNS, useColors } from '../theme';
 
-/** A shared game, live and only to be read, for anyone with the link. */
+/** A shared game, live and read-only, for anyone with the link. */
 export function WatchScreen({ serverUrl, token }: { serverUrl: string; token: string }) {
   const colors = useColors();
   const insets = useSafeAreaInsets();

@@ -1,13 +1,13 @@
 import type { Credentials, CredentialStore } from '../sync/credentials';
 import { Cell, type Observable } from '../sync/observable';
 
-/** Who this installation is. */
+/** The account and the device of this installation. */
 export interface Account {
   accountId: string;
   deviceId: string;
 }
 
-/** A credential store that tells whose the credentials are. */
+/** A credential store that also publishes which account and device the credentials belong to. */
 export class AccountCredentials implements CredentialStore {
   private readonly cell = new Cell<Account | null>(null);
 

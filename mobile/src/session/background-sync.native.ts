@@ -3,12 +3,12 @@ import * as TaskManager from 'expo-task-manager';
 import type { Session } from './session';
 
 const TASK = 'tidemark-sync';
-/** The shortest time the systems allow. */
+/** The shortest interval that iOS and Android allow. */
 const EVERY_MINUTES = 15;
 
 let openForTask: (() => Promise<Session>) | null = null;
 
-// At the top, for the system may start the app for this alone.
+// Defined when this file loads: the system may start the app only to run this task.
 TaskManager.defineTask(TASK, async () => {
   try {
     const session = await openForTask?.();
@@ -19,7 +19,7 @@ TaskManager.defineTask(TASK, async () => {
   }
 });
 
-/** Has the system sync now and then while the app is closed; a bonus, for it comes when the system likes. */
+/** Asks the system to sync from time to time while the app is closed. The system decides when, if at all. */
 export async function syncInBackground(open: () => Promise<Session>): Promise<void> {
   openForTask = open;
   if (await TaskManager.isTaskRegisteredAsync(TASK)) return;

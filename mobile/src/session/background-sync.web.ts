@@ -1,4 +1,4 @@
 import type { Session } from './session';
 
-/** Browsers sync while the page is open, and only then. */
+/** Does nothing: browsers sync only while the page is open. */
 export async function syncInBackground(_open: () => Promise<Session>): Promise<void> {}

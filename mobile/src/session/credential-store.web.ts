@@ -2,7 +2,7 @@ import type { Credentials, CredentialStore } from '../sync/credentials';
 
 const KEY = 'tidemark-credentials';
 
-/** The credentials of this browser. */
+/** The credentials of this browser, in `localStorage`. */
 export const credentialStore: CredentialStore = {
   async read() {
     const text = localStorage.getItem(KEY);

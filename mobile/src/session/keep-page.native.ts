@@ -1,2 +1,2 @@
-/** Phones have the app installed: there is no page to keep. */
+/** Does nothing: on phones the app is installed. */
 export function keepPage(): void {}

@@ -8,7 +8,7 @@ import { xhrTransport } from './xhr-transport';
 
 let opened: Promise<Session> | null = null;
 
-/** The session of this installation: at the first call it is opened, later calls get the same one until it is closed. */
+/** The session of this installation: the first call opens it, later calls get the same one until it is closed. */
 export function openSession(): Promise<Session> {
   opened ??= open().catch((error: unknown) => {
     opened = null;
@@ -35,5 +35,5 @@ async function open(): Promise<Session> {
   return session;
 }
 
-// Where the system offers none, syncing in the background is simply missing.
+// Some systems offer no background tasks; the app then syncs only while it is open.
 syncInBackground(openSession).catch(() => undefined);

@@ -8,16 +8,16 @@ import { Sync } from '../sync/sync';
 import type { Transport } from '../sync/transport';
 import { AccountCredentials, type Account } from './account-credentials';
 
-/** What differs between phones, browsers and tests. */
+/** The parts of a session that differ between phones, browsers and tests. */
 export interface SessionParts {
   database: Database;
   credentials: CredentialStore;
   transport: Transport;
-  /** Where the server is unless the person said otherwise; empty: nobody knows. */
+  /** The server's origin unless the user set another one; empty: none is configured. */
   defaultServerUrl: string;
-  /** How this installation introduces itself. */
+  /** The name and the platform that this installation registers with. */
   device: { name: string; platform: string };
-  /** Tells the sync what happens around the app. @returns how to stop that */
+  /** Reports to the sync when the app's visibility or connection changes. @returns a function that stops it */
   watch?(sync: Sync): () => void;
 }
 
@@ -26,11 +26,11 @@ export interface DeviceInfo {
   deviceId: string;
   name: string;
   platform: string | null;
-  /** Epoch ms, at most a minute old. */
+  /** Epoch ms; may be up to a minute behind. */
   lastSeenAt: number;
   /** Epoch ms; null: never. */
   lastPulledAt: number | null;
-  /** Whether it is this one. */
+  /** Whether it is the device that asks. */
   isCurrent: boolean;
 }
 
@@ -48,7 +48,7 @@ interface DeviceAnswer {
 
 const SERVER_URL = 'tidemark_server_url';
 
-/** One start of the app: the database, its sync, and this device's place in an account. */
+/** One run of the app: the database, its sync, and this device's account. */
 export class Session {
   readonly database: Database;
   readonly sync: Sync;
@@ -69,7 +69,7 @@ export class Session {
     this.sync.start();
   }
 
-  /** Opens what is on this device and starts syncing, which registers it when it is new; never waits for the network. */
+  /** Opens the local data and starts syncing; never waits for the network. The first sync registers a new device. */
   static async open(parts: SessionParts): Promise<Session> {
     const serverUrl = await parts.database.localStorage.get<string>(SERVER_URL);
     return new Session(
@@ -84,12 +84,12 @@ export class Session {
     return this.sync.api.serverUrl;
   }
 
-  /** Syncs with the server at another address from now on; should it be another server, the sync will say so. */
+  /** Changes the server's address. If another server answers there, the status becomes `incompatible`. */
   async setServerUrl(url: string): Promise<void> {
     await this.sync.whileStopped(() => this.useServer(url));
   }
 
-  /** Makes a code that lets one more device into the account. @throws SyncError */
+  /** Makes a pairing code, with which one more device joins the account. @throws SyncError */
   async createPairingCode(): Promise<{ code: string; expiresAt: number }> {
     const answer = await this.sync.api.request<{ code: string; expires_at: number }>(
       'POST',
@@ -116,13 +116,13 @@ export class Session {
     await this.sync.api.request('PATCH', devicePath(deviceId), { body: { name } });
   }
 
-  /** Takes a device out of the account, at once. @throws SyncError */
+  /** Removes a device from the account. @throws SyncError */
   async revokeDevice(deviceId: string): Promise<void> {
     await this.sync.api.request('DELETE', devicePath(deviceId));
   }
 
   /**
-   * Joins the account that made the code, and takes the data on this device there or gives it up.
+   * Joins the account that made the code. `localData` decides whether this device's data goes along or is erased.
    * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
    */
   async join(code: string, options: { serverUrl?: string; localData: LocalData }): Promise<void> {
@@ -130,7 +130,7 @@ export class Session {
     const api = new Api(url, this.credentials, this.parts.transport);
     const credentials = await api.register({ ...this.parts.device, pairingCode: code });
     await this.sync.whileStopped(async () => {
-      // The data first: whatever interrupts us, it is never taken for the other account's.
+      // The data first: if we are interrupted in between, it must not count as data of the other account.
       if (options.localData === 'start-fresh') await this.sync.localData.erase();
       else await this.sync.localData.bringAlong();
       await this.useServer(url);
@@ -138,21 +138,21 @@ export class Session {
     });
   }
 
-  /** Whether there is anything on this device that joining another account would concern. */
+  /** Whether this device has rows, or deletions that were not pushed. */
   async hasLocalData(): Promise<boolean> {
     return (await hasRows(this.database)) || (await this.countUnsynced()) > 0;
   }
 
-  /** How many local changes the server has not acknowledged. */
+  /** How many local changes the server has not acknowledged, refused ones included. */
   countUnsynced(): Promise<number> {
     return countUnsynced(this.database);
   }
 
-  /** Empties this device and leaves the account, whose other devices keep everything. */
+  /** Erases the data on this device and leaves the account; the account's other devices keep everything. */
   async signOut(): Promise<void> {
     const account = this.account.get();
     await this.sync.whileStopped(async () => {
-      // Without a connection the device stays on the account's list, where it can be removed later.
+      // If the server cannot be reached, the device stays on the account's list; another device can remove it.
       if (account) await this.revokeDevice(account.deviceId).catch(() => undefined);
       await this.sync.localData.erase();
       await this.credentials.clear();
@@ -179,7 +179,7 @@ export class Session {
     await this.sync.api.request('DELETE', `/shares/${encodeURIComponent(shareId)}`);
   }
 
-  /** Ends all syncing and writing for good; the database may then be opened elsewhere. */
+  /** Ends all syncing and writing for good; another tab may then open the database. */
   async close(): Promise<void> {
     this.unwatch();
     await this.sync.close();

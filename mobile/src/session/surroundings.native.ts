@@ -2,7 +2,7 @@ import NetInfo from '@react-native-community/netinfo';
 import { AppState } from 'react-native';
 import type { Sync } from '../sync/sync';
 
-/** Tells the sync when the app comes and goes, and when the phone is connected. @returns how to stop that */
+/** Tells the sync when the app is in the foreground and when the phone is online. @returns a function that stops it */
 export function watchSurroundings(sync: Sync): () => void {
   const comesAndGoes = AppState.addEventListener('change', (state) => {
     if (state !== 'inactive') sync.setForeground(state === 'active');

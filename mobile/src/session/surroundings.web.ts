@@ -1,8 +1,8 @@
 import type { Sync } from '../sync/sync';
 
 /**
- * Tells the sync when the page is seen and when the browser is connected, and has the browser ask before the page is
- * closed with changes that are nowhere else. @returns how to stop that
+ * Tells the sync when the page is visible and when the browser is online. Makes the browser ask before it closes the
+ * page while changes wait to be sent. @returns a function that stops all of it
  */
 export function watchSurroundings(sync: Sync): () => void {
   const abort = new AbortController();

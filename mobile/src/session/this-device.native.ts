@@ -1,6 +1,6 @@
 import { Platform } from 'react-native';
 
-/** How this installation introduces itself until someone renames it. */
+/** The name and the platform that this installation registers with. */
 export function thisDevice(): { name: string; platform: string } {
   if (Platform.OS !== 'android')
     return { name: Platform.OS === 'ios' && Platform.isPad ? 'iPad' : 'iPhone', platform: 'ios' };
@@ -8,5 +8,5 @@ export function thisDevice(): { name: string; platform: string } {
   return { name: `${Brand} ${Model}`, platform: 'android' };
 }
 
-/** Where the server is unless the person says otherwise; empty: nobody knows. */
+/** The server's origin unless the user set another one; empty: none is configured. */
 export const defaultServerUrl = process.env.EXPO_PUBLIC_API_URL ?? '';

@@ -13,13 +13,13 @@ const SYSTEMS: [mark: RegExp, name: string][] = [
   [/Linux/, 'Linux'],
 ];
 
-/** How this installation introduces itself until someone renames it. */
+/** The name and the platform that this installation registers with. */
 export function thisDevice(): { name: string; platform: string } {
   const find = (marks: [RegExp, string][], fallback: string): string =>
     marks.find(([mark]) => mark.test(navigator.userAgent))?.[1] ?? fallback;
   return { name: `${find(BROWSERS, 'Browser')} on ${find(SYSTEMS, 'a computer')}`, platform: 'web' };
 }
 
-// Empty counts as not set: that is how builds leave it.
-/** Where the server is unless the person says otherwise: it served this page. */
+// `||`, because builds leave an unset variable as an empty text.
+/** The server's origin unless the user set another one: by default the server that served this page. */
 export const defaultServerUrl = process.env.EXPO_PUBLIC_API_URL || window.location.origin;

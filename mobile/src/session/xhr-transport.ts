@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpRequest } from '../sync/transport';
 
-/** Makes requests with XMLHttpRequest, which unlike `fetch` tells of what is sent, and on phones of what arrives. */
+/** Makes requests with XMLHttpRequest: unlike `fetch` it reports what was sent and, on phones, what was received. */
 export function xhrTransport(request: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();

@@ -3,20 +3,20 @@ import { StallWatch } from './stall-watch';
 import { SyncError } from './sync-error';
 import type { HttpRequest, Transport } from './transport';
 
-/** Where the API lives on every server. */
+/** The path prefix of the API. */
 const PREFIX = '/api/v1';
-/** Tokens are renewed ahead of their end at most this often: with a wrong clock here they always seem to be over. */
+/** Tokens that look expired are renewed at most this often: if this device's clock is ahead, every token does. */
 const EAGER_REFRESH_MS = 60_000;
 
-/** What a request carries beside its path. */
+/** The parts of a request besides its method and path. */
 export interface RequestParts {
   query?: Record<string, string | number | null | undefined>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as it is, in place of a body. */
+  /** Sent unchanged, in place of `body`. */
   content?: Blob;
   headers?: Record<string, string>;
-  /** How long the server may be silent while it works on this; default: as short as for any request. */
+  /** The server may be silent at least this long before the request is aborted; default: `StallWatch` decides. */
   patienceMs?: number;
   signal?: AbortSignal;
   onSent?: HttpRequest['onSent'];
@@ -32,13 +32,13 @@ interface TokenAnswer {
   expires_at: number;
 }
 
-/** Requests to the server as this device: with its tokens, renewed when they are over, and given up when they stall. */
+/** Makes requests as this device: renews expired tokens, and aborts requests that stall. */
 export class Api {
   readonly stalls = new StallWatch();
   private refreshing: Promise<Credentials> | null = null;
   private refreshedAt = -Infinity;
 
-  /** @param serverUrl the server's origin; empty: there is none yet */
+  /** @param serverUrl the server's origin; empty: none is set yet */
   constructor(
     public serverUrl: string,
     private readonly credentials: CredentialStore,
@@ -60,7 +60,7 @@ export class Api {
   }
 
   /**
-   * Registers this installation: in a new account, or in the one that made the pairing code. Nothing is stored.
+   * Registers this installation: in a new account, or in the account that made the pairing code. Stores nothing.
    * @throws SyncError
    */
   async register(
@@ -72,15 +72,15 @@ export class Api {
     return toCredentials(await this.send<TokenAnswer>('POST', '/auth/devices', { body, signal }));
   }
 
-  /** The stored credentials, with an access token that is not known to be over. @throws SyncError */
+  /** The stored credentials, renewed first if the access token looks expired. @throws SyncError */
   async freshCredentials(): Promise<Credentials> {
     const credentials = await this.signedIn();
     return this.seemsOver(credentials) ? this.refresh(credentials) : credentials;
   }
 
   /**
-   * Renews the tokens, once for all that need it at the same time.
-   * @param used the credentials that no longer work, or soon will not
+   * Renews the tokens. Callers that ask at the same time share one renewal.
+   * @param used the credentials that were refused, or expire soon
    * @throws SyncError
    */
   refresh(used: Credentials): Promise<Credentials> {
@@ -101,11 +101,11 @@ export class Api {
 
   private async exchange(used: Credentials): Promise<Credentials> {
     const stored = await this.signedIn();
-    if (stored.accessToken !== used.accessToken) return stored; // another request was faster
+    if (stored.accessToken !== used.accessToken) return stored; // another request has renewed them already
     const body = { refresh_token: stored.refreshToken };
     const fresh = toCredentials(await this.send<TokenAnswer>('POST', '/auth/token', { body }));
     const current = await this.credentials.read();
-    // While it was on its way this device may have joined another account.
+    // This device may have joined another account during the request.
     if (current?.refreshToken === stored.refreshToken) await this.credentials.write(fresh);
     this.refreshedAt = this.now();
     return fresh;

@@ -8,47 +8,47 @@ import { Link } from './link';
 import type { LocalState } from './local-state';
 import { toSyncError, type SyncError } from './sync-error';
 
-/** Waiting times between attempts: soon at first, for most interruptions are short. */
+/** The wait before the first retry. It is short because most interruptions are. */
 const FIRST_WAIT_MS = 250;
 const WAIT_FACTOR = 1.6;
 const MAX_WAIT_MS = 2_000;
-/** After so many failures in a row the server is away for longer. */
+/** After so many failures in a row we expect a long outage and wait `LONG_WAIT_MS`. */
 const LONG_AWAY = 60;
 const LONG_WAIT_MS = 10_000;
-/** Another socket of this device took the place of this one. */
+/** The wait after `TOO_MANY_CONNECTIONS`: other sockets of this device took the place of ours. */
 const REPLACED_WAIT_MS = 60_000;
-/** After so long in the background the connection is not trusted any more. */
+/** After so long in the background we connect again, because the system may have dropped the connection. */
 const SLEEP_MS = 15_000;
-/** The share of a token's life after which it is renewed. */
+/** The share of a token's remaining life after which it is renewed. */
 const RENEW_AT = 0.7;
 const MIN_RENEW_MS = 1_000;
 const MAX_RENEW_RETRY_MS = 30_000;
 
-/** Who follows the connection. */
+/** What happens on the connection. */
 export interface ConnectionListener {
   onConnecting(): void;
   onUp(hello: Hello): void;
   onPong(sentAt: number, timestamp: Timestamp): void;
   onChanges(timestamp: Timestamp, deviceId: string): void;
-  /** @param why null when it was taken down here */
+  /** @param why null when this client closed it */
   onDown(why: SyncError | null): void;
 }
 
-/** Keeps one live connection to the server while it is wanted: connects again, and renews the token before it ends. */
+/** Keeps one live connection to the server between `open` and `close`: reconnects, and renews the token in time. */
 export class Connection {
-  /** What is told of documents. */
+  /** The server's messages about documents. */
   readonly documents = new DocumentFeed();
   private link: Link | null = null;
   private isWanted = false;
   private isForeground = true;
-  /** When it went to the background, by the stopwatch. */
+  /** When the app went to the background, by the stopwatch. */
   private leftAt = 0;
   private failures = 0;
-  /** The attempt under way; what an older one still brings is ignored. */
+  /** Counts the attempts to connect, so that late results of an older attempt are ignored. */
   private attempt = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private renewTimer: ReturnType<typeof setTimeout> | undefined;
-  /** The token that was refused last: the same one need not be tried again. */
+  /** The access token that the server refused last; it is renewed before the next attempt. */
   private refusedToken: string | null = null;
 
   constructor(
@@ -59,7 +59,7 @@ export class Connection {
     private readonly listener: ConnectionListener,
   ) {}
 
-  /** Connects, unless it is connected or connecting; a waiting time is cut short. */
+  /** Connects, unless it is connected or connecting already. Ends a wait for the next attempt. */
   open(): void {
     if (this.isWanted && this.retryTimer === undefined) return;
     this.isWanted = true;
@@ -67,7 +67,7 @@ export class Connection {
     void this.connect();
   }
 
-  /** Hangs up and stays away. */
+  /** Disconnects, and does not reconnect until `open`. */
   close(): void {
     if (!this.isWanted) return;
     this.isWanted = false;
@@ -75,13 +75,13 @@ export class Connection {
     this.listener.onDown(null);
   }
 
-  /** In the foreground it proves every second that it works. */
+  /** In the foreground the connection is tested by a ping every second. */
   setForeground(isForeground: boolean): void {
     if (isForeground === this.isForeground) return;
     this.isForeground = isForeground;
     const now = this.stopwatch();
     if (!isForeground) this.leftAt = now;
-    // A phone drops the connections of an app that sleeps, and tells nobody.
+    // A phone silently drops the connections of an app that sleeps.
     if (isForeground && this.link && now - this.leftAt > SLEEP_MS) void this.connect();
     else this.link?.setPinging(isForeground);
   }
@@ -150,7 +150,7 @@ export class Connection {
     this.drop();
     this.listener.onDown(why);
     if (!this.isWanted) return;
-    // Trying again would fail alike; whoever knows that something has changed opens it again.
+    // Another attempt would fail the same way, so wait for the next call of `open`.
     if (why.isIncompatible || why.failure.isFinal) {
       this.isWanted = false;
       return;
@@ -163,7 +163,7 @@ export class Connection {
     if (why.code === 'TOO_MANY_CONNECTIONS') return REPLACED_WAIT_MS;
     const max = this.failures < LONG_AWAY ? MAX_WAIT_MS : LONG_WAIT_MS;
     const wait = Math.min(FIRST_WAIT_MS * WAIT_FACTOR ** this.failures, max);
-    // Jittered, or all devices would come back at once.
+    // Jittered, or all devices would reconnect at the same moment.
     return Math.max(why.retryAfterMs ?? 0, wait * (0.75 + Math.random() / 2));
   }
 
@@ -175,8 +175,8 @@ export class Connection {
 
   private planRenewal(left: number, wait: number, expiresAt: number): void {
     clearTimeout(this.renewTimer);
-    // Over already, which with a clock here that is ahead every token is: the server closes when it really is over,
-    // and the next handshake brings a fresh one.
+    // The token looks expired; if this device's clock is ahead, every token does. The server closes the connection when
+    // the token really expires, and the next handshake brings a fresh one.
     if (left <= 0) return;
     const { attempt } = this;
     this.renewTimer = setTimeout(() => void this.renew(attempt, expiresAt), wait);
@@ -189,7 +189,7 @@ export class Connection {
       const expiresAt = await this.link.renewToken(accessToken);
       if (attempt === this.attempt) this.renewBefore(expiresAt);
     } catch {
-      // The old token is still good for a while; when it is not, the server says so.
+      // The old token is still valid for a while. When it expires, the server closes the connection.
       if (attempt !== this.attempt) return;
       const left = oldExpiresAt - this.api.now();
       this.planRenewal(left, Math.min(Math.max(left / 2, MIN_RENEW_MS), MAX_RENEW_RETRY_MS), oldExpiresAt);

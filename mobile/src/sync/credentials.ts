@@ -1,14 +1,14 @@
-/** What this device signs in with. */
+/** The tokens of this device, and whose they are. */
 export interface Credentials {
   accountId: string;
   deviceId: string;
   accessToken: string;
   refreshToken: string;
-  /** When the access token stops working by the server's clock, epoch ms. */
+  /** When the access token expires by the server's clock, epoch ms. */
   expiresAt: number;
 }
 
-/** Keeps the credentials between two starts of the app. */
+/** Stores the credentials between runs of the app. */
 export interface CredentialStore {
   read(): Promise<Credentials | null>;
   write(credentials: Credentials): Promise<void>;

@@ -1,12 +1,12 @@
 import type { Api } from './api';
 
-/** What people call the account's other devices. */
+/** The names of the account's devices, read from the server when needed. */
 export class DeviceNames {
   private names = new Map<string, string>();
 
   constructor(private readonly api: Api) {}
 
-  /** The name of the one device among these; null when there are several or none, or it cannot be learned now. */
+  /** The device's name if there is exactly one id; null for several or none, or when the server does not answer. */
   async nameOf(deviceIds: ReadonlySet<string>): Promise<string | null> {
     const [deviceId] = deviceIds;
     if (deviceId === undefined || deviceIds.size > 1) return null;

@@ -1,18 +1,18 @@
 import type { DocumentChanged, LockChanged, SessionTransferred } from '../../../src/protocol/events.js';
 
-/** What the live connection tells about documents. */
+/** A message of the live connection about documents. */
 export type DocumentNews =
-  /** It is up, for the first time or again: what happened before was not told. */
+  /** The connection is up, for the first time or again; earlier changes were not announced. */
   | { type: 'connected' }
   | { type: 'lock_changed'; event: LockChanged }
   | { type: 'session_transferred'; event: SessionTransferred }
   | { type: 'document_changed'; event: DocumentChanged };
 
-/** Hands on what the server tells of documents. */
+/** Passes the server's messages about documents on to listeners. */
 export class DocumentFeed {
   private readonly listeners = new Set<(news: DocumentNews) => void>();
 
-  /** Calls `listener` with all that is told from now on. @returns how to stop it */
+  /** Calls `listener` with every message from now on. @returns a function that stops it */
   watch(listener: (news: DocumentNews) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

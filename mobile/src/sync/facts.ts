@@ -1,15 +1,15 @@
 import type { Rejection, Timestamp } from '../../../src/protocol/sync.js';
 import type { Progress, Reason } from './reason';
 
-// Everything the light knows, and nothing else: events come in with the moment they happened. Moments (`now`,
-// `sentAt`) are milliseconds of one stopwatch, except where a name says wall.
+// All that the light is computed from. `reduce` turns events, each with the moment it happened, into facts. Moments
+// (`now`, `sentAt`) are milliseconds of one stopwatch; names with `Wall` are epoch ms.
 
-/** Why a sync or a connection failed, as far as the light is concerned. */
+/** Why a sync or a connection failed: the parts that the light needs. */
 export interface Failure {
   reason: Reason;
   /** Whether the server itself answered. */
   isAnswer: boolean;
-  /** Whether trying again unchanged is pointless. */
+  /** Whether a retry without a change would fail again. */
   isFinal: boolean;
 }
 
@@ -19,32 +19,32 @@ interface Pong {
   timestamp: Timestamp;
 }
 
-/** What is known; only `reduce` makes new ones. */
+/** What is known about syncing; only `reduce` makes new ones. */
 export interface Facts {
   link: 'down' | 'connecting' | 'up';
-  /** Attempts to connect that failed since the last time it worked. */
+  /** How many attempts to connect have failed since the last one that worked. */
   linkFailures: number;
   linkFailure: Failure | null;
   pongs: readonly Pong[];
-  /** Up to where the server's changes are in the local database; null: never pulled. */
+  /** The stamp up to which the local database has the server's changes; null: never pulled. */
   lastPulledAt: Timestamp | null;
-  /** The newest moment on the server's clock that was heard of. */
+  /** The newest value of the account's clock that the server has sent. */
   serverClock: Timestamp;
   pending: number;
   refused: readonly Rejection[];
-  /** The sync under way. */
+  /** The sync under way; null: none. */
   run: { startedAt: number; movedAt: number; progress: Omit<Progress, 'secondsLeft'> | null } | null;
-  /** Syncs that failed since the last one that worked. */
+  /** How many syncs have failed since the last one that worked. */
   failures: number;
   failure: Failure | null;
   incompatible: Reason | null;
-  /** Whether the last sync got through, whatever came of the live connection. */
+  /** Whether the server answered the last sync's requests, with or without a live connection. */
   doRequestsPass: boolean;
   lastSyncedWall: number | null;
   nextTryWall: number | null;
 }
 
-/** What can happen. */
+/** The events that change the facts. */
 export type SyncEvent =
   | { type: 'opened'; lastPulledAt: Timestamp | null; lastSyncedWall: number | null }
   /** The local data now belongs to another history, or to none. */
@@ -53,23 +53,23 @@ export type SyncEvent =
   | { type: 'counted'; pending: number; refused: readonly Rejection[] }
   | { type: 'link_connecting' }
   | { type: 'link_up'; timestamp: Timestamp }
-  /** `failure` is null when the link was taken down on purpose. */
+  /** `failure` is null when this client closed the link. */
   | { type: 'link_down'; failure: Failure | null }
   | { type: 'pong'; sentAt: number; timestamp: Timestamp }
-  /** The server's clock was heard of otherwise. */
+  /** The server sent its clock in something other than a ping's answer. */
   | { type: 'heard'; timestamp: Timestamp }
   | { type: 'sync_started' }
   | { type: 'sync_moved'; progress: Omit<Progress, 'secondsLeft'> }
   | { type: 'pulled'; timestamp: Timestamp }
   | { type: 'sync_succeeded'; wall: number }
   | { type: 'sync_failed'; failure: Failure; nextTryWall: number | null }
-  /** The sync was called off here. */
+  /** This client aborted the sync. */
   | { type: 'sync_stopped' }
   | { type: 'incompatible'; reason: Reason };
 
-/** How old the sending of an answered ping may be to prove that nothing is missing. */
+/** How long after it was sent an answered ping still proves that nothing is missing. */
 export const PROOF_MS = 3_000;
-/** Before anything is known. */
+/** The facts at the start. */
 export const nothingKnown: Facts = {
   link: 'down',
   linkFailures: 0,
@@ -88,7 +88,7 @@ export const nothingKnown: Facts = {
   nextTryWall: null,
 };
 
-/** Takes one event into account. */
+/** The facts after one event. */
 export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
   switch (event.type) {
     case 'opened':
@@ -161,8 +161,8 @@ function hear(facts: Facts, timestamp: Timestamp): Facts {
 }
 
 /**
- * Whether everything the server had at some moment of the last 3 s is here: a ping sent since then was answered with
- * a clock that the last pull has reached, and nothing newer was heard of.
+ * Whether this device has everything that the server had at some moment of the last 3 s: a ping sent since then was
+ * answered with a clock that the last pull has reached, and the server has sent no newer clock.
  */
 export function isUpToDate(facts: Facts, now: number): boolean {
   const { lastPulledAt } = facts;
@@ -170,12 +170,12 @@ export function isUpToDate(facts: Facts, now: number): boolean {
   return facts.pongs.some((pong) => now - pong.sentAt <= PROOF_MS && pong.timestamp <= lastPulledAt);
 }
 
-/** Whether the server has something that is known not to be here yet. */
+/** Whether the server is known to have changes that this device has not pulled. */
 export function isBehind(facts: Facts): boolean {
   return facts.serverClock > (facts.lastPulledAt ?? 0);
 }
 
-/** Whether the server answers at the moment. */
+/** Whether the server answered a ping that was sent in the last 3 s. */
 export function hasPulse(facts: Facts, now: number): boolean {
   return facts.link === 'up' && facts.pongs.some((pong) => now - pong.sentAt <= PROOF_MS);
 }

@@ -1,6 +1,6 @@
 import type { HttpAnswer, HttpRequest } from './transport';
 
-/** Makes requests with `fetch`; tells of what arrives piece by piece, of what is sent not at all. */
+/** Makes requests with `fetch`, which reports each received piece, but not what was sent. */
 export async function fetchTransport(request: HttpRequest): Promise<HttpAnswer> {
   const { method, url, headers, body, signal } = request;
   const response = await fetch(url, { method, headers, body, signal });

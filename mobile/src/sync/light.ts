@@ -2,16 +2,16 @@ import { Cell, type Observable } from './observable';
 import { nothingKnown, reduce, type Facts, type SyncEvent } from './facts';
 import { statusOf, type SyncStatus } from './status';
 
-/** How often the light looks at the clock: a proof gets too old without anything happening. */
+/** How often the status is computed again: the proof of being up to date expires without any event. */
 const LOOK_EVERY_MS = 200;
 
-/** The status light: takes in events, and shows at every moment what can be vouched for. */
+/** The status light: takes in events, and shows at every moment only what is proved. */
 export class StatusLight implements Observable<SyncStatus> {
   private known: Facts = nothingKnown;
   private readonly cell: Cell<SyncStatus>;
   private timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param stopwatch measures ages, milliseconds */
+  /** @param stopwatch the time in milliseconds, from any starting point */
   constructor(private readonly stopwatch: () => number) {
     this.cell = new Cell(statusOf(this.known, stopwatch()));
   }

@@ -14,29 +14,29 @@ import { SyncError } from './sync-error';
 /** How long the handshake may take, hello included. */
 const HANDSHAKE_MS = 3_000;
 const PING_EVERY_MS = 1_000;
-/** A connection that leaves a ping unanswered for this long is taken for dead. */
+/** After a ping without an answer for this long, the connection counts as dead. */
 const SILENCE_MS = 3_500;
-/** The WebSocket code for a frame that was larger than the server takes. */
+/** The WebSocket close code for a frame larger than the server accepts. */
 const TOO_LARGE = 1009;
 
-/** Who follows a link. */
+/** What happens on a link. */
 export interface LinkListener {
   onHello(hello: Hello): void;
   /** @param sentAt when the ping left, by the stopwatch */
   onPong(sentAt: number, timestamp: Timestamp): void;
   onChanges(timestamp: Timestamp, deviceId: string): void;
   onDocument(news: DocumentNews): void;
-  /** It is over, whatever the reason; called once, and not when the link was closed here. */
+  /** The link has ended. Called once for any reason except `close`. */
   onEnd(why: SyncError): void;
 }
 
-/** One live connection to the server, from its handshake to its end; it does not connect again. */
+/** One live connection to the server, from its handshake to its end; it does not reconnect. */
 export class Link {
   private readonly socket: Socket<ServerEvents, ClientEvents>;
   private readonly handshakeTimer: ReturnType<typeof setTimeout>;
   private pingTimer: ReturnType<typeof setInterval> | null = null;
   private count = 0;
-  /** When the pings without an answer left, by their number. */
+  /** When each unanswered ping was sent, by its number. */
   private readonly unanswered = new Map<number, number>();
   private isPinging = false;
   private isUp = false;
@@ -71,7 +71,7 @@ export class Link {
     this.socket.on('closed', (problem) => this.end(SyncError.from(problem)));
   }
 
-  /** Sends a ping now and every second from now on, or stops that. */
+  /** Starts sending a ping every second, the first one now, or stops. */
   setPinging(isPinging: boolean): void {
     this.isPinging = isPinging;
     if (this.pingTimer) clearInterval(this.pingTimer);
@@ -82,7 +82,7 @@ export class Link {
     this.ping();
   }
 
-  /** Sends a fresh access token of the same device. @returns when it ends, epoch ms. @throws SyncError */
+  /** Sends a fresh access token of the same device. @returns when it expires, epoch ms. @throws SyncError */
   async renewToken(accessToken: string): Promise<number> {
     const answer = await new Promise<SocketAnswer<{ token_expires_at: number }>>((resolve, reject) => {
       this.socket.timeout(SILENCE_MS).emit('token', { access_token: accessToken }, (error, accepted) => {
@@ -94,7 +94,7 @@ export class Link {
     return answer.token_expires_at;
   }
 
-  /** Hangs up without a word to the listener. */
+  /** Disconnects without calling the listener. */
   close(): void {
     this.isOver = true;
     clearTimeout(this.handshakeTimer);
@@ -137,7 +137,7 @@ function silent(): SyncError {
   return SyncError.of('NO_ANSWER', 'The server does not answer.');
 }
 
-/** A refused handshake carries a problem; anything else means that nobody was reached. */
+/** If the server refused the handshake, the error carries a problem; otherwise the server was not reached. */
 function refusal(error: Error & { data?: Problem }): SyncError {
   return error.data?.code
     ? SyncError.from(error.data)

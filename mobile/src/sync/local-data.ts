@@ -8,8 +8,8 @@ import type { Refusals } from './refusals';
 export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
 
 /**
- * What becomes of the data on this device when it is to belong to another history. Only while nothing syncs. Whatever
- * interrupts us, the rows are never taken for rows of the other history, nor missing rows for synced ones.
+ * Prepares the data on this device for another history. Call only while nothing syncs. After an interruption at any
+ * point, old rows do not count as synced with the other history, and erased rows do not count as up to date.
  */
 export class LocalData {
   constructor(
@@ -18,18 +18,18 @@ export class LocalData {
     private readonly refusals: Refusals,
   ) {}
 
-  /** Does what a way out asks of the data here. @returns how many local changes were given up */
+  /** Prepares the data for one way out of `incompatible`. @returns how many local changes were discarded */
   async prepare(way: RecoveryWay): Promise<number> {
     if (way === 'start-fresh') return this.erase();
     if (way === 'upload-everything') await this.makeNew({ isOursNewer: true });
-    else await this.state.forgetHistory({ isReplaced: true }); // the next pull replaces all but what is unsynced
+    else await this.state.forgetHistory({ isReplaced: true }); // the next pull replaces all except unsynced rows
     return 0;
   }
 
-  /** Empties this device, without a trace at the server. @returns how many local changes were given up */
+  /** Erases the data on this device only; the server keeps its own. @returns how many local changes were discarded */
   async erase(): Promise<number> {
     const dropped = await countUnsynced(this.database);
-    // First, or a device that was emptied halfway would count as being up to date.
+    // First, or a device that was erased halfway would count as up to date.
     await this.state.forgetHistory({ isReplaced: true });
     await eraseAll(this.database);
     await this.refusals.clear();
@@ -37,7 +37,7 @@ export class LocalData {
     return dropped;
   }
 
-  /** Makes everything here new to whatever account comes next; what that one has already wins, unless edited here. */
+  /** Marks every row as new for the next account. If that has the row too, its values win except those edited here. */
   bringAlong(): Promise<void> {
     return this.makeNew({ isOursNewer: false });
   }

@@ -1,18 +1,18 @@
 import type { Database } from '@nozbe/watermelondb';
 import type { Timestamp } from '../../../src/protocol/sync.js';
 
-// WatermelonDB's own keys: where a sync stands is kept by it, and only ever cleared by us.
+// WatermelonDB's own keys: it writes how far it has pulled; we only read or remove them.
 const LAST_PULLED_AT = '__watermelon_last_pulled_at';
 const LAST_PULLED_SCHEMA_VERSION = '__watermelon_last_pulled_schema_version';
 const HISTORY_ID = 'tidemark_history_id';
 const LAST_SYNCED_AT = 'tidemark_last_synced_at';
 const IS_REPLACED = 'tidemark_replace_on_first_pull';
 
-/** What the database knows of its own syncing; it lies with the data, for it is about the data. */
+/** The state of syncing, stored in the same database as the data it describes. */
 export class LocalState {
   constructor(private readonly database: Database) {}
 
-  /** Up to where the server's changes are here; null before the first pull. */
+  /** The stamp up to which the server's changes were pulled; null before the first pull. */
   async lastPulledAt(): Promise<Timestamp | null> {
     return Number(await this.database.adapter.getLocal(LAST_PULLED_AT)) || null;
   }
@@ -38,12 +38,12 @@ export class LocalState {
     await this.database.localStorage.set(LAST_SYNCED_AT, wall);
   }
 
-  /** Whether the first pull replaces what is synced here, instead of being merged into it. */
+  /** Whether the first pull replaces the synced rows instead of merging into them. */
   async isReplacedByFirstPull(): Promise<boolean> {
     return (await this.database.localStorage.get<boolean>(IS_REPLACED)) === true;
   }
 
-  /** Makes the next pull a first one. @param isReplaced whether it replaces what is synced here */
+  /** Makes the next pull a first pull. @param isReplaced whether that pull replaces the synced rows */
   async forgetHistory({ isReplaced }: { isReplaced: boolean }): Promise<void> {
     const { adapter, localStorage } = this.database;
     await localStorage.set(IS_REPLACED, isReplaced);

@@ -1,11 +1,11 @@
 import type { Progress } from './reason';
 
-/** What every row of an answer begins with. */
+/** The beginning of every row in an answer. */
 const ROW = '{"id":';
 
 type Moved = (progress: Omit<Progress, 'secondsLeft'>) => void;
 
-/** Turns the pieces of an answer as they arrive into rows and bytes. */
+/** Counts the rows and characters (reported as bytes) of an answer while it arrives. */
 export class DownloadMeter {
   private rows = 0;
   private bytes = 0;
@@ -22,7 +22,7 @@ export class DownloadMeter {
 
   readonly onReceived = (piece: string, totalBytes: number | null): void => {
     this.bytes += piece.length;
-    // A mark may have been cut in two.
+    // The beginning of a row may be split between two pieces.
     const text = this.carry + piece;
     for (let at = text.indexOf(ROW); at >= 0; at = text.indexOf(ROW, at + ROW.length)) this.rows += 1;
     this.carry = text.slice(-(ROW.length - 1));
@@ -35,7 +35,7 @@ export class DownloadMeter {
   }
 }
 
-/** Turns the bytes of a push as they leave into rows. */
+/** Estimates from the bytes sent how many rows of a push have been sent. */
 export function uploadMeter(
   totalRows: number,
   moved: Moved,

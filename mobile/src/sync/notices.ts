@@ -4,30 +4,30 @@ import type { Rejection } from '../../../src/protocol/sync.js';
 import type { DeviceNames } from './device-names';
 import { Cell, type Observable } from './observable';
 
-/** Something the person should know about what a sync did; shown until dismissed. */
+/** A message to the user about what a sync did; shown until dismissed. */
 export interface Notice {
   id: string;
-  /** `merged`: another device changed what was changed here; `dropped`: entries went because what they belonged to is gone. */
+  /** `merged`: another device changed a row that was changed here; `dropped`: rows changed here were deleted. */
   kind: 'merged' | 'dropped';
   /** One plain sentence. */
   text: string;
 }
 
-/** A row that was changed here and elsewhere at the same time. */
+/** A row that was changed both on this device and on another one. */
 export interface MergedRow {
   table: string;
   raw: DirtyRaw;
 }
 
-/** More than these are told in one sentence. */
+/** Up to so many merged rows get one notice each; more get one notice together. */
 const TOLD_ONE_BY_ONE = 2;
 const MAX_NOTICES = 5;
 
-/** What happened in syncs that a person should hear of. */
+/** The messages to the user about what syncs did. */
 export class Notices {
   private readonly cell = new Cell<Notice[]>([]);
   private count = 0;
-  /** The devices whose changes were announced and have not been pulled yet. */
+  /** The devices whose changes were announced but not pulled yet. */
   private readonly announced = new Set<string>();
 
   constructor(
@@ -43,12 +43,12 @@ export class Notices {
     this.cell.set(this.cell.get().filter((notice) => notice.id !== id));
   }
 
-  /** Remembers whose changes the next pull will bring. */
+  /** Remembers which device's changes the next pull will bring. */
   noteAnnouncement(deviceId: string): void {
     this.announced.add(deviceId);
   }
 
-  /** Tells of rows that were changed here and, as a pull showed, on another device as well. */
+  /** Adds notices about rows that were changed here and, as a pull showed, on another device too. */
   async tellMerged(rows: readonly MergedRow[]): Promise<void> {
     const by = new Set(this.announced);
     this.announced.clear();
@@ -63,7 +63,7 @@ export class Notices {
     }
   }
 
-  /** Tells of entries that were removed here because what they belonged to is gone. */
+  /** Adds a notice about rows that were removed here because their parents were deleted. */
   tellDropped(count: number): void {
     if (count === 0) return;
     const what =
@@ -71,13 +71,13 @@ export class Notices {
     this.add('dropped', `${what} belonged to was deleted on another device.`);
   }
 
-  /** Tells of pushed entries that had been deleted elsewhere meanwhile. */
+  /** Adds notices about pushed rows that the server rejected because they, or their parents, were deleted. */
   tellRejected(rejections: readonly Rejection[]): void {
     this.tellDropped(rejections.filter(({ reason }) => reason === 'PARENT_DELETED').length);
     this.tellDeleted(rejections.filter(({ reason }) => reason === 'DELETED').length);
   }
 
-  /** Tells of entries that were changed here and deleted elsewhere. */
+  /** Adds a notice about rows that were changed here and deleted on another device. */
   tellDeleted(count: number): void {
     if (count === 0) return;
     const what =

@@ -1,11 +1,11 @@
 /** A value that can be read and watched. */
 export interface Observable<T> {
   get(): T;
-  /** Calls `listener` with every new value. @returns how to stop it */
+  /** Calls `listener` with every new value. @returns a function that stops it */
   subscribe(listener: (value: T) => void): () => void;
 }
 
-/** A value that its owner sets and everyone else watches. */
+/** An observable value that can be set. */
 export class Cell<T> implements Observable<T> {
   private readonly listeners = new Set<(value: T) => void>();
 
@@ -18,7 +18,7 @@ export class Cell<T> implements Observable<T> {
     return () => this.listeners.delete(listener);
   };
 
-  /** Replaces the value and tells everyone. */
+  /** Replaces the value and calls the listeners; does nothing if it is the same value. */
   set(value: T): void {
     if (Object.is(value, this.value)) return;
     this.value = value;

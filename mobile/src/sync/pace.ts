@@ -1,31 +1,31 @@
 import type { SyncError } from './sync-error';
 
-/** A net for everything that no event announced. */
+/** How often to sync without a reason, in case an announcement was lost. */
 export const NET_MS = 60_000;
-/** Edits are pushed at once, and then at most this often. */
+/** A first edit is pushed at once; later pushes of edits start at least this far apart. */
 export const EDIT_MS = 1_500;
-/** Runs that bring nothing although the server has something are made this far apart. */
+/** The pause between runs that bring nothing although the server seems to have changes. */
 export const BARREN_MS = 1_000;
-/** What only an update of the server can end is tried again this often. */
+/** How often to try again when only an update of the server can help. */
 export const UPDATE_MS = 300_000;
 
 const FIRST_WAIT_MS = 2_000;
 const MAX_WAIT_MS = 300_000;
-/** While the server is known to be there, only the way to it failed. */
+/** Waits after a request without an answer while the live connection works: the server is up, so retry soon. */
 const BAD_WAY_FIRST_MS = 200;
 const BAD_WAY_MAX_MS = 3_000;
-/** Others push as well; their turn takes about this long. */
+/** The wait after a conflict: about as long as another device's push takes. */
 const CONFLICT_MS = 300;
 const CONFLICT_MAX_MS = 10_000;
 
 /**
- * How long to wait before trying again, milliseconds.
+ * How long to wait before the next try, milliseconds.
  * @param failures how many tries in a row have failed, this one included
- * @param isLinkUp whether the live connection works meanwhile
+ * @param isLinkUp whether the live connection works
  */
 export function waitAfter(error: SyncError, failures: number, isLinkUp: boolean): number {
   const wait = growing(error, failures - 1, isLinkUp);
-  // Jittered, or devices that failed together would come back together.
+  // Jittered, or devices that failed together would retry together.
   return Math.max(error.retryAfterMs ?? 0, wait * (0.75 + Math.random() / 2));
 }
 

@@ -3,14 +3,14 @@ import type { Rejection } from '../../../src/protocol/sync.js';
 import { isUnsynced, TABLES } from './raw-row';
 import type { Refusals } from './refusals';
 
-/** Who wants to know about local changes. */
+/** What happens to local changes. */
 export interface PendingListener {
-  /** Something was changed here just now; called before the write that did it returns. */
+  /** A row was just changed on this device; called before that write returns. */
   onEdited(): void;
   onCounted(pending: number, refused: Rejection[]): void;
 }
 
-/** Counts the local changes that the server has not acknowledged, deletions included, refused entries not. */
+/** Counts the local changes that the server has not acknowledged: with deletions, without refused rows. */
 export class PendingChanges {
   private unsubscribe: (() => void)[] = [];
   private counting: Promise<void> | null = null;
@@ -26,9 +26,9 @@ export class PendingChanges {
     this.stop();
     this.unsubscribe = TABLES.map((table) =>
       this.database.get(table).experimentalSubscribe((changes) => {
-        // What a pull writes is synced. A destroyed record may be a deletion to push; the count will tell.
+        // Rows that a pull writes are synced. A destroyed record may be a deletion to push; the count decides.
         if (changes.some(({ record }) => isUnsynced(record))) this.listener.onEdited();
-        // Until a count works, the edit alone counts.
+        // If counting fails, `onEdited` has at least reported one change.
         this.recount().catch(() => undefined);
       }),
     );
@@ -39,7 +39,7 @@ export class PendingChanges {
     this.unsubscribe = [];
   }
 
-  /** Counts again; resolves when the newest count is out. */
+  /** Counts again; resolves when the newest count has been reported. */
   recount(): Promise<void> {
     this.isOutdated = true;
     this.counting ??= this.countUntilStable().finally(() => (this.counting = null));
@@ -48,7 +48,7 @@ export class PendingChanges {
 
   private async countUntilStable(): Promise<void> {
     let counted = { pending: 0, refused: [] as Rejection[] };
-    // A count that an edit overtook must not be told: it could say 0 while there is something.
+    // If an edit happened during a count, do not report that count: it could be 0 although there is a change.
     while (this.isOutdated) {
       this.isOutdated = false;
       counted = await this.count();
@@ -63,7 +63,7 @@ export class PendingChanges {
   }
 }
 
-/** How many local changes the server has not acknowledged, refused ones included. */
+/** How many local changes the server has not acknowledged, refused rows included. */
 export async function countUnsynced(database: Database): Promise<number> {
   const counts = await Promise.all(
     TABLES.map(async (table) => {

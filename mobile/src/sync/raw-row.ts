@@ -3,13 +3,13 @@ import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { Column, ColumnValue } from '../../../src/protocol/columns.js';
 import { schema } from '../../../src/protocol/tables.js';
 
-/** Local changes as WatermelonDB hands them over; its own type for them cannot be looked into by table. */
+/** Local changes as WatermelonDB hands them over; its own type cannot be indexed by table. */
 export type LocalChanges = Record<string, { created: DirtyRaw[]; updated: DirtyRaw[]; deleted: string[] }>;
 
 /** Ids by table. */
 export type IdsByTable = Record<string, string[]>;
 
-/** The names of the synced tables, owners first. */
+/** The names of the synced tables, parents before their children. */
 export const TABLES: readonly string[] = Object.keys(schema.tables);
 
 /** The declared columns of a table. */
@@ -17,14 +17,14 @@ export function columnsOf(table: string): [name: string, column: Column][] {
   return Object.entries(schema.tables[table]?.columns ?? {});
 }
 
-/** The references of a table to the rows that own its rows. */
+/** The references of a table's rows to their parents. */
 export function ownersOf(table: string): { key: string; ownerTable: string }[] {
   return columnsOf(table).flatMap(([key, column]) =>
     column.isParent && column.references !== undefined ? [{ key, ownerTable: column.references }] : [],
   );
 }
 
-/** What a row says, without WatermelonDB's own fields; two rows that say the same are equal texts. */
+/** A row's declared columns as one text, for comparison; without WatermelonDB's own fields. */
 export function contentOf(table: string, raw: DirtyRaw): string {
   return JSON.stringify(columnsOf(table).map(([name]) => raw[name] as ColumnValue));
 }

@@ -1,18 +1,18 @@
-/** Why something does not work: `code` is for the program, the texts are for people. */
+/** Why something failed: `code` is for the program, the texts are for people. */
 export interface Reason {
   code: string;
   message: string;
   hint: string;
 }
 
-/** How far a long sync has come. */
+/** The progress of a long sync. */
 export interface Progress {
   phase: 'download' | 'apply' | 'upload';
   rows: number;
-  /** Null while nobody knows. */
+  /** Null: not known yet. */
   totalRows: number | null;
   bytes: number;
-  /** Null while nobody knows. */
+  /** Null: not known yet. */
   totalBytes: number | null;
   /** An estimate; null while there is none. */
   secondsLeft: number | null;

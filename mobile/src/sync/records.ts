@@ -19,18 +19,18 @@ import type { Refusals } from './refusals';
 import type { Progress } from './reason';
 import { SyncError } from './sync-error';
 
-/** Who follows a sync. */
+/** What happens during a sync. */
 export interface RecordsListener {
-  /** The server's clock, as an answer told it. */
+  /** An answer carried the server's clock. */
   onHeard(timestamp: Timestamp): void;
-  /** Everything up to this moment is in the local database. */
+  /** The local database has all changes up to this stamp. */
   onPulled(timestamp: Timestamp): void;
   onMoved(progress: Omit<Progress, 'secondsLeft'>): void;
 }
 
-/** Moves records both ways: WatermelonDB's `synchronize` with what the server's contract adds to it. */
+/** Syncs records both ways: WatermelonDB's `synchronize` plus the server's additions to its protocol. */
 export class Records {
-  /** What was pushed last and has not come back yet, by table and id: an echo is no change of somebody else. */
+  /** The contents pushed last, by table and id: a pulled row that equals one is not another device's change. */
   private readonly echoes = new Map<string, string>();
 
   constructor(
@@ -42,13 +42,13 @@ export class Records {
     private readonly listener: RecordsListener,
   ) {}
 
-  /** Pulls, then pushes. @throws SyncError, or Error of the local database */
+  /** Pulls, then pushes. @throws SyncError, or an Error of the local database */
   async sync(signal: AbortSignal): Promise<void> {
     try {
       await this.pullAndPush(signal);
     } catch (error) {
       if (!(error instanceof SyncError) || error.code !== 'PUSH_CONFLICT') throw error;
-      await this.pullAndPush(signal); // its pull merges what others pushed in between
+      await this.pullAndPush(signal); // this pull merges what other devices pushed in between
     }
   }
 
@@ -60,7 +60,7 @@ export class Records {
     let changes: PullAnswer['changes'];
     const queued: Promise<void>[] = [];
     const queue = (work: Promise<void>): void => {
-      work.catch(() => undefined); // it is heard below
+      work.catch(() => undefined); // `Promise.all` below reports the error
       queued.push(work);
     };
     await synchronize({
@@ -72,25 +72,25 @@ export class Records {
         isReplacement = answer.experimentalStrategy === 'replacement';
         isWhole = isReplacement || !args.lastPulledAt;
         changes = answer.changes;
-        return answer as unknown as SyncPullResult; // handed on whole, for WatermelonDB acts on a strategy in it
+        return answer as unknown as SyncPullResult; // the whole answer: WatermelonDB reads `experimentalStrategy` in it
       },
       onWillApplyRemoteChanges: async ({ remoteChangeCount: totalRows }) => {
         if (totalRows > 0) {
           this.listener.onMoved({ phase: 'apply', rows: 0, totalRows, bytes: 0, totalBytes: null });
         }
-        // Counted first: what is kept for the sake of others is marked like an edit.
+        // Count before `keepUnsynced`: it marks parents of unsynced rows as created, so they would count as edits.
         queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
-        // Not awaited: the replacing write queues up right behind, so that no edit gets in between.
+        // Not awaited: WatermelonDB's replacing write must be queued directly behind this one, with no edit between.
         if (isReplacement) queue(keepUnsynced(this.database));
       },
       conflictResolver: this.noteMerges(merged),
       onDidPullChanges: async (answer) => {
-        // Queued as well, ahead of the reading of what is to be pushed.
+        // Queued too, before WatermelonDB reads the changes to push.
         if (isReplacement) queue(this.dropOrphans());
         this.listener.onPulled((answer as PullAnswer).timestamp);
         this.notices.tellDeleted(deletedEdits);
-        // Not waited for, and no reason to fail: it may ask the server for a name.
-        // Of a whole data set nobody knows what in it is new.
+        // Not awaited, and errors are ignored: it may ask the server for a device name.
+        // A pull of all rows does not say which of them are new, so nothing is reported.
         this.notices.tellMerged(isWhole ? [] : merged).catch(() => undefined);
       },
       pushChanges: (args) => this.push(args, signal),
@@ -114,13 +114,13 @@ export class Records {
     });
     this.listener.onHeard(answer.timestamp);
     if (!isFirst) return answer;
-    // From the first pull on this database belongs to that history; the server refuses any other one.
+    // From the first pull on this database belongs to that history; a server with another history refuses it.
     await this.state.setHistoryId(answer.history_id);
     if (await this.state.isReplacedByFirstPull()) answer.experimentalStrategy = 'replacement';
     return answer;
   }
 
-  // The answer's `timestamp` must never become the last pull's: other devices' changes may lie below it.
+  // Never store the answer's `timestamp` as the last pull's: changes of other devices may have lower stamps.
   private async push({ changes, lastPulledAt }: SyncPushArgs, signal: AbortSignal): Promise<SyncPushResult> {
     const { rest, heldBack } = this.refusals.holdBack(changes as LocalChanges);
     const count = countOf(rest);
@@ -138,7 +138,7 @@ export class Records {
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
   }
 
-  /** How many of the rows that were deleted elsewhere have unsynced changes here. */
+  /** How many of the rows that were deleted on other devices have unsynced changes on this one. */
   private countEdited(changes: PullAnswer['changes']): Promise<number> {
     return this.database.read(async () => {
       let count = 0;

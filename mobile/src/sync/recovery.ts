@@ -1,12 +1,12 @@
 import { Q, type Database, type Model } from '@nozbe/watermelondb';
 import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row';
 
-// A replacement destroys every local row that the server does not have, unless it is marked as created here. The
-// marks below decide what survives; what stays in `_changed` decides whose columns win where the server has the row too.
+// A replacement destroys every local row that the server does not have, unless the row is marked as created. The marks
+// set here decide which rows survive. Where the server has the row too, the columns in `_changed` keep the local value.
 
 /**
- * Marks all that is unsynced, and all that owns it, as created here, so that a replacement keeps it. To be called in
- * the same breath as what replaces: an edit in between would not be marked.
+ * Marks all unsynced rows and their parents as created, so that a replacement keeps them. Queue the replacing write
+ * directly behind this one: an edit in between would not be marked.
  */
 export function keepUnsynced(database: Database): Promise<void> {
   return database.write(async () => {
@@ -26,8 +26,8 @@ export function keepUnsynced(database: Database): Promise<void> {
 }
 
 /**
- * Marks every row as created here, so that all of it is pushed.
- * @param isOursNewer whether this device's columns win where the server has the row too; else only those edited here
+ * Marks every row as created, so that all of them are pushed.
+ * @param isOursNewer where the server has the row too: true, all local columns win; false, only those edited here
  */
 export function markAllCreated(database: Database, { isOursNewer }: { isOursNewer: boolean }): Promise<void> {
   return database.write(async () => {
@@ -40,13 +40,13 @@ export function markAllCreated(database: Database, { isOursNewer }: { isOursNewe
   }, 'mark everything as created');
 }
 
-/** Destroys rows that were kept although what owns them is gone. @returns how many of each table */
+/** Destroys unsynced rows whose parent is gone. @returns how many of each table */
 export async function dropOrphans(database: Database): Promise<Record<string, number>> {
   return database.write(async () => {
     const rows = await readAll(database);
     const dropped: Record<string, number> = {};
     const orphans: Model[] = [];
-    // Owners come first in the declaration, so an orphan's own rows are found after it.
+    // Tables are declared parents first, so the children of a destroyed row are found after it.
     for (const [key, record] of rows) {
       const isOrphan = ownersOf(record.table).some(
         (owner) => !rows.has(keyOf(owner.ownerTable, record._getRaw(owner.key) as string)),
@@ -61,7 +61,7 @@ export async function dropOrphans(database: Database): Promise<Record<string, nu
   }, 'drop what nobody owns');
 }
 
-/** Destroys every row and every deletion not pushed yet. */
+/** Destroys every row, and forgets every deletion not pushed yet. */
 export function eraseAll(database: Database): Promise<void> {
   return database.write(async () => {
     const rows = await readAll(database);
@@ -73,7 +73,7 @@ export function eraseAll(database: Database): Promise<void> {
   }, 'erase everything');
 }
 
-/** Whether there is anything in the synced tables. */
+/** Whether the synced tables have any row. */
 export async function hasRows(database: Database): Promise<boolean> {
   for (const table of TABLES) {
     if ((await database.get(table).query(Q.take(1)).fetchCount()) > 0) return true;

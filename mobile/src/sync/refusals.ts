@@ -6,13 +6,13 @@ const KEY = 'tidemark_refused';
 const DELETION = 'deleted';
 
 interface Refusal extends Rejection {
-  /** What was refused; pushed again only when it says something else. */
+  /** The refused content; the row is pushed again only when its content has changed. */
   content: string;
 }
 
 /**
- * The entries that the server refused for good. WatermelonDB keeps them unsynced and would push them with every sync;
- * they are held back until the person has changed them.
+ * The rows that the server refused for good. WatermelonDB keeps them unsynced and would push them at every sync; we
+ * hold them back until the user has changed them.
  */
 export class Refusals {
   private refusals: Refusal[] = [];
@@ -27,7 +27,7 @@ export class Refusals {
     await this.save([]);
   }
 
-  /** Takes out of a push what was refused as it is, in WatermelonDB's own form of saying so. */
+  /** Removes rows that were refused with the same content from a push. `heldBack`: `experimentalRejectedIds`'s form. */
   holdBack(changes: LocalChanges): { rest: LocalChanges; heldBack: IdsByTable } {
     const rest: LocalChanges = {};
     const heldBack: IdsByTable = {};
@@ -48,7 +48,7 @@ export class Refusals {
     return { rest, heldBack };
   }
 
-  /** Remembers what the server refused of a push, and forgets what it has now taken. */
+  /** Remembers which pushed rows the server refused, and forgets refusals of rows that it has now accepted. */
   async note(pushed: LocalChanges, answer: PushAnswer): Promise<void> {
     const refused: Refusal[] = [];
     for (const [table, { created, updated, deleted }] of Object.entries(pushed)) {
@@ -72,7 +72,7 @@ export class Refusals {
     if (refused.length > 0 || kept.length < this.refusals.length) await this.save([...kept, ...refused]);
   }
 
-  /** The refusals that still hold: their entries are here, unsynced, and say what they said. */
+  /** The refusals that still apply: the row exists here, unsynced, with the refused content. */
   async inEffect(): Promise<Rejection[]> {
     if (this.refusals.length === 0) return [];
     const held = await Promise.all(this.refusals.map((refusal) => this.holds(refusal)));

@@ -1,4 +1,4 @@
-/** When the next run takes place: the earliest wish counts, but nothing runs while it is held back. */
+/** Plans the next run: the earliest planned time counts, but nothing runs while runs are held back. */
 export class Schedule {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private dueAt = Infinity;
@@ -10,10 +10,10 @@ export class Schedule {
     private readonly run: () => void,
   ) {}
 
-  /** Has it run after so many milliseconds, or earlier when it was to run earlier already. */
+  /** Plans a run after so many milliseconds; a run planned earlier stays. */
   plan(waitMs: number): void {
     const now = this.stopwatch();
-    // The stopwatch may leap, as after a sleep; timers do not, and would come much too late.
+    // After a sleep the stopwatch has leapt forward, but timers have not and would fire much too late.
     const isOverdue = this.dueAt <= now;
     const dueAt = Math.max(isOverdue ? now : now + waitMs, this.heldBackUntil);
     if (dueAt >= this.dueAt && !isOverdue) return;
@@ -25,17 +25,17 @@ export class Schedule {
     }, dueAt - now);
   }
 
-  /** Lets nothing run for so many milliseconds, whatever is planned from now on. */
+  /** Delays all runs planned from now on by at least so many milliseconds from now. */
   holdBack(waitMs: number): void {
     this.heldBackUntil = this.stopwatch() + waitMs;
   }
 
-  /** Ends the holding back. */
+  /** Ends the delay set by `holdBack`. */
   release(): void {
     this.heldBackUntil = -Infinity;
   }
 
-  /** Forgets what was planned. */
+  /** Cancels the planned run. */
   cancel(): void {
     clearTimeout(this.timer);
     this.dueAt = Infinity;

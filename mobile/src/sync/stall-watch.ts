@@ -1,24 +1,24 @@
-/** How long a request may go without moving a byte, at first. */
+/** How long a request may go without a byte sent or received, at first. */
 const BASE_MS = 3_000;
 const MAX_MS = 60_000;
-/** The server may take this long to work on what was sent to it. */
+/** Added per 1,000 characters sent: the time the server may need to process them. */
 const MS_PER_SENT_KB = 10;
-/** So many stalls in a row are taken for a slow server, not for a broken connection. */
+/** After so many stalls in a row we assume a slow server instead of a broken connection. */
 const PATIENT_AFTER = 3;
 
 /**
- * Gives requests up that have stopped moving. A half-open connection is given up soon, for a new one costs little;
- * when several in a row are silent, more patience is due each time.
+ * Aborts requests that have stalled. The first limit is short: the connection is probably half-open, and a new one
+ * costs little. After several stalls in a row the limit doubles each time.
  */
 export class StallWatch {
   private stalls = 0;
 
-  /** For a new connection to the server, or any answer of its. */
+  /** Forgets past stalls; call after a new live connection or any answer of the server. */
   reset(): void {
     this.stalls = 0;
   }
 
-  /** Starts watching one request of that many characters, which may be silent for at least `patienceMs`. */
+  /** Watches one request. @param sentLength characters or bytes sent @param patienceMs the least limit */
   watch(
     sentLength: number,
     abort: () => void,

@@ -2,7 +2,7 @@ import type { Rejection } from '../../../src/protocol/sync.js';
 import { hasPulse, isUpToDate, type Facts } from './facts';
 import type { Progress, Reason } from './reason';
 
-/** How things stand between this device and the server. */
+/** The state of syncing between this device and the server. */
 export type SyncState =
   | 'disconnected'
   | 'connecting'
@@ -20,27 +20,27 @@ export type Light = 'grey' | 'yellow' | 'green' | 'amber' | 'red';
 export interface SyncStatus {
   state: SyncState;
   light: Light;
-  /** Local changes the server has not acknowledged. */
+  /** How many local changes the server has not acknowledged, refused rows not included. */
   pending: number;
-  /** Why, in `stuck` and `incompatible`. */
+  /** Why, in the states `stuck` and `incompatible`; else null. */
   reason: Reason | null;
-  /** Of a long sync under way. */
+  /** Of a long sync under way; null: none. */
   progress: Progress | null;
-  /** Entries that the server refused for good; they stay on this device. */
+  /** Rows that the server refused for good; they stay on this device. */
   refused: Rejection[];
   /** Epoch ms; null: never. */
   lastSyncedAt: number | null;
-  /** Epoch ms, while waiting to try again. */
+  /** Epoch ms of the next try; null: not waiting for one. */
   nextTryAt: number | null;
 }
 
-/** A sync that has not moved a byte for this long is stuck. */
+/** After so long without a byte sent or received a sync is stuck. */
 export const STALL_MS = 10_000;
-/** So many failures in a row make a sync stuck. */
+/** After so many failures in a row a sync is stuck. */
 export const STUCK_FAILURES = 3;
-/** So many failures in a row, while requests get through, mean that no live connection does. */
+/** After so many failures to connect, while requests succeed, live connections count as blocked. */
 const BLOCKED_FAILURES = 6;
-/** Progress is of interest when a sync takes this long or brings this much. */
+/** Progress is shown when a sync takes this long or has this many rows. */
 const LONG_SYNC_MS = 700;
 const LONG_SYNC_ROWS = 500;
 
@@ -66,7 +66,7 @@ const STALLED: Reason = {
   hint: 'Everything is saved on this device. It keeps trying.',
 };
 
-/** What to show at this moment. */
+/** The status to show at this moment. */
 export function statusOf(facts: Facts, now: number): SyncStatus {
   const stuckBy = reasonToBeStuck(facts, now);
   const state = stateOf(facts, stuckBy, now);
@@ -85,7 +85,7 @@ export function statusOf(facts: Facts, now: number): SyncStatus {
 function stateOf(facts: Facts, stuckBy: Reason | null, now: number): SyncState {
   if (facts.incompatible) return 'incompatible';
   if (stuckBy) return 'stuck';
-  // Further tries go on quietly, or the light would blink with each of them.
+  // After a failure, further attempts show as `disconnected`, or the light would blink with each of them.
   if (facts.link !== 'up') {
     return facts.link === 'connecting' && facts.linkFailures === 0 ? 'connecting' : 'disconnected';
   }

@@ -1,6 +1,6 @@
 /**
- * Measures ages. It never runs backwards, and after a sleep or a change of the wall clock it shows rather too much
- * time gone by than too little: the one clock may stand still while a phone sleeps, the other may be set back.
+ * Measures ages; never runs backwards. It advances by the wall clock or the steady clock, whichever moved more: the
+ * steady clock may stop while a phone sleeps, and the wall clock may be set back. So it may show too much time.
  */
 export class Stopwatch {
   private elapsed = 0;
@@ -15,7 +15,7 @@ export class Stopwatch {
     this.lastSteady = steady();
   }
 
-  /** Milliseconds since it was made. */
+  /** Milliseconds since it was created. */
   readonly read = (): number => {
     const wall = this.wall();
     const steady = this.steady();

@@ -2,10 +2,10 @@ import type { Problem } from '../../../src/protocol/errors.js';
 import type { Failure } from './facts';
 import type { Reason } from './reason';
 
-/** The client's own codes, beside those of the server. */
+/** The client's own codes, in addition to the server's. */
 type ClientCode = 'NO_ANSWER' | 'STALLED' | 'CANCELED' | 'NOT_SIGNED_IN' | 'HTTP_ERROR' | 'FRAME_TOO_LARGE';
 
-/** Codes after which neither this data nor this device can sync until a person decides or something is updated. */
+/** Codes after which this device cannot sync until the user decides or the app or server is updated. */
 const INCOMPATIBLE = new Set([
   'HISTORY_CHANGED',
   'SCHEMA_AHEAD',
@@ -14,7 +14,7 @@ const INCOMPATIBLE = new Set([
   'TOKEN_INVALID',
 ]);
 
-/** Codes that trying again unchanged will not get rid of. */
+/** Codes that a retry without a change would get again. */
 const FINAL = new Set([
   'QUOTA_EXCEEDED',
   'BODY_TOO_LARGE',
@@ -23,10 +23,10 @@ const FINAL = new Set([
   'FRAME_TOO_LARGE',
 ]);
 
-/** Codes that fresh tokens may get rid of. */
+/** Codes that renewing the tokens may resolve. */
 const STALE_TOKEN = new Set(['TOKEN_EXPIRED', 'TOKEN_INVALID', 'TOKEN_MISSING']);
 
-/** Why something asked of the server failed: `code` is for the program, `message` and `hint` are for people. */
+/** Why a request to the server failed: `code` is for the program, `message` and `hint` are for people. */
 export class SyncError extends Error {
   override readonly name = 'SyncError';
 
@@ -36,20 +36,20 @@ export class SyncError extends Error {
     readonly hint: string,
     /** The HTTP status; 0 when the server did not answer. */
     readonly status = 0,
-    /** How long the server asks to wait; null: it did not say. */
+    /** How long the server asks to wait; null: it named no time. */
     readonly retryAfterMs: number | null = null,
-    /** What kind of failure it is, in a few words; null: nobody said. */
+    /** The kind of failure in a few words; null: none given. */
     readonly title: string | null = null,
   ) {
     super(message);
   }
 
-  /** An error of the client's own. */
+  /** An error with one of the client's own codes. */
   static of(code: ClientCode, message: string): SyncError {
     return new SyncError(code, message, 'Everything is saved on this device and syncs when it works again.');
   }
 
-  /** The error that a problem of the server amounts to. */
+  /** The error for a problem that the server sent. */
   static from(problem: Partial<Problem>, status = problem.status ?? 500): SyncError {
     const {
       code = 'HTTP_ERROR',
@@ -69,7 +69,7 @@ export class SyncError extends Error {
     return STALE_TOKEN.has(this.code);
   }
 
-  /** Whether the way to the server failed, not the server. */
+  /** Whether the server did not answer. */
   get isNoAnswer(): boolean {
     return this.code === 'NO_ANSWER' || this.code === 'STALLED';
   }
@@ -83,7 +83,7 @@ export class SyncError extends Error {
   }
 }
 
-/** Whatever was thrown, as a SyncError. */
+/** Turns anything thrown into a SyncError; code `LOCAL_ERROR` unless it is one already. */
 export function toSyncError(thrown: unknown): SyncError {
   if (thrown instanceof SyncError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);

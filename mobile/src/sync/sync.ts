@@ -20,23 +20,23 @@ import { SyncError, toSyncError } from './sync-error';
 import type { Transport } from './transport';
 import { Mutex } from './mutex';
 
-/** What the sync needs from its surroundings. */
+/** What the sync is built from. */
 export interface SyncOptions {
   database: Database;
-  /** The server's origin, such as `https://sync.example.org`; empty: none yet. */
+  /** The server's origin, such as `https://sync.example.org`; empty: none is set yet. */
   serverUrl: string;
   credentials: CredentialStore;
   transport: Transport;
-  /** How to register this device when there are no credentials; absent: they are somebody else's business. */
+  /** The name and platform to register with when there are no credentials; absent: the caller registers the device. */
   device?: { name: string; platform: string };
   /** Epoch ms; default Date.now. */
   now?: () => number;
 }
 
-/** Keeps the database in step with the server, and knows at every moment how far that is true. */
+/** Keeps the database in step with the server, and reports at every moment how far it is. */
 export class Sync {
   readonly api: Api;
-  /** To be used in `whileStopped` alone. */
+  /** Use it only inside `whileStopped`. */
   readonly localData: LocalData;
   private readonly now: () => number;
   private readonly stopwatch: Stopwatch;
@@ -52,16 +52,16 @@ export class Sync {
   private isClosed = false;
   private isOnline = true;
   private running: Promise<void> | null = null;
-  /** Runs in a row that worked and brought nothing, although the server was known to have something. */
+  /** Runs in a row that succeeded but brought nothing, although the server was known to have changes. */
   private barrenRuns = 0;
   private calledOff = new AbortController();
   private readonly schedule: Schedule;
   private updateTimer: ReturnType<typeof setTimeout> | undefined;
-  /** When a run last began that had something to push, by the stopwatch. */
+  /** When the last run with something to push began, by the stopwatch. */
   private pushedAt = -Infinity;
-  /** Whether the next run takes place although the last word was `incompatible`. */
+  /** Whether the next run takes place although the state is `incompatible`. */
   private isForced = false;
-  /** What is done while stopped is done one after the other. */
+  /** Runs the tasks of `whileStopped` one after the other. */
   private readonly mutex = new Mutex();
 
   constructor(private readonly options: SyncOptions) {
@@ -124,7 +124,7 @@ export class Sync {
     void this.open(this.calledOff.signal);
   }
 
-  /** Stops syncing; resolves when nothing is under way any more. */
+  /** Stops syncing; resolves when the sync under way has ended. */
   async stop(): Promise<void> {
     this.isStarted = false;
     this.calledOff.abort();
@@ -136,16 +136,16 @@ export class Sync {
     await this.running;
   }
 
-  /** Stops for good; resolves when nothing writes to the database any more. */
+  /** Stops for good; resolves when the last write to the database has ended. */
   async close(): Promise<void> {
     this.isClosed = true;
     await this.stop();
     await this.mutex.ended();
-    // Behind whatever the screens have begun to write.
+    // Writes are queued: this empty one ends after the writes that the screens have begun.
     await this.options.database.write(async () => undefined);
   }
 
-  /** In the background nothing is proved; back in the foreground everything is checked at once. */
+  /** In the background no pings are sent; back in the foreground the client connects and syncs at once. */
   setForeground(isForeground: boolean): void {
     this.connection.setForeground(isForeground);
     if (isForeground) this.tryNow();
@@ -158,23 +158,23 @@ export class Sync {
     else this.connection.close();
   }
 
-  /** Asks for a sync now. */
+  /** Syncs now, even in the state `incompatible`. */
   retry(): void {
     if (!this.isStarted) return;
     this.isForced = true;
     this.tryNow();
   }
 
-  /** Syncs once, now, or waits for the sync under way; failures are the status's business. */
+  /** Syncs once now, or waits for the sync under way. Does not throw; the status shows failures. */
   async runOnce(): Promise<void> {
     this.run();
     await this.running;
   }
 
   /**
-   * Ways out of `incompatible`: the server's data with what is unsynced here on top, this device's data, or nothing.
-   * A device that the server no longer knows registers anew.
-   * @returns how many local changes were given up
+   * Ways out of `incompatible`: take the server's data and keep unsynced local changes, upload this device's data, or
+   * start empty. A device that the server no longer knows registers again.
+   * @returns how many local changes were discarded
    */
   async recover(way: RecoveryWay): Promise<{ dropped: number }> {
     const code = this.light.facts.incompatible?.code;
@@ -186,8 +186,8 @@ export class Sync {
   }
 
   /**
-   * Does something that no sync may run into, and starts again from what is then in the database.
-   * @throws SyncError when this is closed already; nothing is done then
+   * Stops syncing, runs `work`, and starts again with what the database then holds.
+   * @throws SyncError when this is closed already; `work` is not run then
    */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
     return this.mutex.run(async () => {
@@ -211,11 +211,11 @@ export class Sync {
       const lastSyncedWall = await this.state.lastSyncedAt();
       this.light.tell({ type: 'opened', lastPulledAt: await this.state.lastPulledAt(), lastSyncedWall });
     } catch (thrown) {
-      this.failed(toSyncError(thrown), signal); // a run reads all of it again
+      this.failed(toSyncError(thrown), signal); // go on: a run reads the state again
     }
     if (signal.aborted) return;
     this.pending.start();
-    this.pending.recount().catch(() => undefined); // every run counts as well
+    this.pending.recount().catch(() => undefined); // every run counts again
     this.tryNow();
   }
 
@@ -237,11 +237,11 @@ export class Sync {
   private disconnected(why: SyncError | null): void {
     this.light.tell({ type: 'link_down', failure: why?.failure ?? null });
     if (why?.isIncompatible) return this.bar(why);
-    // Do requests get through at least? A connection alone may be blocked.
+    // Try a sync: something may block live connections while requests still work.
     if (why && this.light.facts.linkFailures === 2) this.plan(0);
   }
 
-  /** Stops trying until somebody decides, or the server may have been updated. */
+  /** Stops trying until the user decides. If an update of the server can help, tries again after `UPDATE_MS`. */
   private bar(why: SyncError): void {
     this.light.tell({ type: 'incompatible', reason: why.reason });
     this.connection.close();
@@ -255,7 +255,7 @@ export class Sync {
     return Math.max(0, this.pushedAt + EDIT_MS - this.stopwatch.read());
   }
 
-  /** Has a sync run after so many milliseconds, or earlier when one was planned already. */
+  /** Plans a sync after so many milliseconds; one planned earlier stays. */
   private plan(waitMs: number): void {
     if (this.isStarted && !this.running && this.api.serverUrl !== '') this.schedule.plan(waitMs);
   }
@@ -271,11 +271,11 @@ export class Sync {
     });
   }
 
-  /** What happened while a run was under way did not plan another one. */
+  /** Plans the next run after one has ended: `plan` does nothing while a run is under way. */
   private planNext(): void {
     const { facts } = this.light;
     if (facts.incompatible) return;
-    // The pings ask for runs as well.
+    // Hold back instead of planning later: each ping's answer plans a run too.
     if (isBehind(facts) && this.barrenRuns >= 2) this.schedule.holdBack(BARREN_MS);
     if (isBehind(facts) || facts.failures > 0) this.plan(0);
     else if (facts.pending > 0) this.plan(this.untilNextEditRun());
@@ -294,7 +294,7 @@ export class Sync {
       this.barrenRuns = isBarren ? this.barrenRuns + 1 : 0;
       await this.state.setLastSyncedAt(this.now());
       this.light.tell({ type: 'sync_succeeded', wall: this.now() });
-      // Called off meanwhile: whoever starts again may do so as another device.
+      // If the run was aborted, leave the connection closed: the next start may use other credentials.
       if (!signal.aborted && !this.light.facts.linkFailure?.isFinal) this.connection.open();
     } catch (thrown) {
       await this.pending.recount().catch(() => undefined);

@@ -1,15 +1,15 @@
-/** One HTTP request as the sync makes it. */
+/** One HTTP request of the sync. */
 export interface HttpRequest {
   method: string;
   url: string;
   headers: Record<string, string>;
   body?: string | Blob;
   signal: AbortSignal;
-  /** Told when bytes of the body have left, where the platform knows. */
+  /** Called when bytes of the body have been sent, if the platform reports it. */
   onSent?(bytes: number, totalBytes: number | null): void;
-  /** Told when the answer begins. */
+  /** Called when the answer's headers have arrived. */
   onHeaders?(header: (name: string) => string | null): void;
-  /** Told of each piece of the answer as it arrives. `totalBytes` is null for compressed or chunked answers. */
+  /** Called with each piece of the answer as it arrives. `totalBytes` is null for compressed or chunked answers. */
   onReceived?(piece: string, totalBytes: number | null): void;
 }
 
@@ -20,5 +20,5 @@ export interface HttpAnswer {
   header(name: string): string | null;
 }
 
-/** Makes one HTTP request. @throws whatever the platform throws when there is no answer, or it was aborted */
+/** Makes one HTTP request. @throws the platform's error when there is no answer or the request was aborted */
 export type Transport = (request: HttpRequest) => Promise<HttpAnswer>;

@@ -7,7 +7,7 @@ import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 import { backgroundsIn, layoutFile, strangeFile } from './layout';
 
-/** Several times as long as busy machines stand still at times. */
+/** Several times as long as the pauses of a busy test machine. */
 const LOCK_TTL_SECONDS = 10;
 const NONE = { epoch: 0, server_version: 0 };
 
@@ -19,7 +19,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 let pages = 0;
 
-/** The page of documents on one device, without its screen. */
+/** The documents page of one device, without its screen. */
 class Page implements AsyncDisposable {
   private constructor(
     readonly phone: Phone,
@@ -43,7 +43,7 @@ class Page implements AsyncDisposable {
     return this.documents.view.get().activities[keyOf(ref(videoId))] ?? IDLE;
   }
 
-  /** Waits until the page shows a document for which this holds. */
+  /** Waits until the page shows the document in a state that satisfies `holds`. */
   shows(videoId: string, holds: (state: NonNullable<ReturnType<Page['find']>>) => boolean): Promise<void> {
     return eventually(
       () => {
@@ -77,7 +77,7 @@ test('a document that is made on one page appears on the other', async () => {
 
   expect(await ada.documents.upload(ref('v1'), layoutFile(['red', 'blue']), NONE)).toBe(true);
   await bob.shows('v1', ({ epoch, server_version }) => epoch === 1 && server_version === 1);
-  // The lock that was taken for the upload is given back after it.
+  // The lock taken for the import is released after it.
   await bob.shows('v1', ({ lock }) => lock === null);
 
   const url = await bob.documents.downloadUrl(ref('v1'));
@@ -95,7 +95,7 @@ test('a lock is renewed while the page holds it, and free once the page is close
   await ada.documents.lock(ref('v1'));
   await bob.shows('v1', ({ lock }) => lock?.holder.name === 'Ada’s laptop' && !lock.mine);
   const { acquired_at, expires_at } = bob.find('v1')!.lock!;
-  // Renewed twice, it has lasted longer than it could have without.
+  // An expiry this late is possible only if the lock was renewed.
   await bob.shows(
     'v1',
     ({ lock }) => lock !== null && lock.expires_at > expires_at + LOCK_TTL_SECONDS * 1_000,
@@ -166,7 +166,7 @@ test('after a reload the page goes on holding its lock', async () => {
   await using _ada = ada;
   await using _bob = bob;
   await ada.documents.upload(ref('v1'), layoutFile(['red']), NONE);
-  // As a tab that is gone: it held the lock and said nothing when it went.
+  // Like a tab that closed without releasing its lock.
   const { api } = ada.phone.sync;
   await api.request('POST', '/videos/v1/database/layout/lock', {
     body: { lock_type: 'client', session_id: 'reloaded' },

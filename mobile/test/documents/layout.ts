@@ -5,7 +5,7 @@ import BetterSqlite from 'better-sqlite3';
 
 const LAYOUT = resolve(__dirname, '../../../src/documents/kinds/layout.sql');
 
-/** A layout with one scene for each of these backgrounds, as a file that a person chooses. */
+/** A layout file with one scene for each of these backgrounds. */
 export function layoutFile(backgrounds: string[]): Blob {
   return fileOf(readFileSync(LAYOUT, 'utf8'), (database) => {
     const insert = database.prepare('INSERT INTO scenes (id, position, background) VALUES (?, ?, ?)');
@@ -13,12 +13,12 @@ export function layoutFile(backgrounds: string[]): Blob {
   });
 }
 
-/** A sound database that is no document of any kind. */
+/** A valid SQLite database that is not a document of any kind. */
 export function strangeFile(): Blob {
   return fileOf('CREATE TABLE recipes (id INTEGER PRIMARY KEY, name TEXT)');
 }
 
-/** The backgrounds of a layout's scenes. @param bytes gzipped, or not */
+/** The backgrounds of a layout's scenes. @param bytes gzipped or not */
 export function backgroundsIn(bytes: Uint8Array): string[] {
   const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const database = new BetterSqlite(isPacked ? gunzipSync(bytes) : Buffer.from(bytes));

@@ -3,7 +3,7 @@ import { Documents } from '../../src/documents/documents';
 import { DocumentsList } from '../../src/documents/DocumentsList';
 import { openTestSession, press, show } from '../screens/start-app';
 
-/** The list of documents without a server. */
+/** Shows the list of documents without a server. */
 async function showList(isOffline: boolean) {
   const opened = await openTestSession();
   const documents = new Documents(opened.session, 'page');

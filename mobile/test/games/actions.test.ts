@@ -28,7 +28,7 @@ const begin = (target = 20) =>
     players: [' Ann', 'Ben'].map((name) => ({ id: null, name })),
   });
 
-/** A round in which the players of the game get these points, in seat order. */
+/** A round that gives the game's players these points, in seat order. */
 async function roundOf(gameId: string, ...points: number[]): Promise<RoundInput> {
   const { players } = scoresheet((await findGame(database, gameId))!);
   return {
@@ -173,7 +173,7 @@ test('a deleted game is gone with all it owns, and comes back under the same ids
 test('a game brought back after its deletion was pushed is created anew', async () => {
   const gameId = await begin();
   const key = await deleteGame(database, gameId, 'Friday');
-  await database.adapter.destroyDeletedRecords('games', [gameId]); // what a finished push does
+  await database.adapter.destroyDeletedRecords('games', [gameId]); // as a finished push does
   await restore(database, key);
   expect((await database.get('games').find(gameId)).syncStatus).toBe('created');
 });
@@ -188,7 +188,7 @@ test('a game brought back, and deleted again by what the server still sent, come
 
   await tendTrash(database);
   expect(await totals(gameId)).toEqual([5, 7]);
-  await tendTrash(database); // now it is there: the copy is no longer needed
+  await tendTrash(database); // the game exists now, so the copy is dropped
   await expect(restore(database, key)).rejects.toThrow('no longer');
 });
 

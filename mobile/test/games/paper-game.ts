@@ -1,6 +1,6 @@
 import type { GameRecords } from '../../src/games/records';
 
-/** A game written down by hand: one list of points a round, in seat order. Ids are p0…, r0…, s0-0…. */
+/** A game from lists of points, one list per round, in seat order. Ids are p0…, r0…, s0-0…. */
 export function paperGame({
   target = 100,
   players,
@@ -48,7 +48,7 @@ export function paperGame({
   };
 }
 
-/** Random whole numbers from 0 up to a bound, the same ones for the same seed. */
+/** Random integers from 0 up to but not including a bound, the same ones for the same seed. */
 export function randomFrom(seed: number): (bound: number) => number {
   let state = seed;
   return (bound) => {
@@ -57,7 +57,7 @@ export function randomFrom(seed: number): (bound: number) => number {
   };
 }
 
-/** The same things in another order. */
+/** The same items in random order. */
 export function shuffled<T>(things: readonly T[], random: (bound: number) => number): T[] {
   const left = [...things];
   return things.map(() => left.splice(random(left.length), 1)[0]!);

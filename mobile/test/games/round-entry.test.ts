@@ -12,7 +12,7 @@ import { paperGame, randomFrom } from './paper-game';
 
 const { players } = paperGame({ players: ['Ann', 'Ben', 'Cleo'], rounds: [] });
 
-/** Presses keys written as on the keypad: digits, `-`, `<` erase, `>` next, `+` bonus, `z` undo. */
+/** Presses the keys in a text: digits, `-`, `<` erase, `>` next, `+` bonus, `z` undo. */
 function press(state: RoundEntry, keys: string): RoundEntry {
   const named: Record<string, RoundKey> = {
     '-': { key: 'minus' },

@@ -12,7 +12,7 @@ const GAME = {
 
 test('signing out names the changes that would be lost, and can be thought over', async () => {
   await using app = await startApp();
-  await createGame(app.database, GAME); // a game and two players that no server has
+  await createGame(app.database, GAME); // one game and two players, all unsynced
   await press('open-settings');
   await press('sign-out');
   expect(

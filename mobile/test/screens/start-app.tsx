@@ -15,7 +15,7 @@ const METRICS = {
   insets: { top: 0, left: 0, right: 0, bottom: 0 },
 };
 
-/** Credentials that last as long as the test. */
+/** Keeps credentials in memory. */
 class MemoryCredentials implements CredentialStore {
   private credentials: Credentials | null = null;
   read = async () => this.credentials;
@@ -47,7 +47,7 @@ export async function openTestSession(): Promise<TestSession> {
   };
 }
 
-/** Shows a part of the app, or all of it, with everything it expects around it. */
+/** Renders the app or a part of it inside the providers that it needs. */
 export async function show(session: Session, part: ReactElement): Promise<void> {
   render(
     <SafeAreaProvider initialMetrics={METRICS}>
@@ -56,22 +56,22 @@ export async function show(session: Session, part: ReactElement): Promise<void> 
       </SnackbarProvider>
     </SafeAreaProvider>,
   );
-  await act(async () => undefined); // lets the first reads of the database come in
+  await act(async () => undefined); // lets the first reads of the database finish
 }
 
-/** The whole app on an empty database in memory, without a server. */
+/** Renders the whole app on an empty database in memory, without a server. */
 export async function startApp(): Promise<TestSession> {
   const opened = await openTestSession();
   await show(opened.session, <Navigator />);
   return opened;
 }
 
-/** Touches what carries the id, once it is there. */
+/** Presses the element with this id once it exists. */
 export async function press(testID: string): Promise<void> {
   fireEvent.press(await screen.findByTestId(testID));
 }
 
-/** Touches one key of the keypad after the other: digits, `>` next, `-`, `<` erase, `+` bonus, `z` undo. */
+/** Presses keys of the keypad one by one: digits, `>` next, `-`, `<` erase, `+` bonus, `z` undo. */
 export async function type(keys: string): Promise<void> {
   const ids: Record<string, string> = {
     '>': 'key-next',
@@ -83,7 +83,7 @@ export async function type(keys: string): Promise<void> {
   for (const key of keys) await press(ids[key] ?? `key-${key}`);
 }
 
-/** Begins a game as a person does, from the list of games to its scoreboard. */
+/** Begins a game through the screens, from the list of games to its scoreboard. */
 export async function beginGame(players: string[], target = '100'): Promise<void> {
   await press('new-game');
   for (const [seat, name] of players.entries()) {

@@ -65,7 +65,7 @@ describe('joining with local data', () => {
     const { code } = await kitchen.session.createPairingCode();
     let letGo = (): void => undefined;
     const held = new Promise<void>((resolve) => (letGo = resolve));
-    // The first account's answer arrives although it was called off, when the joining has already begun.
+    // The answer with the first account arrives although its request was aborted, after joining has begun.
     const transport: Transport = async (request) => {
       const isRegistering = request.url.endsWith('/auth/devices') && !request.body?.toString().includes(code);
       if (!isRegistering) return fetchTransport(request);

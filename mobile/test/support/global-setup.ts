@@ -1,11 +1,11 @@
 import { startSharedServer, type Server } from './server';
 
 declare global {
-  // Jest runs the set-up and the teardown in one process.
+  // A global works here because Jest runs setup and teardown in one process.
   var serverOfTestRun: Server | undefined;
 }
 
-/** Starts what the files of a test run share. */
+/** Starts the server that all files of a test run share. */
 export default async function globalSetup(): Promise<void> {
   globalThis.serverOfTestRun = await startSharedServer();
 }

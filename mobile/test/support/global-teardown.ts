@@ -1,4 +1,4 @@
-/** Stops what the set-up has started. */
+/** Stops the shared server. */
 export default async function globalTeardown(): Promise<void> {
   await globalThis.serverOfTestRun?.[Symbol.asyncDispose]();
 }

@@ -13,6 +13,6 @@ export async function newDatabase(version = schema.version): Promise<Database> {
     extraLokiOptions: { autosave: false },
   });
   const database = new Database({ adapter, modelClasses });
-  await database.localStorage.get('ready'); // answered once the tables are there
+  await database.localStorage.get('ready'); // the adapter answers only when the tables exist
   return database;
 }

@@ -1,4 +1,4 @@
 import { configure } from '@testing-library/react-native';
 
-// Long, as it only matters to what fails: machines that are busy with many tests stand still for seconds at times.
+// Long, because a machine that is busy with many tests can pause for seconds; only failing tests wait this long.
 configure({ asyncUtilTimeout: 20_000 });

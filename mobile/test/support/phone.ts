@@ -13,7 +13,7 @@ const DEADLINE_MS = 30_000;
 /** A row without WatermelonDB's own fields. */
 export type PlainRow = { id: string } & Record<string, unknown>;
 
-/** Credentials that last as long as the test. */
+/** Keeps credentials in memory. */
 export class MemoryCredentials implements CredentialStore {
   private credentials: Credentials | null = null;
   readonly read = async () => this.credentials;
@@ -23,7 +23,7 @@ export class MemoryCredentials implements CredentialStore {
 
 /** One installation of the app without its screens: its database, session and sync. */
 export class Phone implements AsyncDisposable {
-  /** Every status there was, oldest first. */
+  /** Every status so far, oldest first. */
   readonly statuses: SyncStatus[] = [];
 
   private constructor(
@@ -60,7 +60,7 @@ export class Phone implements AsyncDisposable {
     return this.sync.status.get();
   }
 
-  /** One more device of the same account, in step. */
+  /** Opens one more device of the same account, and waits until it is synced. */
   async pair(options: { name?: string } = {}): Promise<Phone> {
     const other = await Phone.open(this.session.serverUrl, options);
     await other.join(this, 'start-fresh');
@@ -74,7 +74,7 @@ export class Phone implements AsyncDisposable {
     await this.reaches('synced');
   }
 
-  /** Waits until this phone and another one are in step, and hold the same. */
+  /** Waits until this phone and another one are synced and have the same rows. */
   async isInStepWith(other: Phone): Promise<void> {
     await this.reaches('synced');
     await other.reaches('synced');
@@ -84,7 +84,7 @@ export class Phone implements AsyncDisposable {
     );
   }
 
-  /** Waits until the light is in this state. */
+  /** Waits until the status has this state. */
   reaches(state: SyncState): Promise<void> {
     return eventually(
       () => this.status.state === state,
@@ -136,7 +136,7 @@ export class Phone implements AsyncDisposable {
     return (await this.database.get<Game>('games').query().fetch()).map(({ name }) => name).sort();
   }
 
-  /** One row; undefined when it is not there or deleted. */
+  /** One row; undefined when it does not exist or is deleted. */
   async find(table: TableName, id: string): Promise<PlainRow | undefined> {
     return (await this.rows(table, Q.where('id', id)))[0];
   }
@@ -165,7 +165,7 @@ export class Phone implements AsyncDisposable {
   }
 }
 
-/** Polls until it holds. @throws Error with the explanation after 30 s */
+/** Polls until `holds` returns true. @throws Error with the explanation after 30 s */
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   explain: () => string = () => 'It did not come to pass.',

@@ -1,5 +1,5 @@
-// The screens are fed by a real sync, whose light changes whenever it likes. React expects tests to announce every
-// change, which only those can that replace the sync; all its other complaints are told.
+// React expects tests to wrap every state change in act(). These tests run a real sync, whose status changes at any
+// time, so that warning is dropped. All other errors are still printed.
 const tell = console.error;
 console.error = (...message: unknown[]): void => {
   if (!String(message[0]).includes('not wrapped in act(')) tell(...message);

@@ -10,7 +10,7 @@ const STOP_MS = 10_000;
 
 const SHARED_SERVER_URL = 'TIDEMARK_TEST_SERVER';
 
-/** Starts the server of this test run, and tells the tests where it is. */
+/** Starts the server of this test run, and stores its address for the tests. */
 export async function startSharedServer(): Promise<Server> {
   const server = await Server.start();
   process.env[SHARED_SERVER_URL] = server.url;
@@ -22,7 +22,7 @@ export function sharedServer(): { readonly url: string } {
   return { url: process.env[SHARED_SERVER_URL]! };
 }
 
-/** A real server in a process of its own, on a database that is thrown away with it; the server must be built. */
+/** A real server in its own process, on a temporary database; the server must be built. */
 export class Server implements AsyncDisposable {
   private child: ChildProcess | null = null;
   private address = '';
@@ -45,7 +45,7 @@ export class Server implements AsyncDisposable {
     return this.address;
   }
 
-  /** Ends the process as an operator would. */
+  /** Stops the process as an operator would. */
   async stop(): Promise<void> {
     const { child } = this;
     if (!child) return;
@@ -57,7 +57,7 @@ export class Server implements AsyncDisposable {
     clearTimeout(force);
   }
 
-  /** Starts again at the same address: on the same data, or on none as after a rebuilt server. */
+  /** Restarts at the same address, with the same data or with none, like a rebuilt server. */
   async startAgain({ isEmpty = false } = {}): Promise<void> {
     await this.stop();
     if (isEmpty) {
@@ -67,7 +67,7 @@ export class Server implements AsyncDisposable {
     await this.launch(Number(new URL(this.address).port));
   }
 
-  /** Makes a backup while it runs. @returns how to put it back; the server is stopped for that, and started again */
+  /** Makes a backup while the server runs. @returns a function that stops the server, restores it, and restarts */
   async backUp(): Promise<() => Promise<void>> {
     this.backups += 1;
     const file = join(this.dataDir, `backup-${this.backups}`);

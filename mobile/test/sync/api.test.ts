@@ -7,7 +7,7 @@ import { sharedServer } from '../support/server';
 
 const server = sharedServer();
 
-/** A registered device with everything it asked the server for, as `METHOD path`. */
+/** A registered device, and the list of its requests as `METHOD path`. */
 async function device(meddle: (request: HttpRequest) => Promise<void> = async () => undefined) {
   const requests: string[] = [];
   const transport: Transport = async (request) => {

@@ -4,7 +4,7 @@ import { SyncError } from '../../src/sync/sync-error';
 const error = (code: string, status = 0, retryAfterMs: number | null = null) =>
   new SyncError(code, 'It failed.', 'Try again.', status, retryAfterMs);
 
-/** The shortest and the longest of many drawn waiting times, milliseconds. */
+/** The shortest and the longest of 200 random waiting times, milliseconds. */
 function range(thrown: SyncError, failures: number, isLinkUp = false): [number, number] {
   const waits = Array.from({ length: 200 }, () => waitAfter(thrown, failures, isLinkUp));
   return [Math.min(...waits), Math.max(...waits)];

@@ -2,19 +2,19 @@ import { newDatabase } from '../support/new-database';
 import { eventually, Phone } from '../support/phone';
 import { Server, sharedServer } from '../support/server';
 
-/** Waits for `incompatible`, and checks what is said of it. */
+/** Waits for `incompatible`, and checks its reason. */
 async function isIncompatible(phone: Phone, code: string): Promise<void> {
   await phone.reaches('incompatible');
   expect(phone.status.reason).toMatchObject({ code, hint: expect.stringMatching(/\w/) });
 }
 
-/** As `isIncompatible`; the light must not have been green since the phone's list of statuses was emptied. */
+/** Like `isIncompatible`; the state must not have been `synced` since the phone's list of statuses was emptied. */
 async function isIncompatibleAtOnce(phone: Phone, code: string): Promise<void> {
   await isIncompatible(phone, code);
   expect(phone.statuses.map(({ state }) => state)).not.toContain('synced');
 }
 
-/** Phones that went through the same event together, as it takes a while; each test takes one. */
+/** Phones prepared together for the same event, because it takes long; each test takes one. */
 class Prepared<P extends { phone: Phone }> {
   constructor(private readonly left: P[]) {}
 
@@ -24,7 +24,7 @@ class Prepared<P extends { phone: Phone }> {
     return next;
   }
 
-  /** Closes those that no test took. */
+  /** Closes the phones that no test took. */
   async close(): Promise<void> {
     for (const { phone } of this.left) await phone[Symbol.asyncDispose]();
   }
@@ -61,7 +61,7 @@ describe('after an older backup was put back', () => {
   }
 
   /**
-   * Adds games that are not in the backup, and changes that no server ever had: a new name for the early game, and a
+   * Adds games that are not in the backup, and changes that were never pushed: a new name for the early game and a
    * round in a later one.
    */
   async function changeAfterBackup({ phone, early }: { phone: Phone; early: string }) {
@@ -254,12 +254,12 @@ describe('on a server that stays', () => {
     await kitchen.remove('games', gone);
     await kitchen.reaches('synced');
 
-    // What the server answers after its retention, seen from here: all it has, to replace what is here.
+    // For the device this equals a pull after the server's retention: a replacement with all the server has.
     await basement.sync.recover('take-server');
     basement.sync.start();
 
     await basement.reaches('synced');
-    expect(await basement.games()).toEqual(['Gone', 'Kept, edited']); // its round is nowhere else
+    expect(await basement.games()).toEqual(['Gone', 'Kept, edited']); // 'Gone' stays: it has an unsynced round
     await basement.isInStepWith(kitchen);
   });
 });

@@ -3,7 +3,7 @@ import { Schedule } from '../../src/sync/schedule';
 let now = 0;
 let runs = 0;
 
-/** Lets so much time pass for the stopwatch and the timers alike. */
+/** Advances both the stopwatch and the timers. */
 function pass(ms: number): void {
   now += ms;
   jest.advanceTimersByTime(ms);

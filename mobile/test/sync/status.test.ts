@@ -6,7 +6,7 @@ const REASON = { code: 'INTERNAL', message: 'It broke.', hint: 'Try again.' };
 const failure = (more = {}) => ({ reason: REASON, isAnswer: true, isFinal: false, ...more });
 const rejection = { table: 'games', id: 'g', reason: 'TEXT_TOO_LONG' as const };
 
-/** What is known after these events, each of them at the moment before it. */
+/** The facts after these events, each at the given moment. */
 function after(...events: [now: number, event: SyncEvent][]): Facts {
   return events.reduce((facts, [now, event]) => reduce(facts, event, now), nothingKnown);
 }
@@ -197,7 +197,7 @@ describe('progress', () => {
   });
 });
 
-/** Histories as they can happen, the newest clock of the server rising in them. */
+/** Random sequences of events, during which the server's clock rises. */
 const histories = fc.array(
   fc.record({
     wait: fc.nat(4_000),
@@ -220,7 +220,7 @@ test('whatever happens, green means: all that the server had three seconds ago i
       for (const { wait, delay, kind } of steps) {
         now += wait;
         if (kind === 'change') clockAt.push({ from: now, clock: (clock += 1) });
-        // The server read its clock at some moment between the sending and the answer.
+        // The server reads its clock between the sending of the ping and the arrival of its answer.
         if (kind === 'pong') {
           const sentAt = Math.max(0, now - delay);
           const readAt = Math.min(now, sentAt + Math.floor(delay / 2));

@@ -6,7 +6,7 @@ import { sharedServer } from '../support/server';
 
 const server = sharedServer();
 
-/** The network, with what a test does to one kind of request. */
+/** A transport that runs `meddle` before each request to one path. */
 function network(path: string, meddle: (request: HttpRequest) => Promise<unknown>): Transport {
   return async (request) => {
     if (new URL(request.url).pathname.endsWith(path)) await meddle(request);
@@ -14,7 +14,7 @@ function network(path: string, meddle: (request: HttpRequest) => Promise<unknown
   };
 }
 
-/** Lasts until the request is given up. */
+/** Never answers; rejects when the request is aborted. */
 function silence({ signal }: HttpRequest): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('Given up.')));
@@ -233,7 +233,7 @@ test('without the screen looking, the light is of the moment it is asked', async
   phone.sync.setForeground(false);
 
   const until = performance.now() + 3_300;
-  while (performance.now() < until); // nothing else gets a turn
+  while (performance.now() < until); // block the event loop
 
   expect(phone.status.state).toBe('connecting');
 });
