@@ -29,7 +29,7 @@ forEachDatabase((database) => {
   const claimsOf = (device: TestDevice) => partOf(device, 1) as Claims;
   const kidOf = (device: TestDevice) => headerOf(device).kid;
 
-  /** A token like the device's own but for what is given; `undefined` leaves a claim out. Made by hand: libraries refuse to. */
+  /** The device's token with the given changes; `undefined` omits a claim. Made by hand, as libraries refuse to. */
   const forge = (device: TestDevice, claims: Claims = {}, header: object = {}, secret = SECRET) => {
     const full = { alg: 'HS256', kid: kidOf(device), ...header };
     const text = `${base64(full)}.${base64({ ...claimsOf(device), ...claims })}`;
@@ -185,7 +185,7 @@ forEachDatabase((database) => {
     const fresh = await device.pair();
     expect(kidOf(fresh)).not.toBe(kidOf(device));
     await pull(fresh);
-    // A new key under the old one's name, and the other way round.
+    // The new key with the old key's id, and the other way round.
     for (const [secret, kid] of [
       [SECRET, kidOf(fresh)],
       [NEXT_SECRET, kidOf(device)],

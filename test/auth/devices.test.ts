@@ -106,7 +106,7 @@ forEachDatabase((database) => {
       clock.ms += 5 * 60_000;
       await second.request('GET', '/sync/meta');
       const profile = (await list(device)).find(({ device_id }) => device_id === second.deviceId);
-      // Written at most once a minute: what is told may be that much older.
+      // Written at most once a minute, so the answer may be that much older.
       expect(profile?.last_seen_at).toBeGreaterThanOrEqual(clock.ms - 60_000);
       expect(profile?.last_seen_at).toBeLessThanOrEqual(clock.ms);
       expect(profile?.last_pulled_at).toBeGreaterThanOrEqual(pulledAt - 60_000);

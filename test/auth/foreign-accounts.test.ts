@@ -20,11 +20,11 @@ interface Scene {
   theirHistory: string;
   /** A link to their game. */
   theirShareId: string;
-  /** A lock that they hold, of a document that they have written. */
+  /** A lock that they hold, on a document that they have written. */
   theirLock: Holding;
 }
 
-/** What each route answers a stranger who knows every id of another account; answers are searched for its secrets. */
+/** Requests to each route by a stranger who knows every id of the account; the answers must not contain its secrets. */
 const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
   'GET /health': async ({ app }) => [await send('GET', `${app.url}/health`)],
   'GET /metrics': async ({ app }) => [await send('GET', `${app.url}/metrics`)],
@@ -183,7 +183,7 @@ const open = [
   'POST /api/v1/auth/token',
 ];
 
-/** Asks for something of another account: the answer must be the one for something that does not exist. */
+/** Requests an object of another account: the answer must be the same as for one that does not exist. */
 async function likeUnknown(
   stranger: TestDevice,
   method: string,
@@ -200,7 +200,7 @@ async function likeUnknown(
   return [reply];
 }
 
-/** Asks for an object by an address of another account's that lacks what makes it valid. */
+/** Requests an object by another account's link without its valid signature. */
 async function withoutSignature(theirs: TestDevice, method: string): Promise<Reply> {
   const { body } = await theirs.request('GET', `${pathOf('their-video')}/download-url`);
   const address = new URL((body as { url: string }).url);

@@ -25,7 +25,7 @@ async function query<R extends object>({ env }: Storage, sql: string): Promise<R
   }
 }
 
-/** What processes on one PostgreSQL count together; a single one: quotas.test.ts and pairing.test.ts. */
+/** The limits across processes on one PostgreSQL; for a single process see quotas.test.ts and pairing.test.ts. */
 describe('processes on one PostgreSQL', () => {
   const env = { MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '4', TRUST_PROXY: 'true' };
   let storage: Storage;

@@ -39,7 +39,7 @@ test('without a connection the page keeps its list and says so, until there is o
   await ada.app.waitForLight('synced');
   const page = await DocumentsPage.open(ada.app);
   await page.make('intro', 'captions', { ...layoutFile([]), buffer: emptyCaptions() });
-  // Free again: what went offline before its release came through would stay locked.
+  // Wait for the release: a page that goes offline before it would leave the document locked.
   await page.says('intro/captions', /Free[^]*version 1-1/);
   await ada.context.setOffline(true);
   await until(

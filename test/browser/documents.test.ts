@@ -59,7 +59,7 @@ test('a document is made, seen live by the other browser, locked, taken over and
   const { name, content } = await adas.download('intro/layout');
   expect(name).toBe('intro-layout.db');
   expect(backgroundsIn(content)).toEqual(['red', 'blue']);
-  // Downloading brought it to storage, which both learn.
+  // The download caused an upload, of which both are notified.
   await adas.says('intro/layout', /Uploaded just now/);
   await bobs.says('intro/layout', /Uploaded just now/);
   await bobs.press('intro/layout', 'versions');
@@ -76,7 +76,7 @@ test('a document is made, seen live by the other browser, locked, taken over and
   const again = await bobs.download('intro/layout');
   expect(backgroundsIn(again.content)).toEqual(['green']);
 
-  // While Ada chooses a file, Bob replaces what she saw.
+  // While Ada chooses a file, Bob replaces the content that she saw.
   const [chooser] = await Promise.all([
     ada.app.page.waitForEvent('filechooser'),
     adas.press('intro/layout', 'upload'),

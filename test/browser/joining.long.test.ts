@@ -5,7 +5,7 @@ import { sharedServer } from './support/server.js';
 const browser = shareBrowser();
 const server = sharedServer();
 
-/** Ada has a game; Bob has another one of his own and types Ada's code. */
+/** Ada has a game; Bob has another game and types Ada's code. */
 async function meet() {
   const ada = await Person.open(browser(), server.url);
   await ada.app.startGame({ name: 'Ada’s game', players: ['Ada', 'Cleo'] });

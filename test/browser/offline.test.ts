@@ -9,7 +9,7 @@ test('two devices edit without a network and converge when they have one', async
   await using ada = await Person.open(browser(), server.url);
   await using bob = await Person.open(browser(), server.url);
   const people = [ada, bob];
-  // Both change the players' running totals: who comes second pulls, merges and pushes again.
+  // Both change the players' running totals: the second device to push pulls, merges and pushes again.
   for (const person of people) person.tolerate(NO_CONNECTION, answered(409));
   const id = await ada.app.startGame({ name: 'Apart', target: 500, players: ['Ada', 'Bob'] });
   await bob.app.enterPairingCode(await ada.app.makePairingCode());

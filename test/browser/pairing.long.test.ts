@@ -66,6 +66,6 @@ test('the list of devices names both, and a device that was revoked says so by i
   await ada.app.revokeOtherDevice();
   await bob.app.waitForLight('incompatible');
   expect(await bob.app.openLight()).toMatch(/taken off|removed|revoked/i);
-  // What it holds stays readable.
+  // Its data stays readable.
   await bob.app.waitForGames(['Shared for a while']);
 });

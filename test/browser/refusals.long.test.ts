@@ -8,7 +8,7 @@ import { Server } from './support/server.js';
 
 const browser = shareBrowser();
 
-/** A server that takes shorter names of games than the app allows. */
+/** The declaration of a server that allows only shorter names of games than the app. */
 const shortNames = declareSchema({
   ...tables,
   games: { since: 1, columns: { ...tables.games.columns, name: text({ max: 20, optional: true }) } },
@@ -41,7 +41,7 @@ test('an app newer than its server says so, keeps everything, and goes on once t
   await using ada = await Person.open(browser(), server.url, WITHOUT_SERVICE_WORKER);
   ada.tolerate(answered(409));
   const { app, context } = ada;
-  // What goes over the wire is what the next version of the app would say.
+  // Changes the request to that of the app's next version.
   let version = '2';
   await context.route(/\/sync\/(pull|push)/, (route) => {
     const url = new URL(route.request().url());

@@ -66,7 +66,7 @@ describe('a server without any data at the same address', () => {
     return { ada, app, old };
   }
 
-  /** What the server holds, as one more device of the same account sees it. */
+  /** The server's data, as one more device of the account pulls it. */
   async function held(server: Server, person: Person) {
     const code = await person.app.makePairingCode();
     return liveRows(await TestDevice.register(server.url, { pairing_code: code }));

@@ -13,7 +13,7 @@ test('a link shows one game live to anyone, without an account, until it is with
   await ada.app.addRound([3, 5]);
   await ada.app.waitForLight('synced');
   const link = await ada.app.shareGame();
-  // The token stands in the fragment, which browsers keep to themselves.
+  // The token is in the fragment, which browsers do not send.
   expect(link.href).toMatch(new RegExp(`^${server.url}/#/watch/[\\w-]{20,}$`));
 
   const requests: string[] = [];

@@ -10,7 +10,7 @@ describe.each(HOSTS)('at %s', (_name, host) => {
     await first.startGame({ name: 'Busy', players: ['Ada', 'Bob'] });
     const goOn = first.keepBusy();
     const second = await ada.openTab();
-    // Without an answer it has to decide by itself.
+    // The first tab does not answer, so the second decides alone.
     await second.find('use-here').or(second.find('new-game')).first().waitFor();
     await goOn();
     await second.find('use-here').first().waitFor();
@@ -35,7 +35,7 @@ describe.each(HOSTS)('at %s', (_name, host) => {
     const second = await ada.openTab();
     await second.find('use-here').first().waitFor();
 
-    // As the browser tells when a tab is switched to: by itself the tab now asks whether the data is free.
+    // As when the user switches to the tab: the tab now asks on its own whether the data is free.
     await second.page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
     await second.press('use-here');
 

@@ -3,15 +3,15 @@ import { firstPull, redirect, Replica, type FirstPull, type Snapshot } from '../
 import type { Reply, TestDevice } from '../support/device.js';
 import { game, player, type Game } from '../support/records.js';
 
-/** What came of many devices pushing and pulling at once. */
+/** The outcome of many devices that push and pull at once. */
 export interface CrowdReport {
   /** The `timestamp` of every accepted push. */
   stamps: number[];
-  /** The rows as the accepted pushes add up. */
+  /** The rows that result from all accepted pushes. */
   expected: Snapshot;
-  /** What each device holds that only ever pulled what was new. */
+  /** The data of each device that pulled only incremental changes. */
   replicas: Snapshot[];
-  /** What a device holds that looks for the first time, afterwards. */
+  /** A first pull afterwards. */
   server: FirstPull;
 }
 
@@ -23,8 +23,8 @@ export async function family(first: TestDevice, count: number): Promise<TestDevi
 }
 
 /**
- * Every device pulls and pushes in turn, all devices at once, while further ones do nothing but pull. Each request
- * goes to the next of the `urls`, so that two servers on one database see the same account in turns.
+ * Every device alternates between pull and push, all devices at once, while further devices only pull. Each request
+ * goes to the next of the `urls`, so that two servers on one database serve the same account in turns.
  */
 export async function runCrowd(
   devices: TestDevice[],
@@ -91,7 +91,7 @@ function turnOf(member: number, turn: number) {
   return { changes, games: [created, ...edited], players, deleted };
 }
 
-/** All devices push at once, each its own changes, all on top of the same pull. */
+/** All devices push at once, each its own changes, all based on the same pull. */
 export function pushAtOnce(
   devices: TestDevice[],
   urls: string[],

@@ -4,7 +4,7 @@ import type { TestDevice } from '../support/device.js';
 import { game } from '../support/records.js';
 import { pushAtOnce, type CrowdReport } from './crowd.js';
 
-/** Nothing was stepped over: whoever only pulled what was new holds what the pushes add up to. */
+/** Checks that no pull skipped a change: devices with incremental pulls hold the result of all pushes. */
 export function expectNothingSkipped(report: CrowdReport, pushes: number): void {
   expect(report.stamps).toHaveLength(pushes);
   expect(new Set(report.stamps).size).toBe(pushes);
@@ -15,7 +15,7 @@ export function expectNothingSkipped(report: CrowdReport, pushes: number): void 
 
 type Contest = 'create' | 'update' | 'delete';
 
-/** What one device pushes in a contest: its version of the record, and a row of its own beside it. */
+/** The push of one device in a contest: its version of the record, and a row of its own. */
 function entryOf(contest: Contest, id: string, device: number): Changes {
   const created = [game(besideId(contest, id, device))];
   const version = game(id, { name: `${contest} by ${device}` });
@@ -29,8 +29,8 @@ function besideId(contest: Contest, id: string, device: number): string {
 }
 
 /**
- * Devices contest one record several times: they create it, edit it, and delete it against edits, each time all on
- * top of the same pull. Exactly one must win, wholly, and everyone else must be told.
+ * Devices contest one record several times: they create it, edit it, and delete it against edits, each time all based
+ * on the same pull. Exactly one push must be applied, as a whole; all others must be refused.
  */
 export async function expectOneWinnerEach(
   devices: TestDevice[],
@@ -46,7 +46,7 @@ export async function expectOneWinnerEach(
 
       const winners = replies.flatMap(({ status }, device) => (status === 200 ? [device] : []));
       const isDeleted = contest === 'delete' && winners.every((device) => device % 2 === 0);
-      // Deletions contradict each other in nothing, so when one of them wins, all of them may.
+      // Deletions do not conflict with each other, so if one of them wins, all of them may.
       if (!isDeleted) expect(winners).toHaveLength(1);
       expect(winners.length).toBeGreaterThan(0);
       for (const reply of replies.filter(({ status }) => status !== 200)) {
@@ -57,7 +57,7 @@ export async function expectOneWinnerEach(
       const games = (await firstPull(first)).rows.games ?? [];
       const contested = games.find((row) => row.id === id);
       expect(contested?.name).toBe(isDeleted ? undefined : `${contest} by ${winners[0]}`);
-      // All or nothing: of the rows pushed beside the contested one, only the winners' are there.
+      // All or nothing: of the rows pushed with the contested record, only the winners' exist.
       const beside = games
         .map((row) => row.id)
         .filter((other) => other.startsWith(`beside-${contest}-${id}-`));

@@ -6,14 +6,14 @@ import { createStorage, type Storage } from '../support/storage.js';
 import { family, runCrowd } from './crowd.js';
 import { expectNothingSkipped, expectOneWinnerEach } from './expectations.js';
 
-// Two server processes on one PostgreSQL: the account's clock row is all that orders them.
+// Two server processes on one PostgreSQL: only the account's clock row orders their pushes.
 describe('two servers on one PostgreSQL', () => {
   let storage: Storage;
   let servers: ServerProcess[] = [];
 
   beforeEach(async () => {
     storage = await createStorage('postgres');
-    // Both find an empty database and start at the same time: one migrates, the other waits for it.
+    // Both start at the same time on an empty database: one migrates, the other waits for it.
     servers = await Promise.all(
       [0, 1].map(() => startServer({ storage, env: { MAX_DEVICES_PER_ACCOUNT: '30' } })),
     );

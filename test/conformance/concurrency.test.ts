@@ -3,7 +3,7 @@ import { changedIds, clockOf, expectProblem, findRow, liveRows, push, store } fr
 import { creating, deleting, evening, game, updating } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, "Concurrency": pushes at the same moment. Longer runs are in the suites of their own. */
+/** records.md, "Concurrency": simultaneous pushes. test/concurrency and test/convergence have longer runs. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

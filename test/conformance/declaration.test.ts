@@ -14,7 +14,7 @@ import {
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, "Records": the four collections and what holds for all of them. */
+/** records.md, "Records": the four collections and the rules for all of them. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

@@ -3,7 +3,7 @@ import { clockOf, expectProblem, findRow, moveTo, pull, stateOf, store } from '.
 import { creating, game, games, tableNames } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, "Identity". What `restore` does to it is in operations/backup.test.ts. */
+/** records.md, "Identity". operations/backup.test.ts covers the effects of `restore`. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

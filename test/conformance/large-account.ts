@@ -2,7 +2,7 @@ import type { Reply, TestDevice } from '../support/device.js';
 import { clockOf, pull, push } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 
-/** Asks again and again while a request is under way. @returns its answer, and how many others came before it */
+/** Repeats other requests while one is under way. @returns its answer, and how many others were answered before it */
 async function answeredMeanwhile(
   request: Promise<Reply>,
   ask: () => Promise<unknown>,
@@ -24,7 +24,7 @@ export async function expectLargePush(device: TestDevice, rows: number, other: T
   const pushing = device.request('POST', '/sync/push', { body });
   const [reply, served] = await answeredMeanwhile(pushing, () => pull(other));
   expect(reply.status).toBe(200);
-  // The first one may have been answered before the push had come in.
+  // The first one may have been answered before the push arrived.
   expect(served).toBeGreaterThan(1);
   expect((await push(other, creating({ games: [game('g1')] }), await clockOf(other))).ok).toBe(true);
 }

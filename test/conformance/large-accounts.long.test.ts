@@ -9,11 +9,11 @@ import { createStorage, type Storage } from '../support/storage.js';
 import { expectLargePull, expectLargePush } from './large-account.js';
 
 const ROWS = 100_000;
-/** How long a reader that takes nothing may keep its snapshot. */
+/** How long a reader that reads nothing may keep its snapshot. */
 const STALL_SECONDS = 6;
 const NEVER_SECONDS = 600;
 
-/** Starts a first sync and reads nothing but the beginning of its answer. */
+/** Starts a first pull and reads only the beginning of its answer. */
 async function stalledPull(device: TestDevice): Promise<Socket> {
   const { hostname, port } = new URL(device.url);
   const socket = connect(Number(port), hostname);
@@ -80,7 +80,7 @@ forEachDatabase((database) => {
       const leaving = [await stalledPull(device), await stalledPull(device)];
       for (const socket of leaving) socket.destroy();
     }
-    // They would keep them for longer than this waits.
+    // The readers would keep their snapshots for longer than this wait.
     await until(
       () => device.pull(),
       ({ status }) => status === 200,
@@ -107,7 +107,7 @@ forEachDatabase((database) => {
         (status) => status === 200,
       );
     await untilServed();
-    // One place is free; with a third reader in it, only the end of both others lets a pull through again.
+    // One snapshot is free; once a third reader takes it, a pull succeeds only after both others have ended.
     await stalledPull(device);
     await untilServed();
     let isComplete = false;

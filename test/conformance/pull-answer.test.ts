@@ -17,7 +17,7 @@ import {
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** A pull whose body arrives as the bytes on the wire; fetch would inflate them. */
+/** A pull that returns the body's bytes as sent; fetch would inflate them. */
 async function pullBytes(device: TestDevice, acceptEncoding?: string) {
   const headers = {
     authorization: `Bearer ${device.accessToken}`,
@@ -28,7 +28,7 @@ async function pullBytes(device: TestDevice, acceptEncoding?: string) {
   return { headers: response.headers, bytes: await buffer(response) };
 }
 
-/** records.md, "GET /api/v1/sync/pull": what is answered. */
+/** records.md, "GET /api/v1/sync/pull": the answer. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

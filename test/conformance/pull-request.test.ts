@@ -3,7 +3,7 @@ import { changedIds, clockOf, expectProblem, pull, push, store } from '../suppor
 import { creating, evening, game, games, secondSchema, updating } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, "GET /api/v1/sync/pull": what may be asked. */
+/** records.md, "GET /api/v1/sync/pull": the request. */
 forEachDatabase((database) => {
   const app = shareApp(database);
   const laterApp = shareApp(database, { schema: secondSchema });

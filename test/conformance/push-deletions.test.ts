@@ -4,7 +4,7 @@ import { changedIds, clockOf, expectProblem, liveRows, push, store } from '../su
 import { changes, creating, deleting, evening, game, games, round, updating } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, the table of `POST /api/v1/sync/push`: deletions and tombstones. What hangs below is in push-owners. */
+/** records.md, the table of `POST /api/v1/sync/push`: deletions and tombstones. For cascades see push-owners. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

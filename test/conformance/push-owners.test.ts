@@ -22,7 +22,7 @@ import {
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** records.md, the table of `POST /api/v1/sync/push`: what a deleted owner means for the rows below it. */
+/** records.md, the table of `POST /api/v1/sync/push`: the effect of a deleted parent on the rows below it. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

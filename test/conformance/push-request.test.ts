@@ -24,7 +24,7 @@ import { shareApp } from '../support/shared-app.js';
 import { PushService } from '../../src/sync/push/push.service.js';
 import { EventBus } from '../../src/foundation/events/event-bus.js';
 
-/** records.md, "POST /api/v1/sync/push": how it is asked, answered and announced. */
+/** records.md, "POST /api/v1/sync/push": request, answer and announcement. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

@@ -5,7 +5,7 @@ import { shareApp } from '../support/shared-app.js';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-/** records.md, the table of `POST /api/v1/sync/push`: names, values, and what is refused. */
+/** records.md, the table of `POST /api/v1/sync/push`: names, values and refusals. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 

@@ -22,8 +22,8 @@ forEachDatabase((database) => {
   }
 
   /**
-   * An account away for long: `older`, then `old` deleted (the latter at `horizon`), 40 days later `young` (at
-   * `newest`), `kept` alive, all purged; `away` is what a device had pulled before all of it.
+   * An account with old deletions: `older`, then `old` deleted (the latter at `horizon`), 40 days later `young` (at
+   * `newest`); `kept` is alive; then a purge. `away` is the last pull of a device from before all of that.
    */
   async function longAgo(days = 30) {
     const { app, purge, pass } = await startWithRetention(days);

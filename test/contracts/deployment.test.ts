@@ -114,7 +114,7 @@ test('everything that the image is built from is sent to the engine', () => {
   }
 });
 
-/** A value with its variables replaced: by their defaults, or where they must be set, by something long enough. */
+/** A value with its variables replaced by their defaults, or by a long enough text if they have none. */
 function withDefaults(value: string): string {
   return value.replace(/\$\{\w+:([?-])([^}]*)\}/g, (_, operator: string, text: string) =>
     operator === '-' ? text : 'x'.repeat(40),

@@ -42,7 +42,7 @@ async function listen(
   return { server, check, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-/** What the check says about one answer; undefined when it is content. */
+/** The check's complaint about one answer; undefined: none. */
 async function verdict(
   answer: RequestListener,
   path = '/games/1?x=1',

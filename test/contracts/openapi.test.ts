@@ -12,7 +12,7 @@ import { errors } from '../../src/protocol/errors.js';
 
 const program = (...path: string[]) => join(process.cwd(), 'node_modules', ...path);
 
-/** A client as a stranger would write it: types from the document, nothing else. */
+/** A client with types generated from the document alone. */
 const CLIENT = `
 import createClient from 'openapi-fetch';
 import type { components, paths } from './api.js';

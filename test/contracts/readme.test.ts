@@ -21,7 +21,7 @@ test('the README contains examples/watermelondb/sync.ts verbatim', () => {
   const example = read('examples/watermelondb/sync.ts').trimEnd();
   expect(example.length).toBeGreaterThan(1_000);
   const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]!.trimEnd());
-  // The longest block is meant to be it: compared like this a difference is shown line by line.
+  // Takes the longest block for the file, so that a difference is shown line by line.
   expect(blocks.sort((a, b) => b.length - a.length)[0]).toBe(example);
 });
 

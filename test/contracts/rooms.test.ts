@@ -4,8 +4,8 @@ import { dirname, relative, resolve, sep } from 'node:path';
 const halls = ['auth', 'locks', 'storage'];
 
 /**
- * Which rooms of src/ a room may import, besides itself, `protocol` and, but for `protocol`, `foundation`. Null: all of
- * them, and the files directly in src/, which put the rooms together.
+ * The rooms of src/ that a room may import besides itself, `protocol` and `foundation` (`protocol` only itself). Null:
+ * all of them, and the files directly in src/, which assemble the rooms.
  */
 const mayImport: Record<string, string[] | null> = {
   protocol: [],
@@ -51,7 +51,7 @@ function importsOf(from: string): Import[] {
     if (!target.startsWith('.')) return { from, to: null };
     const path = relative(project, resolve(dirname(from), target)).replaceAll(sep, '/');
     const bare = path.replace(/\.js$/, '');
-    // The app has some files twice, for phones and for browsers.
+    // Some files of the app exist twice, for phones and for browsers.
     const endings = ['.ts', '.tsx', '.web.ts', '.web.tsx', '.native.ts', '.native.tsx'];
     const sources = endings.map((ending) => bare + ending).filter((file) => texts.has(file));
     return sources.length > 0 ? sources.map((to) => ({ from, to })) : { from, to: path };
@@ -68,7 +68,7 @@ function smallRoomOf(path: string): string | null {
   return /^src\/(foundation\/[^/]+|[^/]+)\//.exec(path)?.[1] ?? null;
 }
 
-/** Nodes of which each has an arrow to the next, and the last one to the first; empty: there is no circle. */
+/** Nodes that each have an arrow to the next, and the last to the first; empty: there is no circle. */
 function findCircle(arrows: { from: string; to: string }[]): string[] {
   const targets = new Map<string, Set<string>>();
   for (const { from, to } of arrows) targets.set(from, (targets.get(from) ?? new Set()).add(to));
@@ -136,7 +136,7 @@ test("apps share the protocol with the server, and none of the server's own code
 test('only repositories hold SQL, with what they are made of and the declarations of tables', () => {
   const isAllowed = (file: string) =>
     /\.(repository|reader|sql)\.ts$|\/tables\.ts$/.test(file) ||
-    // These open databases themselves: the server's to connect and migrate, all of it to back up, a client's to import.
+    // These may open databases: to connect and migrate the server's, to back it up, and to import a client's.
     /^src\/(foundation\/database|commands|documents\/(import|kinds\.ts$))/.test(file);
   const holders = files.filter((file) => {
     if (!file.startsWith('src/') || isAllowed(file)) return false;

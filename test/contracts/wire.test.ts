@@ -5,13 +5,13 @@ import ts from 'typescript';
 import { PROTOCOL_VERSION } from '../../src/protocol/version.js';
 
 const FOLDER = 'src/protocol';
-/** The records have versions of their own (`since`), and everyone who runs a server may declare others. */
+/** The records have their own versions (`since`), and each server may declare others. */
 const NOT_HASHED = ['tables.ts'];
 
-/** What src/protocol was when its version was last looked at. */
+/** The hash of src/protocol when its version was last reviewed. */
 const known = { version: 1, hash: '44d74c7c544d9757' };
 
-/** The code of the files, without comments and in one layout: only what can change the wire counts. */
+/** Hashes the files without comments and in one layout, so that only changes of code count. */
 function hashOfCode(): string {
   const printer = ts.createPrinter({ removeComments: true });
   const hash = createHash('sha256');

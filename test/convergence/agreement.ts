@@ -5,7 +5,7 @@ import { runConvergence } from './run.js';
 import type { KeptRun } from './seeds.js';
 import type { Host } from './world.js';
 
-/** Plays a run with its servers in this process; everyone must hold the same in the end. */
+/** Plays a run with its servers in this process; in the end all phones and the server must hold the same data. */
 export async function expectAgreement(
   database: DatabaseName,
   { seed, steps }: Omit<KeptRun, 'why'>,

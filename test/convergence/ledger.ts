@@ -18,7 +18,7 @@ interface Entry {
   readonly stamp: number;
 }
 
-/** One id of a push: what its last mention wants it to become. */
+/** The state that a push requests for one id; its last mention counts. */
 interface Wish {
   readonly table: string;
   readonly id: string;
@@ -26,20 +26,20 @@ interface Wish {
   readonly values: Values;
 }
 
-/** What the contract wants as the answer to a push. */
+/** The answer to a push that the contract requires. */
 export type Verdict =
   | { status: 409; code: 'PUSH_CONFLICT' | 'PULL_REQUIRED'; conflicts: string[] }
   | {
       status: 200;
       timestamp: number;
-      /** Rows that the server did not take as they were: overruled by a deletion, or refused. */
+      /** Rows that the server did not store as pushed: overruled by a deletion, or refused. */
       rejected: string[];
       /** Those among them that the client must keep as unsynced. */
       refused: string[];
       cascaded: number;
     };
 
-/** What a pull must bring. */
+/** The required contents of a pull. */
 export interface PullContents {
   tables: Record<string, { updated: RawRow[]; deleted: string[] }>;
   isReplacement: boolean;
@@ -48,12 +48,12 @@ export interface PullContents {
 const keyOf = (table: string, id: string): string => `${table}/${id}`;
 
 /**
- * The contract as plain sequential code: what one account's records must be after each push, and what each pull must
- * bring. It knows no database, no transaction and no SQL, so it shares no mistake with the server.
+ * The contract as plain sequential code: the records of one account after each push, and the contents of each pull.
+ * It uses no database, transaction or SQL, so it shares no mistake with the server.
  */
 export class Ledger {
   #entries = new Map<string, Entry>();
-  /** Deletions up to here may be forgotten: whoever pulled last before it cannot be told them any more. */
+  /** Deletions up to here may be forgotten: a pull from before gets a replacement. */
   #horizon = 0;
 
   constructor(
@@ -61,7 +61,7 @@ export class Ledger {
     public clock: number,
   ) {}
 
-  /** Applies a push whose moment was `now` on the server's machine, and tells how it must be answered. */
+  /** Applies a push made at `now` on the server's machine. @returns the required answer */
   push(changes: Changes, lastPulledAt: number, now: number): Verdict {
     if (lastPulledAt < this.#horizon) return { status: 409, code: 'PULL_REQUIRED', conflicts: [] };
     const wishes = this.#wishes(changes);
@@ -95,7 +95,7 @@ export class Ledger {
     };
   }
 
-  /** What a pull must bring; 0 is a first pull. A replacement brings all that there is. */
+  /** The required contents of a pull; 0 is a first pull. A replacement contains all live rows. */
   pull(lastPulledAt: number): PullContents {
     const isReplacement = lastPulledAt > 0 && lastPulledAt < this.#horizon;
     const tables: PullContents['tables'] = {};
@@ -123,7 +123,7 @@ export class Ledger {
     return this.pull(0).tables[table]?.updated ?? [];
   }
 
-  /** The ids of one table that were deleted, by hand or with their owner. */
+  /** The ids of one table that were deleted, directly or with their parent. */
   deleted(table: string): string[] {
     return [...this.#entries.values()].filter((e) => e.table === table && e.isDeleted).map((e) => e.id);
   }
@@ -160,20 +160,20 @@ export class Ledger {
     return Object.entries(wish.values).some(([name, value]) => stored.values[name] !== value);
   }
 
-  /** What a row becomes by a wish, its owners aside; undefined when nothing changes. */
+  /** The row after a wish, parents left aside; undefined: nothing changes. */
   #granted(stored: Entry | undefined, wish: Wish, stamp: number): Entry | undefined {
     const { table, id, kind } = wish;
     if (kind === 'deleted') {
       return stored?.isDeleted ? undefined : { table, id, values: {}, isDeleted: true, stamp };
     }
-    // An update of a row that is gone leaves it gone; its new stamp brings the deletion to the one who pushed.
+    // An update of a deleted row leaves it deleted; the new stamp brings the deletion to the device that pushed.
     if (stored?.isDeleted && kind === 'updated') return { ...stored, stamp };
     if (stored && !stored.isDeleted && !this.#differs(stored, wish)) return undefined;
     const base = stored && !stored.isDeleted ? stored.values : this.#defaults(table);
     return { table, id, values: { ...base, ...wish.values }, isDeleted: false, stamp };
   }
 
-  /** Deletes every live row below a deleted owner, however deep. */
+  /** Deletes every live row below a deleted parent, however deep. */
   #cascade(writes: Map<string, Entry>, stamp: number): string[] {
     const cascaded: string[] = [];
     for (let before = -1; before !== cascaded.length;) {

@@ -1,9 +1,9 @@
 import type { Fields, Phone, PhoneRow } from '../support/phone.js';
 import type { Random } from './random.js';
 
-/** What the moves of one person may look at beside the own phone. */
+/** What the moves of one person may read besides their phone. */
 export interface Table {
-  /** The time on the wall. */
+  /** The real time, epoch ms. */
   now(): number;
   /** Ids of games that were deleted at some time, by anyone. */
   deletedGames(): string[];
@@ -12,7 +12,7 @@ export interface Table {
 const NAMES = ['Ada', 'Bob', 'Cleo', 'Dan', 'Eve', 'Finn', 'Gül', 'Håkon', 'Ida 🎲', 'Jo\nJo'];
 const nameOf = (random: Random): string => `${random.pick(NAMES)} ${random.integer(1, 999)}`;
 
-/** Does one thing that a person does in the app, as far as what is on the phone allows it. @returns what it was */
+/** Does one thing that a person may do in the app with the rows on the phone. @returns its description */
 export async function move(phone: Phone, random: Random, table: Table): Promise<string> {
   const games = await phone.rows('games');
   const kind = random.weighted({
@@ -119,7 +119,7 @@ const others: Record<Kind, Move> = {
     return `score ${id} ${JSON.stringify(fields)}`;
   },
 
-  // A round that moves to another game, which may be deleted elsewhere meanwhile.
+  // The round moves to another game, which may have been deleted elsewhere.
   async swapOwner(phone, random) {
     const [games, rounds] = [await phone.rows('games'), await phone.rows('rounds')];
     if (rounds.length === 0) return undefined;
@@ -132,7 +132,7 @@ const others: Record<Kind, Move> = {
   deleteRound: (phone, random) => remove(phone, random, 'rounds'),
   deletePlayer: (phone, random) => remove(phone, random, 'game_players'),
 
-  // Some apps delete what a game owns themselves, others leave that to the server.
+  // Some apps delete the rows below a game themselves, others leave that to the server.
   async deleteGame(phone, random, game) {
     const isThorough = random.chance(0.5);
     if (isThorough) {
@@ -148,7 +148,7 @@ const others: Record<Kind, Move> = {
     return `delete game ${game.id}${isThorough ? ' with all it owns' : ''}`;
   },
 
-  // "Undo" of a deletion: the same id is made anew. Only where WatermelonDB has no trace of it any more.
+  // "Undo" of a deletion creates the same id again; possible only when WatermelonDB has no trace of the row left.
   async bringBack(phone, random, _game, table) {
     const here = new Set((await phone.rows('games')).map((row) => row.id));
     const gone = table.deletedGames().filter((id) => !here.has(id));
@@ -167,10 +167,10 @@ const others: Record<Kind, Move> = {
   },
 };
 
-/** A text that the server refuses; the app keeps it, unsynced, until somebody shortens it. */
+/** A text that the server refuses; the app keeps it unsynced until a person shortens it. */
 const TOO_LONG = 'What a long evening '.repeat(11);
 
-/** Shortens what the server would not take. @returns how many rows */
+/** Shortens the texts that the server refused. @returns how many rows */
 export async function mend(phone: Phone): Promise<number> {
   const long = (await phone.rows('games')).filter((row) => row.name === TOO_LONG);
   for (const { id } of long) await phone.update('games', id, { name: 'A long evening' });

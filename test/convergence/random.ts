@@ -44,7 +44,7 @@ export class Random {
     return Array.from({ length: 16 }, () => alphabet[this.integer(0, alphabet.length - 1)]).join('');
   }
 
-  /** A seed for a further generator, so that a part's own dice do not shift the rest of the run. */
+  /** A new generator, so that the draws of one part do not shift the rest of the run. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 2 ** 32));
   }

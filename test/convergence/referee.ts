@@ -23,8 +23,8 @@ const listed = (ids: Record<string, string[]> = {}): { table: string; id: string
   Object.entries(ids).flatMap(([table, all]) => all.map((id) => ({ table, id })));
 
 /**
- * Sees every request that reaches the server, in the order in which it is answered, and compares each answer with what
- * the contract wants. Beside the ledger it keeps, as a second opinion, what each accepted push carried.
+ * Sees every request that reaches the server, in the order of the answers, and compares each answer with the contract.
+ * Besides the ledger it keeps the contents of each accepted push, as a second opinion.
  */
 export class Referee {
   readonly ledger: Ledger;
@@ -40,7 +40,7 @@ export class Referee {
   };
   /** `table/id` → the values of the last accepted push that carried them. */
   #carried = new Map<string, Values>();
-  /** Every row that was deleted at some time, by an accepted push or with its owner. */
+  /** Every row that was ever deleted, by an accepted push or with its parent. */
   #deleted = new Set<string>();
 
   constructor(
@@ -50,7 +50,7 @@ export class Referee {
     this.ledger = new Ledger(schema, clock);
   }
 
-  /** @throws Error when the answer brings a row too many or too few, a wrong value or a wrong `timestamp` */
+  /** @throws Error when the answer has a row too many or too few, a wrong value or a wrong `timestamp` */
   judgePull(lastPulledAt: number, reply: Reply): void {
     this.counts.pulls += 1;
     if (reply.status !== 200)
@@ -87,7 +87,7 @@ export class Referee {
     }
   }
 
-  /** @throws Error when the answer is not the one that the contract wants */
+  /** @throws Error when the answer is not the one that the contract requires */
   judgePush(changes: Changes, lastPulledAt: number, now: number, reply: Reply): Verdict {
     const body = reply.body as PushBody;
     const verdict = this.ledger.push(changes, lastPulledAt, now);
@@ -110,8 +110,8 @@ export class Referee {
   }
 
   /**
-   * The promise itself, on what the server holds in the end: every column has the value of the last accepted push that
-   * carried it, nothing is gone that nobody deleted, and nothing lives below a deleted owner.
+   * Checks the server's data at the end: every column has the value of the last accepted push that contained it, only
+   * deleted rows are gone, and no row lives below a deleted parent.
    */
   judgeEnd(rows: Snapshot): void {
     const live = new Map<string, RawRow>(
@@ -135,11 +135,11 @@ export class Referee {
     }
   }
 
-  /** The server was told to forget the deletions before `cutoff`. */
+  /** The server has forgotten the deletions before `cutoff`. */
   notePurge(cutoff: number): void {
     const purged = this.ledger.purge(cutoff);
     this.counts.purgedRows += purged.length;
-    // From now on these are rows that nobody knows, and so are their names in other rows.
+    // From now on nobody knows these rows, so references to them name unknown rows.
     for (const key of purged) this.#deleted.delete(key);
   }
 
@@ -157,14 +157,14 @@ export class Referee {
         this.#carried.set(key, { ...this.#carried.get(key), ...Object.fromEntries(carried) });
       }
     }
-    // A row that was not taken for its owner's sake is a deleted one; its own children go with it.
+    // A row that was refused because of its parent counts as deleted, and so do its children.
     for (const key of rejected) if (!refused.includes(key)) this.#bury(key);
     for (const [table, { deleted = [] }] of Object.entries(changes)) {
       for (const id of deleted) this.#bury(`${table}/${id}`);
     }
   }
 
-  /** Forgets a row and all that it owns. */
+  /** Forgets a row and all rows below it. */
   #bury(key: string): void {
     this.#deleted.add(key);
     this.#carried.delete(key);

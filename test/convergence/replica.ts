@@ -2,26 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Query, Reply, TestDevice } from '../support/device.js';
 import type { Changes, RawRow } from './ledger.js';
 
-/** Every live row by table, sorted by id: two of these are equal when their owners hold the same data. */
+/** Every live row by table, sorted by id: equal for two holders of the same data. */
 export type Snapshot = Record<string, RawRow[]>;
 
-/** How often a pull is asked for again that the server was too busy to answer; each time it says how long to wait. */
+/** How often a pull is repeated when the server is too busy; each refusal says how long to wait. */
 const PULL_RETRIES = 5;
 
-/** What a device of this account sees when it looks for the first time. */
+/** The answer to a first pull of the account. */
 export interface FirstPull {
   timestamp: number;
   rows: Snapshot;
 }
 
-/** Sorts rows by id, as a snapshot wants them. */
+/** Sorts rows by id, as in a snapshot. */
 export function sortedById<R extends { id: string }>(rows: Iterable<R>): R[] {
   return [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
 /**
- * A client reduced to the protocol: it keeps rows in maps, applies every pull over what it has and remembers only the
- * last `timestamp`. A change that a pull steps over is missing here for ever, which is what makes it a witness.
+ * A client reduced to the protocol: it keeps rows in maps, applies every pull to them and remembers only the last
+ * `timestamp`. A change that a pull skips is missing here for ever, so a replica proves that none was skipped.
  */
 export class Replica {
   lastPulledAt = 0;
@@ -31,7 +31,7 @@ export class Replica {
 
   /**
    * Pulls what is new and applies it.
-   * @throws Error when the answer breaks the protocol: a stamp that falls, an id that stands twice
+   * @throws Error when the answer breaks the protocol: a stamp that decreases, an id that occurs twice
    */
   async pull(): Promise<void> {
     const asked = this.lastPulledAt;
@@ -55,7 +55,7 @@ export class Replica {
     this.lastPulledAt = timestamp;
   }
 
-  /** Pushes on top of what was pulled last. */
+  /** Pushes changes based on the last pull. */
   push(changes: Changes): Promise<Reply> {
     return this.device.push(changes, this.lastPulledAt);
   }
@@ -68,7 +68,7 @@ export class Replica {
     return Object.fromEntries([...this.#tables].map(([table, rows]) => [table, sortedById(rows.values())]));
   }
 
-  /** An account has few snapshots open at once: in a crowd the server may send a device away for a while. */
+  /** An account may have few snapshots open at once: in a crowd the server may refuse a device for a while. */
   async #askPatiently(query: Query): Promise<Reply> {
     let reply = await this.device.pull(query);
     for (let retry = 0; reply.status === 503 && retry < PULL_RETRIES; retry += 1) {
@@ -85,25 +85,25 @@ export class Replica {
   }
 }
 
-/** What the server holds: a first pull, made by a device that knows nothing yet. */
+/** The server's data: a first pull. */
 export async function firstPull(device: TestDevice): Promise<FirstPull> {
   const replica = new Replica(device);
   await replica.pull();
   return { timestamp: replica.lastPulledAt, rows: replica.snapshot() };
 }
 
-/** Lets a device speak to another address of the same server, or to another server on the same database. */
+/** Lets a device use another address of the same server, or another server on the same database. */
 export function redirect(device: TestDevice, url: string): TestDevice {
   return Object.assign(device, { url });
 }
 
-/** The same device, speaking to another server on the same database. */
+/** The same device, as a client of another server on the same database. */
 export function through(device: TestDevice, url: string): TestDevice {
   const copy = Object.create(Object.getPrototypeOf(device) as object) as TestDevice;
   return redirect(Object.assign(copy, device), url);
 }
 
-/** The first difference between two snapshots in words, or undefined when they are equal. */
+/** Describes the first difference between two snapshots; undefined when they are equal. */
 export function difference(expected: Snapshot, actual: Snapshot): string | undefined {
   for (const table of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
     const wanted = new Map((expected[table] ?? []).map((row) => [row.id, row]));

@@ -8,9 +8,9 @@ import { World, type Host, type Person } from './world.js';
 export interface RunOptions {
   seed: number;
   host: Host;
-  /** How many things happen before everyone comes back online. */
+  /** How many events happen before all phones are online again. */
   steps: number;
-  /** Hears every line of the journal. */
+  /** Called with every line of the journal. */
   listen?: (line: string) => void;
 }
 
@@ -31,7 +31,7 @@ export interface RunSummary {
 const NAMES = ['kitchen', 'basement', 'tablet', 'balcony', 'train'];
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-/** What can happen at each step, by its weight. */
+/** The events of a step, with their weights. */
 const EVENTS = {
   use: 45,
   sync: 38,
@@ -43,13 +43,13 @@ const EVENTS = {
   purge: 3,
   restart: 1,
 };
-/** So many rounds in which everyone syncs once must be enough to agree. */
+/** After so many rounds, in which every phone syncs once, all must agree. */
 const SETTLING_ROUNDS = 8;
 const JOURNAL_LINES = 60;
 
 /**
- * Plays one seeded run: 3–5 phones, everything that can go wrong between them and the server, then peace. Same seed,
- * same run. @throws Error with the seed, the step and the last lines of the journal
+ * Plays one seeded run: 3–5 phones, every fault that can happen between them and the server, then none. Same seed, same
+ * run. @throws Error with the seed, the step and the last lines of the journal
  */
 export async function runConvergence({ seed, host, steps, listen }: RunOptions): Promise<RunSummary> {
   const random = new Random(seed);
@@ -58,7 +58,7 @@ export async function runConvergence({ seed, host, steps, listen }: RunOptions):
   try {
     summary = await run.play(steps);
   } catch (cause) {
-    await run.world.close().catch(() => undefined); // what broke first is what matters
+    await run.world.close().catch(() => undefined); // report the first failure only
     const journal = run.world.journal.slice(-JOURNAL_LINES).join('\n');
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
@@ -107,7 +107,7 @@ class Run {
   async #happen(): Promise<void> {
     const { world, random } = this;
     const person = random.pick(world.people);
-    // Time passes between any two things, sometimes none at all.
+    // Time passes between any two events, sometimes 0 ms.
     world.setTime(world.now() + (random.chance(0.2) ? 0 : random.integer(1, 3 * MINUTE)));
     switch (random.weighted(EVENTS)) {
       case 'use':
@@ -145,14 +145,14 @@ class Run {
       wire.fates.pull.push(World.fate(random));
       wire.fates.push.push(World.fate(random), World.fate(random));
     }
-    // What others, or this person, do while the sync is under way.
+    // What this person or others do during the sync.
     const isQuiet = random.chance(0.5);
     if (!isQuiet) this.#plantInterludes(person);
     const before = world.referee.counts.accepted;
     const isDone = await world.sync(person);
     wire.fates.pull.length = wire.fates.push.length = 0;
     for (const moment of Object.keys(wire.interludes)) delete wire.interludes[moment as keyof Interludes];
-    // A phone that only pulled, undisturbed, holds exactly what the server holds.
+    // A phone that only pulled, without interference, holds exactly the server's data.
     const isComplete = isDone && isQuiet && world.referee.counts.accepted === before;
     if (isComplete && (await person.phone.unsyncedCount()) === 0)
       await this.#compare(person, world.expectedRows());
@@ -212,7 +212,7 @@ class Run {
     await this.world.restart();
   }
 
-  /** Everyone is online and nothing goes wrong any more, until nobody has anything new to tell. */
+  /** All phones are online and sync without faults until none has a change left. */
   async #settle(): Promise<void> {
     const { world } = this;
     while (world.delayed.length > 0) await this.#arriveLate();

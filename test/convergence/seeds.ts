@@ -1,14 +1,14 @@
-/** A run that every test run repeats. */
+/** A run that the long tests repeat. */
 export interface KeptRun {
   seed: number;
   steps: number;
-  /** What it once found, or why it is kept. */
+  /** The fault it once found, or why it is kept. */
   why: string;
 }
 
 /**
- * Runs that are short enough for every test run. A seed that fails in `npm run soak` is added here and stays. Changing
- * the model changes what a seed plays: what one has found is also worth a test of its own among the conformance tests.
+ * Runs that are short enough for the long tests. A seed that fails in `npm run soak` is added here and stays. A change
+ * of the model changes what a seed plays, so a fault that a seed found also deserves a conformance test.
  */
 export const keptRuns: KeptRun[] = [
   { seed: 5, steps: 220, why: 'five phones, deletions forgotten, phones that were away too long' },

@@ -2,7 +2,7 @@ import { game, player, round } from '../support/records.js';
 import type { Changes, Ledger, RawRow } from './ledger.js';
 import type { Random } from './random.js';
 
-/** One push of a client that is not WatermelonDB, and what it says it pulled last. */
+/** One push of a client that is not WatermelonDB, with its `last_pulled_at`. */
 export interface Stranger {
   what: string;
   changes: Changes;
@@ -62,7 +62,7 @@ const tricks: Record<string, Trick> = {
   },
 };
 
-/** A push of one to three such tricks, on top of the newest pull or of an old one. */
+/** A push of one to three such tricks, based on the newest pull or an old one. */
 export function strangePush(
   ledger: Ledger,
   random: Random,
@@ -78,7 +78,7 @@ export function strangePush(
     const ids = [...(part?.created ?? []), ...(part?.updated ?? [])]
       .map((row) => row.id)
       .concat(part?.deleted ?? []);
-    // What a push means that names an id twice is for the conformance tests.
+    // The conformance tests cover pushes that name an id twice.
     if (!part || ids.some((id) => used.has(id))) continue;
     for (const id of ids) used.add(id);
     const all = (changes[part.table] ??= { created: [], updated: [], deleted: [] });

@@ -1,8 +1,8 @@
 import type { Snapshot } from './replica.js';
 
 /**
- * Every player's running totals, as a reader computes them: the scores in the order of `round_number`, `created_at`
- * and `id` of their rounds. The stored totals are snapshots and do not count.
+ * Every player's running totals, as an app computes them: the scores in the order of `round_number`, `created_at` and
+ * `id` of their rounds. The stored totals may be out of date and do not count.
  */
 export function totalsOf(rows: Snapshot): Record<string, number[]> {
   const rounds = new Map((rows.rounds ?? []).map((round) => [round.id, round]));

@@ -2,31 +2,31 @@ import type { Reply } from '../support/device.js';
 import type { Changes } from './ledger.js';
 import type { Referee } from './referee.js';
 
-/** What becomes of one request on its way. */
+/** What the network does to one request. */
 export type Fate =
   | 'delivered'
   | 'request lost'
   | 'response lost'
-  /** Arrives twice, one after the other; the second answer is heard. */
+  /** Arrives twice, one after the other; the phone gets the second answer. */
   | 'sent twice'
   /** Arrives twice at the same time. */
   | 'sent twice at once'
-  /** Nobody hears an answer, and the request arrives much later. */
+  /** The phone gets no answer, and the request arrives much later. */
   | 'delayed'
   /** Answered as usual, and a copy arrives much later. */
   | 'delivered, copy delayed';
 
 export type RequestKind = 'pull' | 'push';
 
-/** What the wires of one run have in common. */
+/** What all wires of one run share. */
 export interface Surroundings {
   /** Where the server listens now. */
   url(): string;
-  /** The server's machine clock; it stands still while a request is under way. */
+  /** The clock of the server's machine; it stands still during a request. */
   now(): number;
   referee: Referee;
   note(line: string): void;
-  /** Remembers what must end the run: a client would take it for a broken connection and go on. */
+  /** Records an error that must end the run: a client would treat it as a broken connection and continue. */
   fail(error: Error): void;
   /** Takes a request that arrives later. */
   delay(arrive: () => Promise<void>): void;
@@ -35,15 +35,15 @@ export interface Surroundings {
 /** What `fetch` throws without a connection. */
 class Lost extends TypeError {}
 
-/** One phone's way to the server: a `fetch` that loses, doubles and delays, and shows every answer to the referee. */
+/** One phone's network: a `fetch` that loses, doubles and delays requests, and shows every answer to the referee. */
 export class Wire {
   isOffline = false;
   /** Whether a request or an answer was lost since this was last set to false. */
   hasLost = false;
   readonly fates: Record<RequestKind, Fate[]> = { pull: [], push: [] };
-  /** Runs once when the next such request has left the phone, or when its answer is about to be heard. */
+  /** Runs once after the next such request has left the phone, or before its answer reaches the phone. */
   readonly interludes: Partial<Record<`${'before' | 'after'} ${RequestKind}`, () => Promise<void>>> = {};
-  /** What happened since the journal last asked. */
+  /** Events since the journal last read them. */
   readonly heard: string[] = [];
 
   constructor(private readonly around: Surroundings) {}
@@ -70,7 +70,7 @@ export class Wire {
 
     const copies = fate === 'sent twice at once' ? 2 : 1;
     const replies = await Promise.all(Array.from({ length: copies }, () => this.#send(path, init)));
-    // Of two copies at once either may be first; only the first can have been accepted with something left to do.
+    // Either of two simultaneous copies may come first; only the first one can have changed anything.
     const [reply] = replies.sort((a, b) => a.status - b.status) as [Reply];
     for (const each of replies) this.#judge(kind, path, init, each);
     let heard = reply;
@@ -108,7 +108,7 @@ export class Wire {
   }
 
   #judge(kind: RequestKind, path: string, init: RequestInit, reply: Reply): void {
-    if (reply.status === 401) return; // the clock went past the token's end: the app refreshes it and asks again
+    if (reply.status === 401) return; // the token has expired: the app refreshes it and repeats the request
     const { referee, note } = this.around;
     const query = new URL(path, 'http://server').searchParams;
     if (kind === 'pull') {

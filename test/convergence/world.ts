@@ -7,14 +7,14 @@ import type { Random } from './random.js';
 import { Referee } from './referee.js';
 import { Wire, type Fate, type Surroundings } from './wire.js';
 
-/** A server that can be started again and again on the same storage, with a clock that the model holds. */
+/** A server that can be restarted on the same storage, with a clock that the model controls. */
 export interface Host {
   start(options: { now: () => number; env: Record<string, string> }): Promise<RunningServer>;
 }
 
 export interface RunningServer {
   url: string;
-  /** Forgets the deletions that are older than the retention, now instead of within the hour. */
+  /** Purges deletions older than the retention now; the server itself does so once an hour. */
   purge(): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -22,21 +22,21 @@ export interface RunningServer {
 export interface WorldOptions {
   /** After how many days the server forgets deletions; 0: never. */
   retentionDays: number;
-  /** Hears every line of the journal. */
+  /** Called with every line of the journal. */
   listen?: (line: string) => void;
 }
 
-/** One person: a phone, its way to the server, and whether it is in the basement just now. */
+/** One person: a phone, its network, and for how long it is offline. */
 export interface Person {
   readonly name: string;
   readonly phone: Phone;
   readonly wire: Wire;
-  /** How many more steps it stays without a connection. */
+  /** For how many more steps the phone is offline. */
   offlineSteps: number;
 }
 
 const DAY_MS = 86_400_000;
-// Far ahead of the real clock: a server that looked at that one would be caught by its first stamp.
+// Far ahead of the real clock: a server that used the real one would give itself away with its first stamp.
 const FIRST_MOMENT = Date.UTC(2100, 0, 1);
 
 /** The server, the phones and everything between them. */
@@ -44,10 +44,10 @@ export class World implements Surroundings {
   readonly people: Person[] = [];
   readonly journal: string[] = [];
   readonly delayed: (() => Promise<void>)[] = [];
-  /** Clocks that some device saw at some time. */
+  /** Clock values that some device received. */
   readonly oldClocks: number[] = [];
   referee!: Referee;
-  /** Speaks plain HTTP: it looks after the server's state, and sends what no phone would. */
+  /** A device over plain HTTP: it reads the server's state, and sends pushes that no phone would send. */
   witness!: TestDevice;
   restarts = 0;
   #failures: Error[] = [];
@@ -82,12 +82,12 @@ export class World implements Surroundings {
     this.#time = ms;
   }
 
-  /** A phone joins the account; it knows nothing yet. */
+  /** A new phone, without data, joins the account. */
   async join(name: string): Promise<Person> {
     const device = await (await this.#signedIn()).pair({ name });
     const phone = await Phone.open(this.url(), { name, device });
     const wire = new Wire(this);
-    // The client takes its `fetch` when the app starts: starting it again puts the wire between it and the server.
+    // The app takes its `fetch` when it starts, so a restart puts the wire between it and the server.
     Object.assign(phone.network, { fetch: wire.fetch });
     const person = { name, phone, wire, offlineSteps: 0 };
     await this.restartApp(person);
@@ -95,13 +95,13 @@ export class World implements Surroundings {
     return person;
   }
 
-  /** Ends the app on a phone and starts it again. */
+  /** Restarts the app on a phone. */
   async restartApp({ phone }: Person): Promise<void> {
     await phone.everything(); // before its first use the database is not open yet
     await phone.restart();
   }
 
-  /** Ends the server and starts it again on what it stored. */
+  /** Restarts the server on the same storage. */
   async restart(): Promise<void> {
     await this.#server.close();
     this.#server = await this.#startServer();
@@ -109,7 +109,7 @@ export class World implements Surroundings {
     redirect(this.witness, this.url());
   }
 
-  /** Lets the server forget what is old enough. */
+  /** Lets the server purge old deletions. */
   async purge(): Promise<void> {
     const { retentionDays } = this.options;
     if (retentionDays === 0) return;
@@ -123,8 +123,8 @@ export class World implements Surroundings {
 
   /**
    * One sync of one phone.
-   * @returns whether it went through; a lost request and a refusal that the referee agreed to are no mistakes
-   * @throws Error when anything else went wrong
+   * @returns whether it succeeded; false also after a lost request, or a refusal that the referee approved
+   * @throws Error after any other failure
    */
   async sync(person: Person): Promise<boolean> {
     const { wire, phone, name } = person;
@@ -147,7 +147,7 @@ export class World implements Surroundings {
     return failure === undefined;
   }
 
-  /** Sends a push as the witness, and has it judged. */
+  /** Sends a push as the witness; the referee judges the answer. */
   async strangePush(
     what: string,
     changes: Parameters<Referee['judgePush']>[0],
@@ -159,14 +159,14 @@ export class World implements Surroundings {
     this.note(`  = ${JSON.stringify(this.referee.judgePush(changes, lastPulledAt, this.now(), reply))}`);
   }
 
-  /** Looks at the server as a new device does, and has what it sees judged. */
+  /** Makes a first pull; the referee judges the answer. */
   async look(): Promise<Snapshot> {
     const device = await this.#signedIn();
     this.referee.judgePull(0, await device.pull());
     return (await firstPull(device)).rows;
   }
 
-  /** What the server must hold by now, as the ledger has it. */
+  /** The server's data according to the ledger. */
   expectedRows(): Snapshot {
     const { ledger } = this.referee;
     return Object.fromEntries(
@@ -174,12 +174,12 @@ export class World implements Surroundings {
     );
   }
 
-  /** What a phone holds. */
+  /** The rows on a phone. */
   rowsOn({ phone }: Person): Promise<Snapshot> {
     return phone.everything();
   }
 
-  /** Draws what becomes of the next sync's requests. */
+  /** Draws what the network does to the requests of the next sync. */
   static fate(random: Random): Fate {
     return random.weighted<Fate>({
       delivered: 60,
@@ -197,7 +197,7 @@ export class World implements Surroundings {
     return this.host.start({ now: this.now, env });
   }
 
-  // A step of the clock may have ended the access token.
+  // A step of the clock may have made the access token expire.
   async #signedIn(): Promise<TestDevice> {
     if ((await this.witness.request('GET', '/auth/devices')).status === 401) {
       const reply = await this.witness.refresh();

@@ -5,7 +5,7 @@ import { runCrash } from './crash.js';
 /** `npm run soak -- --only crash --kills 100` kills as often as asked. */
 const KILLS = 5;
 
-// What was acknowledged is there; what was not is there whole or not at all; no clock falls (records.md, Concurrency).
+// Acknowledged pushes are stored, others as a whole or not at all, and no clock decreases (records.md, Concurrency).
 describe('a server killed while devices push', () => {
   test('on SQLite keeps what it acknowledged and tears nothing', async () => {
     const storage = await createStorage('sqlite');
@@ -17,7 +17,7 @@ describe('a server killed while devices push', () => {
   });
 
   test('on PostgreSQL keeps what it acknowledged and tears nothing', async () => {
-    // PostgreSQL itself goes on; it waits for the disk, as it would outside of tests.
+    // PostgreSQL is not killed; it waits for the disk, as it does outside of tests.
     await using postgres = await startPostgres({ durable: true });
     const storage = await createStorage('postgres', { postgres });
     try {
@@ -28,7 +28,7 @@ describe('a server killed while devices push', () => {
   });
 });
 
-/** A run in which no kill met a push would prove nothing. */
+/** Checks that some kills struck during a push: otherwise the run proves nothing. */
 function expectRealRun(summary: Awaited<ReturnType<typeof runCrash>>): void {
   expect(summary).toMatchObject({ kills: KILLS });
   expect(summary.acknowledged).toBeGreaterThan(5);

@@ -18,20 +18,20 @@ export interface CrashOptions {
 export interface CrashSummary {
   kills: number;
   acknowledged: number;
-  /** Pushes cut off by a kill that were there afterwards, and that were not. */
+  /** Pushes cut off by a kill that were stored; `notThere`: that were not. */
   there: number;
   notThere: number;
   rows: number;
 }
 
-/** Within this time after the chosen push a kill strikes: long enough to meet every part of the next pushes. */
+/** A kill strikes within this time after the chosen push: long enough to hit every part of the next pushes. */
 const LONGEST_WAIT_MS = 60;
 const LONGEST_START_MS = 700;
 
 /**
- * Kills a real server process again and again while devices push, starts it on the same storage and looks what became
- * of every push. The seed decides what is pushed and when the kill strikes; what it strikes is up to the machine.
- * @throws Error with the seed when anything acknowledged is gone, anything is there in part, or a clock fell
+ * Repeatedly kills a real server process while devices push, restarts it on the same storage and checks every push. The
+ * seed decides the pushes and the times of the kills; the machine's timing decides what a kill interrupts.
+ * @throws Error with the seed when an acknowledged push is lost, a push is stored in part, or a clock decreased
  */
 export async function runCrash({ seed, kills, storage }: CrashOptions): Promise<CrashSummary> {
   const crash = new Crash(new Random(seed), storage);
@@ -98,7 +98,7 @@ class Crash {
     };
     const working = Promise.all(writers.map(work));
     await Promise.race([isReached, working]);
-    // Hardly any kill strikes between the commit and the answer: some writers just do not hear theirs.
+    // Kills rarely strike between commit and answer, so some writers ignore their answers.
     for (const writer of writers) writer.isDeaf = this.random.chance(0.3);
     await pause(this.random.next() * LONGEST_WAIT_MS);
     const exit = await this.#server?.kill('SIGKILL');
@@ -132,7 +132,7 @@ class Crash {
     this.summary.rows = Object.values(now.rows).reduce((sum, rows) => sum + rows.length, 0);
   }
 
-  /** What was there already must not be stamped anew by sending it again. */
+  /** Sending a stored push again must not change the stamps of its rows. */
   async #expectUntouched(device: TestDevice, { timestamp }: FirstPull, ids: string[]): Promise<void> {
     const since = (await device.pull({ last_pulled_at: timestamp })).body as {
       changes: Record<string, { updated: { id: string }[]; deleted: string[] }>;

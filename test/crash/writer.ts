@@ -4,24 +4,24 @@ import { difference, Replica, sortedById, type FirstPull, type Snapshot } from '
 import type { Reply, TestDevice } from '../support/device.js';
 import { game, player } from '../support/records.js';
 
-/** A push that was sent and not answered: the server may have it, or not. */
+/** A push without an answer: the server may have stored it or not. */
 interface Pending {
   changes: Changes;
   lastPulledAt: number;
-  /** The writer's rows in case the server has it. */
+  /** The writer's rows if the server has stored it. */
   rows: Map<string, RawRow>;
 }
 
 /**
- * One device that pushes one thing after the other, only rows of its own, and knows after each answer what the server
- * must hold of them. A push cut off in the middle is kept and sent again, as an app does.
+ * A device that pushes only its own rows, one push after another, and knows after each answer which of them the server
+ * must hold. It keeps a push that was cut off and sends it again, as an app does.
  */
 export class Writer {
   /** The rows of all acknowledged pushes: `table/id` → row. */
   #rows = new Map<string, RawRow>();
   #pending?: Pending;
   #pushes = 0;
-  /** The highest `timestamp` that any answer told this device. */
+  /** The highest `timestamp` of any answer to this device. */
   highest = 0;
   /** While true, no answer to a push reaches this device. */
   isDeaf = false;
@@ -51,8 +51,8 @@ export class Writer {
   }
 
   /**
-   * What the server has of the push that was cut off, after it came back.
-   * @throws Error when it has a part of it, or lacks something that it acknowledged
+   * What the restarted server has of the push that was cut off.
+   * @throws Error when the push is stored in part, or an acknowledged push is missing
    */
   judge({ rows }: FirstPull): 'nothing pending' | 'there' | 'not there' {
     const found = this.#ownRows(rows);
@@ -76,13 +76,13 @@ export class Writer {
     ]);
   }
 
-  /** Sends what was cut off once more, exactly as it was. @throws Error unless it is acknowledged now */
+  /** Sends the push that was cut off again, unchanged. @throws Error unless it is acknowledged now */
   async sendAgain(): Promise<void> {
     if (this.#pending && !(await this.#send()))
       throw new Error(`The connection of ${this.name} broke again.`);
   }
 
-  /** Pulls what is new. @throws Error when the replica is not what the server holds then */
+  /** Pulls what is new. @throws Error when the replica then differs from the server */
   async catchUp(server: FirstPull): Promise<void> {
     await this.#pull();
     const missed = difference(server.rows, this.replica.snapshot());
@@ -112,7 +112,7 @@ export class Writer {
     return true;
   }
 
-  /** New games with players, edits of some rows and deletions of others; now and then very many rows at once. */
+  /** New games with players, edits of some rows and deletions of others; sometimes very many rows at once. */
   #nextPush(): Pending {
     const { random } = this;
     const push = (this.#pushes += 1);

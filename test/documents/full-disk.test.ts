@@ -59,7 +59,7 @@ describeWithSmallDisk('on a small disk', () => {
       expect(uploads.last_failure?.reason).toMatch(/disk is full/);
       expectProblem(await laptop.request('GET', `${pathOf('v1')}/download-url`), 507, 'DISK_FULL');
       rmSync(filler);
-      // On SQLite the database is on the full disk, too, and cannot count.
+      // On SQLite the database is on the full disk too, so it cannot store the count.
       const failures = database === 'postgres' ? 1 : 0;
       expect(await documentState(laptop, 'v1')).toEqual({ ...before, lock: null, upload_failures: failures });
       await world.pass(2);

@@ -25,7 +25,7 @@ test('a content that is stored slowly holds up nobody else', async () => {
   const storing = holdNext(journalOf(world), 'addDraft', 'after');
   const writing = putContent(holding, '0-0', packedLayout(['red']));
   await storing.reached;
-  // They ask first whether they may write.
+  // These writes check first whether they may write.
   const others = ['0-0', '0-0', '7-1'].map((version) => putContent(holding, version, Buffer.alloc(10)));
   expectProblem(await others[2]!, 412, 'VERSION_MISMATCH');
   expect((await bob.push({}, clock)).status).toBe(200);

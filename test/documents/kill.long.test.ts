@@ -25,22 +25,22 @@ import { sha256 } from '../uploads/stores.js';
 import { filesIn } from '../uploads/world.js';
 
 const SEED = Number(process.env.SEED ?? 9);
-/** How often each kill is repeated; `npm run soak:kills` says twenty. */
+/** How often each kill is repeated; 20 times in `npm run soak:kills`. */
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 1);
 const VIDEOS = ['v0', 'v1', 'v2', 'v3'];
 
-/** What can be seen of the writes from outside. */
+/** The progress of the writes as seen from outside the server. */
 interface View {
-  /** How many contents are being unpacked, or copied into databases of their own. */
+  /** How many contents are being unpacked, or copied into fresh databases. */
   unpacked: number;
   /** How many new working copies there are. */
   placed: number;
-  /** How many contents are in the database; always 0 on PostgreSQL, where looking takes too long. */
+  /** How many contents are committed; always 0 on PostgreSQL, where a look takes too long. */
   committed: number;
   answered: number;
 }
 
-/** When the server is killed: up to `withinMs` after what has come, or at once. */
+/** When the server is killed: up to `withinMs` after the moment `hasCome`. */
 const MOMENTS: [name: string, hasCome: (view: View) => boolean, withinMs: number][] = [
   ['when all is answered that was sent whole', ({ answered }) => answered === VIDEOS.length - 1, 0],
   ['when a content is in place', ({ placed }) => placed > 0, 0],
@@ -55,9 +55,9 @@ interface Write {
   video: string;
   before: DocumentState;
   background: string;
-  /** Half of the body is sent, and no more. */
+  /** Whether only half of the body is sent. */
   isHalf: boolean;
-  /** Null: none came. */
+  /** Null: there was no answer. */
   answer: Promise<{ status: number; state: DocumentState } | null>;
 }
 
@@ -90,7 +90,7 @@ function send(
   return read().catch(() => null);
 }
 
-/** What a document is now, wherever that is said: in its state, in its address, and in the content itself. */
+/** A document's content; checks that state, download address and content agree. */
 async function contentOf(device: TestDevice, video: string, state: DocumentState): Promise<string[]> {
   const { status, body } = await device.request('GET', `${pathOf(video)}/download-url`);
   expect(status).toBe(200);
@@ -105,11 +105,11 @@ async function contentOf(device: TestDevice, video: string, state: DocumentState
   return backgroundsIn(packed);
 }
 
-/** All files of documents: working copies, and what is under way. */
+/** All files of documents: working copies and unfinished files. */
 const filesOf = (storage: Storage) =>
   filesIn(join(storage.env.DATA_DIR!, 'documents')).filter((path) => !/^\d+\/lock/.test(path));
 
-/** Looks into the database of a server that runs on SQLite: nothing else tells of a commit as soon. */
+/** Watches the database of a running server on SQLite: nothing else shows a commit as soon. */
 class Commits implements Disposable {
   private readonly file: BetterSqlite.Database | null;
 
@@ -128,7 +128,7 @@ class Commits implements Disposable {
   }
 }
 
-/** Begins to write to all documents, to one of them never to the end. */
+/** Begins a write to every document; one of the writes is never completed. */
 async function startWrites(device: TestDevice, random: Random, name: string): Promise<Write[]> {
   const writes: (Write & { begin: () => void })[] = [];
   const half = random.integer(0, VIDEOS.length - 1);
@@ -147,7 +147,7 @@ async function startWrites(device: TestDevice, random: Random, name: string): Pr
   return writes;
 }
 
-/** Kills the server while all documents are written to. */
+/** Kills the server during writes to all documents. */
 async function writeAndKill(
   server: ServerProcess,
   storage: Storage,
@@ -177,7 +177,7 @@ async function writeAndKill(
       return answered;
     },
   };
-  // What is quick may have passed unseen: then all that was sent whole is answered.
+  // A short moment may pass unseen: the loop ends when all complete bodies are answered.
   while (!hasCome(view) && answered < VIDEOS.length - 1) await new Promise(setImmediate);
   const isSeen = hasCome(view);
   if (withinMs > 0) await delay(random.integer(0, withinMs));
@@ -224,9 +224,9 @@ async function expectWholeContents(database: DatabaseName): Promise<void> {
     }
     expect(came.old).toBeGreaterThanOrEqual(moments.length);
     expect(came.new).toBeGreaterThanOrEqual(VIDEOS.length);
-    // Some are so short that they may pass between two looks.
+    // Some moments are so short that they may pass between two looks.
     expect(seen.size).toBeGreaterThan(MOMENTS.length / 2);
-    // The next content takes away whatever those before it left.
+    // The next write removes everything that earlier ones left.
     for (const video of VIDEOS) {
       const { epoch, server_version } = await documentState(laptop, video);
       const reply = await putContent(

@@ -30,11 +30,11 @@ import { moveTo, until } from '../support/exchange.js';
 import { around, atNext, holdNext, moment } from '../uploads/hold-back.js';
 import { World } from '../uploads/world.js';
 
-/** RACE_ROUNDS=500 lets ten times as many writes meet. */
+/** RACE_ROUNDS=500 makes ten times as many writes collide. */
 const ROUNDS = Number(process.env.RACE_ROUNDS ?? 50);
 const NOTHING = () => undefined;
 
-/** The file of an epoch's working copy, whether it is there or not. */
+/** The path of an epoch's working copy, whether the file exists or not. */
 function copyOf(world: World, videoId: string, epoch: number): string {
   const video = Buffer.from(videoId).toString('hex');
   const known = world.workingCopies().find((path) => path.includes(`/${video}/`))!;
@@ -47,23 +47,23 @@ const copiedBytes = (world: World) =>
     .map((path) => statSync(join(world.data.env.DATA_DIR!, 'documents', path)).size)
     .reduce((sum, bytes) => sum + bytes, 0);
 
-/** Puts a folder in the place of a file, which cannot be removed like a file then. */
+/** Replaces a file by a folder, which cannot be removed like a file. */
 function makeUnremovable(path: string): void {
   rmSync(path);
   mkdirSync(path);
 }
 
-/** Stops the server as long as `work` takes. */
+/** Stops the server during `work`. */
 async function whileDown(world: World, device: TestDevice, work: () => unknown): Promise<void> {
   await world.app.stop();
   await work();
   await world.start();
-  await world.tick(); // the one of the start is over then
+  await world.tick(); // the tick of the start has ended by then
   moveTo(device, world.app.url);
 }
 
 describe('on sqlite a write that was cut off leaves a file of the next epoch', () => {
-  /** Without them there is room enough. */
+  /** Without these files there is enough room. */
   const LEFT_BYTES = 200_000;
   const ways: Record<string, (world: World, laptop: TestDevice) => Promise<unknown>> = {
     'by a failing disk': async (world, laptop) => {
@@ -92,7 +92,7 @@ describe('on sqlite a write that was cut off leaves a file of the next epoch', (
       moveTo(stranger, world.app.url);
       const small = await hold(laptop, 'v1');
       const large = await hold(stranger, 'v2');
-      // The large one makes its room while the small one is in place and not committed yet.
+      // The large write makes room while the small one has its file in place but is not committed.
       const copies = world.app.nest.get(WorkingCopies);
       const makesRoom = moment();
       let renamed = { reached: Promise.resolve(), goOn: NOTHING as () => void };
@@ -204,7 +204,7 @@ forEachDatabase((database) => {
     const held = await world.app.nest.get(WorkingCopies).hold(ref, 1, size_bytes!);
     makeUnremovable(held.path);
     await write(laptop, 'v1', ['two']);
-    held.release(); // what fails after this and is not caught fails the test
+    held.release(); // an unhandled rejection after this fails the test
     makeUnremovable(copyOf(world, 'v1', 2));
     expect((await write(laptop, 'v1', ['three'])).epoch).toBe(3);
     expect(await download(laptop, 'v1')).toEqual(['three']);
@@ -218,7 +218,7 @@ forEachDatabase((database) => {
     const server = world.app.nest.getHttpServer() as Server;
     server.on('request', ({ method, socket }) => method === 'PUT' && sockets.push(socket));
     const importing = holdNext(world.app.nest.get(SqliteWorkers), 'importDatabase', 'before');
-    // So large that it is not in before the server asks for it: only then is there a limit, to be lifted later.
+    // So large that it has not arrived when the server reads it: only then is there a time limit, to be lifted later.
     const writing = putContent(holding, '0-0', packedLayout(['red'], 1_000_000));
     await importing.reached;
     await until(

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { startApp } from '../support/app.js';
 import { packedLayout, pathOf } from '../support/documents.js';
 
-/** Far more than sockets and streams hold on the way. */
+/** Far more than sockets and streams buffer. */
 const MEGABYTES_5 = 5_000_000;
 
 test('a body that is refused before it is read does not hold up its connection', async () => {

@@ -4,7 +4,7 @@ import { ClusterConnection } from '../../src/foundation/sockets/cluster-connecti
 import { until } from '../support/exchange.js';
 import { createStorage, type Storage } from '../support/storage.js';
 
-/** What Socket.IO's adapter relies on: of everything that goes wrong it hears once, and one connection is open. */
+/** What Socket.IO's adapter relies on: it gets each failure once, and one connection is open. */
 describe('the connection to the other processes', () => {
   let storage: Storage;
   let connection: ClusterConnection;

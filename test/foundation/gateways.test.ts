@@ -44,7 +44,7 @@ class Echoes {
   }
 }
 
-// Of the realm that the server runs in: Socket.IO tells patterns from names by their class.
+// A pattern of the server's realm: Socket.IO distinguishes patterns from names by their class.
 const VIDEO = runInThisContext('/^\\/videos\\/\\d+$/') as RegExp;
 
 @WebSocketGateway({ namespace: VIDEO })

@@ -14,7 +14,7 @@ import { serverTables } from '../../src/tables.js';
 import { forEachDatabase, startApp, type DatabaseName } from '../support/app.js';
 import { createStorage } from '../support/storage.js';
 
-/** What there is in a database, in its own words. */
+/** Queries for everything that a database contains. */
 const catalog: Record<Dialect, string[]> = {
   sqlite: [
     `SELECT m.name AS "table", c.name, c.type, c."notnull", c.dflt_value, c.pk
@@ -74,7 +74,7 @@ forEachDatabase((database) => {
   );
 });
 
-/** What databases have run must not change under them: hashes of the texts, for SQLite and for PostgreSQL. */
+/** Released migrations must not change: hashes of their texts, for SQLite and for PostgreSQL. */
 const released = {
   Accounts1790000000000: ['c16bf851693bf255', 'aa21636445bf698f'],
   Shares1790001000000: ['2b7bfc0d1e58be37', 'ac9a0c532f717602'],

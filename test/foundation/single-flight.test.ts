@@ -10,7 +10,7 @@ test('however many ask, one run is under way and one waits, which sees what came
     return seen;
   });
   const first = coalesced.run();
-  await Promise.resolve(); // it has begun
+  await Promise.resolve(); // the flight has begun
   state = 'after';
   const others = Array.from({ length: 50 }, () => coalesced.run());
   expect(await first).toBe('before');

@@ -5,7 +5,7 @@ import { clockOf, pull } from '../support/exchange.js';
 import { shareApp } from '../support/shared-app.js';
 import { around } from '../uploads/hold-back.js';
 
-/** Whether a statement is for one account, and not of the server's own rounds. */
+/** Whether a statement is for one account, and not part of the server's periodic work. */
 const isOfAccount = (sql: string) => /account_id = \$1/.test(sql);
 
 forEachDatabase((database) => {

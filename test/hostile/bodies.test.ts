@@ -10,7 +10,7 @@ import { shareApp } from '../support/shared-app.js';
 
 const LIMIT = 256 * 1024;
 
-/** Bodies that are no push: broken, oversized, disguised. */
+/** Bodies that are not a valid push: broken, oversized, disguised. */
 forEachDatabase((database) => {
   const app = shareApp(database, { env: { MAX_BODY_BYTES: String(LIMIT) } });
 

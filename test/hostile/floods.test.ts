@@ -4,10 +4,10 @@ import { creating, deleting, evening, game, games, player, round, updating } fro
 import { shareApp } from '../support/shared-app.js';
 
 const MANY = 60_000;
-/** Processor time far above what takes work in proportion to the body, far below what takes its square. */
+/** Processor time far above linear work on such a body, and far below quadratic work. */
 const AMPLE_CPU_MS = 20_000;
 
-/** Bodies within the limit that are made to cost more than their size. */
+/** Bodies within the size limit that are built to cost more than their size. */
 forEachDatabase((database) => {
   const app = shareApp(database, { env: { PULL_STALL_SECONDS: '3600' } });
 

@@ -6,7 +6,7 @@ import { evening, tableNames } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 import { tables } from '../../src/protocol/tables.js';
 
-/** FUZZ_RUNS=400 tries ten times as much. */
+/** FUZZ_RUNS=400 makes ten times as many runs. */
 const RUNS = { numRuns: Number(process.env.FUZZ_RUNS ?? 40) };
 
 const anyText = fc.oneof(
@@ -57,7 +57,7 @@ forEachDatabase((database) => {
     lastPulledAt = await store(device, evening('a'));
   });
 
-  /** Sends one request; unless it succeeded, the account must look as before. */
+  /** Sends one request; if it fails, the account must be unchanged. */
   async function probe(ask: () => ReturnType<TestDevice['request']>) {
     const before = await stateOf(device);
     const reply = await ask();

@@ -42,11 +42,11 @@ const INJECTIONS = [
   '\r\nSet-Cookie: a=b',
 ];
 
-/** Names and values made to be taken for something else. */
+/** Names and values that are built to be mistaken for something else. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 
-  /** Pushes a body written by hand: JavaScript itself would swallow some of its keys. */
+  /** Pushes a body written by hand: a JavaScript object would lose some of its keys. */
   const pushText = async (
     device: Awaited<ReturnType<ReturnType<typeof app>['newDevice']>>,
     changes: string,

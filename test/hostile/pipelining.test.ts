@@ -12,12 +12,12 @@ import { creating, game } from '../support/records.js';
 import { sourceOf } from '../storage/objects.js';
 import { holdNext, type HeldCall } from '../uploads/hold-back.js';
 
-/** Above which only two bodies are worked on at a time. */
+/** Makes a body large: of large bodies, only two are processed at a time. */
 const LARGE = ' '.repeat(1_100_000);
 
 const push = (id: string): string => JSON.stringify(creating({ games: [game(id)] })) + LARGE;
 
-/** A request that is not answered before the test says so. */
+/** Begins a request that is not answered until the test releases it. */
 async function beginSlowRequest(app: TestApp): Promise<{ socket: Socket; held: HeldCall }> {
   const storage = app.nest.get(ObjectStorage) as FileStorage;
   await storage.write('key', sourceOf(gzipSync('any')));
@@ -38,7 +38,7 @@ function pushOver(socket: Socket, device: TestDevice, clock: number, id: string)
   );
 }
 
-/** Requests sent over one connection without waiting for answers, which come in the same order all the same. */
+/** Requests sent over one connection without waiting for answers, which still come in the same order. */
 describe('requests behind one that takes its time', () => {
   test('have their turn after it: one of them', async () => {
     await using app = await startApp('sqlite');

@@ -5,10 +5,10 @@ import { clockOf, expectProblem, until } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 
 const LIMIT = 2_000_000;
-/** In bodies of the limit: what large ones may take together. */
+/** How many bodies of the maximum size large bodies may take together. */
 const HELD = 8;
 
-/** Begins a request whose body is said to be longer than what is sent of it. */
+/** Begins a request that announces a longer body than it sends. */
 function begin(app: TestApp, path: string, more: string, body: Buffer): Socket {
   const { hostname, port } = new URL(app.url);
   const socket = connect(Number(port), hostname);
@@ -21,7 +21,7 @@ function begin(app: TestApp, path: string, more: string, body: Buffer): Socket {
   return socket;
 }
 
-/** Bodies that come slowly, or never to their end. */
+/** Bodies that arrive slowly or never completely. */
 describe('slow bodies', () => {
   test('large ones take only so much memory together, and who goes away makes room', async () => {
     await using app = await startApp('sqlite', { env: { MAX_BODY_BYTES: String(LIMIT) } });
@@ -33,7 +33,7 @@ describe('slow bodies', () => {
     const body = JSON.stringify(creating({ games: [game('g1')] }));
     const refused = await until(
       async () => {
-        // What came in while another large one was there may have been refused itself.
+        // A request that arrived together with another large one may itself have been refused.
         for (let n = 0; n < HELD; n += 1) {
           if (!(sockets[n]?.bytesRead === 0)) sockets[n] = begin(app, '/sync/push', token, large);
         }

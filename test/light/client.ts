@@ -14,7 +14,7 @@ import { valuesOf } from './recorder.js';
 import type { Cell, LocalRows } from './local-rows.js';
 import type { Watched } from './watch.js';
 
-// The copy of WatermelonDB that the app's code has: the app may have brought its own.
+// The copy of WatermelonDB that the app's code loads: the app may have one of its own.
 const requireFromApp = createRequire(join(process.cwd(), 'mobile', 'package.json'));
 const watermelon = requireFromApp('@nozbe/watermelondb') as typeof import('@nozbe/watermelondb');
 const { default: LokiJSAdapter } = requireFromApp('@nozbe/watermelondb/adapters/lokijs') as {
@@ -32,7 +32,7 @@ interface LokiCollection {
   on(events: string[], listener: () => void): void;
 }
 
-/** The app on one device, without its screens: its database, its sync, and someone who uses it. */
+/** The app on one device, without its screens: its database, its sync, and a person who uses it. */
 export class Client implements Watched {
   private sync!: Sync;
   private unsubscribe: () => void = () => undefined;
@@ -57,7 +57,7 @@ export class Client implements Watched {
     }
   }
 
-  /** Installs the app; it belongs to the given device already, and has not synced. */
+  /** Installs the app for a registered device, which has not synced yet. */
   static async open(name: string, serverUrl: string, device: TestDevice, editor: Editor): Promise<Client> {
     const adapter = new LokiJSAdapter({
       schema: appSchema,
@@ -102,7 +102,7 @@ export class Client implements Watched {
     return this.cachedRows;
   }
 
-  /** Lets the person do something. @returns in words what it was */
+  /** Lets the person do something. @returns its description */
   edit(): Promise<string> {
     return this.editor.edit(this.database);
   }
@@ -115,12 +115,12 @@ export class Client implements Watched {
     this.sync.setOnline(isOnline);
   }
 
-  /** Sets the device's wall clock wrong, by so many milliseconds. */
+  /** Makes the device's wall clock wrong by so many milliseconds. */
   setClock(errorMs: number): void {
     this.clockErrorMs = errorMs;
   }
 
-  /** Ends the app and starts it again. */
+  /** Restarts the app. */
   async restartApp(): Promise<void> {
     await this.close();
     this.startApp();

@@ -4,13 +4,13 @@ import { schema } from '../../src/protocol/tables.js';
 import type { Random } from '../convergence/random.js';
 import { valuesOf } from './recorder.js';
 
-/** One value that a person wrote, or one row that a person deleted. */
+/** One written value, or one deleted row. */
 export interface Edit {
   /** When it was saved, epoch ms. */
   at: number;
   /** `table/id`. */
   key: string;
-  /** The column's place in the declaration; null: the row was deleted. */
+  /** The column's index in the declaration; null: the row was deleted. */
   column: number | null;
   value: ColumnValue;
 }
@@ -22,14 +22,14 @@ const MAX_GAMES = 6;
 const SHOWN_KEYS = 4;
 const LONG_EVENING_ROUNDS = 40;
 
-/** What one person does with the app, drawn at random; every value is written once only, so that it can be found again. */
+/** One person's random actions in the app; every value is written only once, so that it can be recognised. */
 export class Editor {
-  /** When something was last written, epoch ms. */
+  /** Time of the last write, epoch ms. */
   lastAt = 0;
   readonly edits: Edit[] = [];
   #count: number;
 
-  /** @param first what numbering begins behind; no other person of the run may come that far */
+  /** @param first numbering begins after it; the numbers of no other person of the run may reach it */
   constructor(
     private readonly random: Random,
     first: number,
@@ -37,7 +37,7 @@ export class Editor {
     this.#count = first;
   }
 
-  /** Does one thing, as far as what is there allows it. @returns in words what it was */
+  /** Does one thing that the present rows allow. @returns its description */
   async edit(database: Database): Promise<string> {
     const kind = this.random.weighted({
       newGame: 2,
@@ -50,7 +50,7 @@ export class Editor {
       deleteGame: 0.7,
     });
     let written: Written[] = [];
-    // All reading is done within the write, or a sync could change what was read.
+    // All reads happen within the write: otherwise a sync could change the rows in between.
     await database.write(async () => {
       const games = await rowsOf(database, 'games');
       const isNewGame = kind === 'newGame' ? games.length < MAX_GAMES : games.length === 0;
@@ -160,7 +160,7 @@ export class Editor {
   }
 }
 
-/** Sorted, so that the same dice take the same row wherever the same rows are. */
+/** Sorted, so that the same seed picks the same row from the same rows. */
 async function rowsOf(database: Database, table: string): Promise<Model[]> {
   const records = await database.get(table).query().fetch();
   return records.sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,12 +1,12 @@
 import type { Random } from '../convergence/random.js';
 import type { Direction, Fate, Proxy, Target } from './proxy.js';
 
-/** Something that happens to a client's network at a moment of the run. */
+/** An event in a client's network at a moment of the run. */
 export interface Fault {
   kind: FaultKind;
   /** Milliseconds after the start of the run. */
   at: number;
-  /** In words, for the timeline. */
+  /** A description for the timeline. */
   what: string;
   strike(proxy: Proxy): void;
 }
@@ -26,8 +26,8 @@ export type FaultKind = keyof typeof KINDS;
 export const faultKinds = Object.keys(KINDS) as FaultKind[];
 
 /**
- * Draws the faults of one client's network. Those that last end by themselves or when the proxy heals, at `endsAt` at
- * the latest.
+ * Draws the faults of one client's network. Lasting faults end on their own or when the proxy heals, at `endsAt` at the
+ * latest.
  * @param endsAt milliseconds after the start of the run
  */
 export function drawFaults(random: Random, endsAt: number): Fault[] {
@@ -38,13 +38,13 @@ export function drawFaults(random: Random, endsAt: number): Fault[] {
     const until = Math.min(endsAt, at + lasting(random));
     const kind = random.weighted(KINDS);
     faults.push(...draw[kind](random, at, until).map((fault) => ({ ...fault, kind })));
-    // Half of them overlap, the others are left alone to show what they do.
+    // Half of the faults overlap; the others happen alone, to show their own effect.
     at = (random.chance(0.5) ? at : until) + pause();
   }
   return faults.filter((fault) => fault.at < endsAt);
 }
 
-/** Mostly shorter than the light's three seconds, sometimes longer than a request's patience. */
+/** Mostly shorter than the light's three seconds, sometimes longer than a request's timeout. */
 const lasting = (random: Random): number =>
   random.chance(0.5)
     ? random.integer(50, 2_500)

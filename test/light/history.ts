@@ -5,7 +5,7 @@ export type Values = readonly ColumnValue[];
 
 /** One write of one row by the server. */
 export interface LoggedWrite {
-  /** The account's clock value of the push; all that one push wrote has the same. */
+  /** The account's clock value of the push; all rows of one push have the same. */
   stamp: number;
   /** `table/id`. */
   key: string;
@@ -18,9 +18,9 @@ interface Entry {
   values: Values | null;
 }
 
-/** Every state an account's records on the server ever had: version 0 is empty, each push made the next. */
+/** Every state of an account's records on the server: version 0 is empty, each push made the next. */
 export class History {
-  /** When each version began, epoch ms of the server's clock; the first is 0. */
+  /** The beginning of each version, epoch ms of the server's clock; the first is 0. */
   readonly stamps: number[] = [0];
   readonly #entries = new Map<string, Entry[]>();
 
@@ -47,17 +47,17 @@ export class History {
     return version;
   }
 
-  /** `table/id` of every row there ever was. */
+  /** `table/id` of every row that ever existed. */
   keys(): Iterable<string> {
     return this.#entries.keys();
   }
 
-  /** A row's values in a version; null when it is deleted or was not there yet. */
+  /** A row's values in a version; null: deleted, or not created yet. */
   valuesAt(key: string, version: number): Values | null {
     return this.#entries.get(key)?.findLast((entry) => entry.version <= version)?.values ?? null;
   }
 
-  /** When a row was first written with what `isMeant` accepts, epoch ms; null: never. */
+  /** When a row was first written with values that `isMeant` accepts, epoch ms; null: never. */
   firstWrite(key: string, isMeant: (values: Values | null) => boolean): number | null {
     const entry = this.#entries.get(key)?.find(({ values }) => isMeant(values));
     return entry ? this.stamps[entry.version]! : null;

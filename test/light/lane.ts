@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Random } from '../convergence/random.js';
 
-/** How long bytes take, in milliseconds: `base`, and up to `jitter` more for each piece. */
+/** The delay of bytes in milliseconds: `base`, and up to `jitter` more for each piece. */
 export interface Delay {
   base: number;
   jitter: number;
@@ -13,7 +13,7 @@ interface Piece {
   bytes: Buffer | null;
 }
 
-/** One direction of a connection: hands bytes to a socket in their order, at once, later or never. */
+/** One direction of a connection: passes bytes to a socket in order, at once, later or never. */
 export class Lane {
   readonly #pieces: Piece[] = [];
   readonly #sink: Socket;
@@ -29,7 +29,7 @@ export class Lane {
     this.#random = random;
   }
 
-  /** Takes bytes along. A delay also tears them into pieces that travel apart. */
+  /** Accepts bytes. A delay also splits them into pieces with delays of their own. */
   pass(bytes: Buffer): void {
     if (this.#isEnded || bytes.length === 0) return;
     const cut = this.#delay && bytes.length > 1 ? this.#random.integer(1, bytes.length - 1) : bytes.length;
@@ -38,30 +38,30 @@ export class Lane {
     }
   }
 
-  /** Ends this direction behind all that is under way; what comes later is thrown away. */
+  /** Ends this direction after the bytes in flight; later bytes are dropped. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#queue(null);
   }
 
-  /** Slows down what comes from now on; null: no more. */
+  /** Delays all later bytes; null: no delay. */
   set delay(delay: Delay | null) {
     this.#delay = delay;
   }
 
-  /** Takes bytes and passes none, until it is released. */
+  /** Accepts bytes and passes none until `release`. */
   stall(): void {
     this.#isStalled = true;
   }
 
-  /** Passes on what has piled up. */
+  /** Passes on the bytes that were held back. */
   release(): void {
     this.#isStalled = false;
     this.#flush();
   }
 
-  /** Forgets everything under way. */
+  /** Drops all bytes in flight. */
   close(): void {
     this.#isEnded = true;
     this.#pieces.length = 0;
@@ -71,7 +71,7 @@ export class Lane {
   #queue(bytes: Buffer | null): void {
     const { base, jitter } = this.#delay ?? { base: 0, jitter: 0 };
     const wanted = Date.now() + base + this.#random.next() * jitter;
-    this.#lastDueAt = Math.max(this.#lastDueAt, this.#delay ? wanted : 0); // never before an earlier piece
+    this.#lastDueAt = Math.max(this.#lastDueAt, this.#delay ? wanted : 0); // a piece never overtakes an earlier one
     this.#pieces.push({ dueAt: this.#lastDueAt, bytes });
     this.#flush();
   }

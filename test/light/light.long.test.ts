@@ -6,7 +6,7 @@ import type { Outcome } from './world.js';
 
 let outcomes: Map<number, Promise<Outcome>>;
 
-// The runs mostly wait: they go on side by side, and each test takes the outcome of one.
+// The runs mostly wait, so they run in parallel; each test takes the outcome of one.
 beforeAll(() => {
   outcomes = playInProcess(testRuns.map(({ seed }) => seed));
 });
@@ -26,6 +26,6 @@ test('the runs were no walk in the park', async () => {
   const events = all.flatMap(({ plan }) => plan.events);
   const struck = new Set(events.flatMap((event) => ('fault' in event ? event.fault.kind : [])));
   expect([...struck].sort()).toEqual([...faultKinds].sort());
-  // A light that is never green while something is wrong would tell no lies.
+  // A light that is never green during faults could not be false.
   expect(all.filter(({ wasGreenAmidFaults }) => wasGreenAmidFaults).length).toBeGreaterThan(all.length / 2);
 });

@@ -4,11 +4,11 @@ import type { Values } from './history.js';
 export interface Cell {
   values: Values;
   /**
-   * The columns, by their place, with changes that the server has not acknowledged, of which the server may have the
-   * old or the new value; `row` when that goes for the row's very existence.
+   * The indexes of columns with changes that the server has not acknowledged: it may have the old or the new value.
+   * `row`: the server may or may not have the row itself.
    */
   unacknowledged: readonly number[] | 'row';
 }
 
-/** Everything that a device holds, by `table/id`. */
+/** All rows of a device, by `table/id`. */
 export type LocalRows = ReadonlyMap<string, Cell>;

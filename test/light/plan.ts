@@ -1,11 +1,11 @@
 import type { Random } from '../convergence/random.js';
 import { drawFaults, type Fault } from './faults.js';
 
-/** What one person does beside scoring. */
+/** What one person does besides scoring. */
 export type Habit =
   'background' | 'foreground' | 'offline' | 'online' | 'restart app' | 'edit' | 'clock jumps';
 
-/** One thing that happens in a run. */
+/** One event of a run. */
 export type Event =
   | { at: number; client: number; fault: Fault }
   | { at: number; client: number; habit: Habit }
@@ -14,7 +14,7 @@ export type Event =
 /** A whole run, drawn from its seed; all times in milliseconds after its start. */
 export interface Plan {
   clients: number;
-  /** From here on nothing goes wrong any more. */
+  /** When all faults end. */
   endsAt: number;
   /** Lifetime of access tokens in seconds; null: longer than the run. */
   tokenSeconds: number | null;
@@ -26,7 +26,7 @@ const SHORTEST_MS = 5_000;
 const LONGEST_MS = 20_000;
 const NO_RESTART_BEFORE_END_MS = 2_000;
 
-/** Draws a run. The same seed gives the same run, but for what the machine's own timing adds. */
+/** Draws a run. The same seed gives the same run, except for the machine's timing. */
 export function drawPlan(random: Random): Plan {
   const clients = random.integer(2, 4);
   const endsAt = random.integer(SHORTEST_MS, LONGEST_MS);
@@ -50,7 +50,7 @@ export function drawPlan(random: Random): Plan {
 
 function drawHabits(random: Random, client: number, endsAt: number): Event[] {
   const events: Event[] = [];
-  // Who only looks on hears of others through the socket alone: own edits would bring everything along.
+  // A device that only watches learns of changes through the socket alone: own edits would start syncs.
   const meanPauseMs = random.pick([300, 1_000, 3_000, client === 0 ? 1_000 : Infinity]);
   const add = (at: number, habit: Habit): void => {
     if (at < endsAt) events.push({ at, client, habit });

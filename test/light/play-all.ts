@@ -2,13 +2,13 @@ import type { Host } from '../convergence/world.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { play, type Outcome } from './world.js';
 
-/** Every tenth run is on PostgreSQL: the light's truth is the client's, the database adds timing. */
+/** Every tenth run is on PostgreSQL: the client decides the light, the database only changes the timing. */
 export const databaseOf = (seed: number): DatabaseName => (seed % 10 === 0 ? 'postgres' : 'sqlite');
 
 /** How to play many runs. */
 export interface PlayAllOptions {
   seeds: readonly number[];
-  /** How many runs go on at once; they mostly wait. */
+  /** How many runs are played at once; they mostly wait. */
   parallel: number;
   hostOf(database: DatabaseName, storage: Storage): Host | Promise<Host>;
   /** See RunOptions. */
@@ -17,7 +17,7 @@ export interface PlayAllOptions {
 
 /**
  * Plays runs, several at once, each on a server and an account of its own.
- * @returns for each seed its outcome to come
+ * @returns for each seed the promise of its outcome
  */
 export function playAll({
   seeds,
@@ -54,7 +54,7 @@ export function playAll({
   return new Map(
     seeds.map((seed) => {
       const outcome = playOne(seed);
-      outcome.catch(() => undefined); // whoever asks for it hears of it
+      outcome.catch(() => undefined); // the caller that awaits the outcome gets the error
       return [seed, outcome];
     }),
   );

@@ -3,12 +3,12 @@ import { playAll } from './play-all.js';
 import { describeFailure, isFailed } from './report.js';
 import type { Outcome } from './world.js';
 
-/** So few that machines with a third of the usual pace keep up with them. */
+/** Few enough for machines with a third of the usual speed. */
 const PARALLEL = 4;
-/** Long, as machines that are busy with many tests take their time; the soak holds the light to its promise. */
+/** Long, as other tests keep the machine busy; the soak checks the promised time. */
 const RECOVERY_MS = 180_000;
 
-/** Plays runs with their servers in this process. @returns for each seed its outcome to come */
+/** Plays runs with their servers in this process. @returns for each seed the promise of its outcome */
 export function playInProcess(seeds: readonly number[]): Map<number, Promise<Outcome>> {
   return playAll({
     seeds,
@@ -23,7 +23,7 @@ export function playInProcess(seeds: readonly number[]): Map<number, Promise<Out
   });
 }
 
-/** Checks that no light was green without right, and that in the end all were, over the server's data. */
+/** Checks that no light was falsely green, and that in the end all were green over the server's data. */
 export function expectTrueLight(outcome: Outcome): void {
   if (isFailed(outcome)) throw new Error(describeFailure(outcome));
   expect(outcome.timeToEqual).not.toBeNull();

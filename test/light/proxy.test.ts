@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { Random } from '../convergence/random.js';
 import { Proxy } from './proxy.js';
 
-/** An HTTP server that answers with what it was sent, and echoes what comes over upgraded connections. */
+/** An HTTP server that answers with the request's body, and echoes bytes of upgraded connections. */
 class Echo implements AsyncDisposable {
   /** `POST /api/x body` for each request that came in. */
   readonly requests: string[] = [];
@@ -58,7 +58,7 @@ class Browser implements Disposable {
     return text(answer);
   }
 
-  /** Upgrades a connection of its own. */
+  /** Opens and upgrades a connection. */
   upgrade(): Promise<Duplex> {
     return new Promise((resolve, reject) => {
       request(`${this.url}/socket.io`, { headers: { connection: 'upgrade', upgrade: 'echo' } })
@@ -73,7 +73,7 @@ class Browser implements Disposable {
   }
 }
 
-/** @returns whether the promise is still waiting after so many milliseconds */
+/** @returns whether the promise is still pending after so many milliseconds */
 async function isWaiting(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const waiting = Symbol();
   const timeout = new Promise((resolve) => setTimeout(resolve, ms, waiting));

@@ -3,28 +3,28 @@ import type { Random } from '../convergence/random.js';
 import { Lane, type Delay } from './lane.js';
 import { RequestReader, type RawRequest } from './request-reader.js';
 
-/** What becomes of one HTTP request. */
+/** What the proxy does to one HTTP request. */
 export type Fate =
-  /** The server gets it and answers; the answer is thrown away and the connection cut. */
+  /** The server gets it and answers; the proxy drops the answer and cuts the connection. */
   | 'answer lost'
-  /** The server gets it twice, one after the other, and the second answer is passed on. */
+  /** The server gets it twice, one after the other; the proxy passes on the second answer. */
   | 'sent twice'
-  /** The server gets it, answers, and gets a copy a while later. */
+  /** The server gets it, answers, and gets a copy some time later. */
   | 'copy later';
 
 export type Direction = 'up' | 'down' | 'both';
 
-/** Which connections a fault strikes: ordinary ones, those that were upgraded to WebSocket, or all. */
+/** Which connections a fault affects: ordinary ones, those upgraded to WebSocket, or all. */
 export type Target = 'requests' | 'sockets' | 'all';
 
 const COPY_LATER_MS = 1_500;
 const COPY_DEADLINE_MS = 5_000;
 
-/** A TCP proxy between one client and its server, which can be told to be a bad network. */
+/** A TCP proxy between one client and its server, which simulates a bad network. */
 export class Proxy {
-  /** What the next API requests meet, used up in order. */
+  /** The fates of the next API requests, used up in order. */
   readonly fates: Fate[] = [];
-  /** Connections that carry bytes, or would. */
+  /** The open connections, stalled and silenced ones included. */
   readonly connections = new Set<Connection>();
   /** How many connections were made since the start. */
   accepted = 0;
@@ -34,7 +34,7 @@ export class Proxy {
 
   private constructor(
     private readonly server: Server,
-    /** The server's address, asked for every connection; null while it is down. */
+    /** The server's address, read for each connection; null while it is down. */
     readonly upstream: () => URL | null,
     readonly random: Random,
   ) {
@@ -57,34 +57,34 @@ export class Proxy {
     for (const connection of this.#struck(target)) connection.cut(how);
   }
 
-  /** Ends one direction; the other goes on. */
+  /** Ends one direction; the other stays open. */
   halfClose(direction: Direction, target: Target = 'all'): void {
     for (const connection of this.#struck(target)) connection.end(direction);
   }
 
-  /** The connections there are fall silent and never speak again. */
+  /** Silences the present connections for ever. */
   silence(target: Target): void {
     for (const connection of this.#struck(target)) connection.silence();
   }
 
-  /** While refusing, whoever connects gets RST. */
+  /** While true, new connections get RST. */
   set isRefusing(isRefusing: boolean) {
     this.#isRefusing = isRefusing;
   }
 
-  /** Holds back all bytes of a direction, also of new connections; null: hands them on. */
+  /** Holds back all bytes of a direction, also of new connections; null: passes them on. */
   stall(direction: Direction | null): void {
     this.#stalled = direction;
     for (const connection of this.connections) connection.stall(direction);
   }
 
-  /** Slows all bytes down; null: no more. */
+  /** Delays all bytes; null: no delay. */
   set delay(delay: Delay | null) {
     this.#delay = delay;
     for (const connection of this.connections) connection.delay = delay;
   }
 
-  /** Ends every fault; what fell silent stays silent for ever, as after a router forgot it. */
+  /** Ends every fault; silenced connections stay silent, as when a router has forgotten them. */
   heal(): void {
     this.fates.length = 0;
     this.isRefusing = false;
@@ -92,10 +92,10 @@ export class Proxy {
     this.stall(null);
   }
 
-  /** What the request to a path meets; undefined: nothing. */
+  /** Takes the fate of a request to a path; undefined: it passes. */
   takeFate(path: string): Fate | undefined {
     if (!path.startsWith('/api/')) return undefined;
-    // A refresh token that is used again after its successor is a stolen one, and revokes its device: as it should.
+    // A refresh token that is used again after its successor counts as stolen and revokes its device, as intended.
     if (this.fates[0] === 'copy later' && !path.includes('/sync/')) return undefined;
     return this.fates.shift();
   }
@@ -132,7 +132,7 @@ export class Proxy {
 
 /** One connection of a client, and its counterpart to the server. */
 export class Connection {
-  /** Settles when nothing can pass any more. */
+  /** Settles when both sides have closed. */
   readonly closed: Promise<void>;
   isSilent = false;
   readonly #up: Lane;
@@ -160,14 +160,14 @@ export class Connection {
     this.closed = Promise.all(
       [client, server].map((socket) => new Promise<void>((resolve) => socket.once('close', resolve))),
     ).then(() => undefined);
-    // Once one side is gone for good, a silent connection must not keep the other one.
+    // Once one side has closed, a silenced connection must not keep the other side open.
     client.once('close', () => server.destroy());
     server.once('close', () => {
       if (!this.isSilent) client.destroySoon();
     });
   }
 
-  /** Whether it was upgraded to WebSocket. */
+  /** Whether the connection was upgraded to WebSocket. */
   get isSocket(): boolean {
     return this.#requests.isTunnel;
   }
@@ -182,7 +182,7 @@ export class Connection {
     this.#down.close();
     for (const socket of [this.client, this.server]) {
       if (how === 'end') socket.destroySoon();
-      // A reset of a socket that is about to end fails, and leaves its handle open for ever.
+      // Resetting a socket that is about to end fails and leaves its handle open for ever.
       else if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }
@@ -225,7 +225,7 @@ export class Connection {
     else this.#down.pass(bytes);
   }
 
-  /** Sends the request once more on a connection of its own, and throws the answer away when some of it has come. */
+  /** Sends the request again on a separate connection, and closes it when a part of the answer has arrived. */
   #copy(request: RawRequest): Promise<void> {
     return new Promise((resolve) => {
       const upstream = this.proxy.upstream();

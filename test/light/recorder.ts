@@ -25,8 +25,8 @@ const POSTGRES_SET_UP = `
   END $$;`;
 
 /**
- * Lets the database itself write down every row that is written, in the transaction that writes it: nothing is missed,
- * however fast the next write follows, and the server is not asked.
+ * Lets the database log every row that is written, in the same transaction: no write is missed, however soon the next
+ * one follows, and the log does not rely on the server.
  */
 export async function recordHistory(storage: Storage): Promise<void> {
   const { DATA_DIR, DATABASE_URL } = storage.env;
@@ -55,7 +55,7 @@ export async function recordHistory(storage: Storage): Promise<void> {
   database.close();
 }
 
-/** What was recorded of an account so far. */
+/** The recorded history of an account so far. */
 export async function readHistory(storage: Storage, accountId: string): Promise<History> {
   const { DATA_DIR, DATABASE_URL } = storage.env;
   let rows: LogRow[];
@@ -74,11 +74,11 @@ function toWrite({ name, id, stamp, row }: LogRow): LoggedWrite {
   return { stamp: Number(stamp), key: `${name}/${id}`, values };
 }
 
-/** A row's values as the declaration has them, in its order. */
+/** A row's values in the types and the order of the declaration. */
 export function valuesOf(table: string, row: Readonly<Record<string, unknown>>): ColumnValue[] {
   return Object.entries(schema.tables[table]!.columns).map(([name, column]) => {
     const value = row[name];
-    // SQLite keeps booleans as numbers; everything else is what it was.
+    // SQLite stores booleans as numbers; all other types are kept.
     return column.type === 'boolean' ? Boolean(value) : ((value ?? null) as ColumnValue);
   });
 }

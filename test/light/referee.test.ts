@@ -5,7 +5,7 @@ import type { Cell, LocalRows } from './local-rows.js';
 
 const T = 1_700_000_000_000;
 
-// One row a push, at 0, 1 and 6 seconds; then the first row goes.
+// Pushes of one row each at 0, 1 and 6 seconds; then the first row is deleted.
 const history = new History([
   { stamp: T, key: 'games/a', values: ['Ann', 1] },
   { stamp: T + 1_000, key: 'games/b', values: ['Bob', 2] },

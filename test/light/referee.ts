@@ -9,19 +9,19 @@ export const MAX_AGE_MS = 4_000;
 
 const SHOWN_DIFFERENCES = 6;
 
-/** A light that was green without right. */
+/** A light that was falsely green. */
 export interface FalseGreen {
   device: string;
   /** Epoch ms. */
   at: number;
-  /** What was wrong, in words. */
+  /** A description of what was wrong. */
   what: string;
 }
 
-/** What was seen of one device's light; see Watch. */
+/** The observations of one device's light; see Watch. */
 export type Seen = Pick<Watch, 'device' | 'greens' | 'syncedAt' | 'forgetful'>;
 
-/** Holds everything that was seen of a device against the server's history and the device's own edits. */
+/** Compares all observations of a device with the server's history and the device's own edits. */
 export function judge(history: History, watch: Seen, edits: readonly Edit[]): FalseGreen[] {
   const { device } = watch;
   return [
@@ -63,7 +63,7 @@ export function findStaleness(history: History, { rows, lastAt }: Green): string
   return `green with data that the server never had; compared with what comes nearest: ${nearest!.slice(0, SHOWN_DIFFERENCES).join('; ')}`;
 }
 
-/** What a device holds otherwise than the server does in its newest version. */
+/** The differences between a device's rows and the server's newest version. */
 export function differencesAtTheEnd(history: History, rows: LocalRows): string[] {
   const waiting = [...rows].filter(([, { unacknowledged }]) => unacknowledged.length > 0);
   return [
@@ -73,8 +73,8 @@ export function differencesAtTheEnd(history: History, rows: LocalRows): string[]
 }
 
 /**
- * When an edit was at the server, or did not matter any more, epoch ms; Infinity: never.
- * @param edits everything that was edited on the device, in its order
+ * When an edit reached the server or was superseded, epoch ms; Infinity: never.
+ * @param edits all edits on the device, in order
  */
 export function arrivalOf(edit: Edit, edits: readonly Edit[], history: History): number {
   const { key, column, value } = edit;
@@ -82,7 +82,7 @@ export function arrivalOf(edit: Edit, edits: readonly Edit[], history: History):
     key,
     (values) => values === null || (column !== null && values[column] === value),
   );
-  // The same device changed its mind before the server heard of the first one.
+  // The device overwrote the edit before the server got it.
   const overtaken = edits
     .slice(edits.indexOf(edit) + 1)
     .find((later) => later.key === key && (later.column === column || later.column === null));

@@ -3,12 +3,12 @@ import type { Outcome } from './world.js';
 const SHOWN_MS = 12_000;
 const SHOWN_FAULTS = 5;
 
-/** Whether a run brought to light what must not be. */
+/** Whether a run had a false green or a stuck device. */
 export function isFailed({ falseGreens, stuck }: Outcome): boolean {
   return falseGreens.length > 0 || stuck.length > 0;
 }
 
-/** Why a run failed, with what happened before it, in words. */
+/** Describes why a run failed, with the events before. */
 export function describeFailure(outcome: Outcome): string {
   const { seed, startedAt, falseGreens, stuck, timeline } = outcome;
   const lines = [`Seed ${seed}: ${falseGreens.length} false greens, ${stuck.length} clients stuck.`];
@@ -24,7 +24,7 @@ export function describeFailure(outcome: Outcome): string {
   return lines.join('\n');
 }
 
-/** Many runs in numbers. */
+/** The figures of many runs. */
 export interface Summary {
   runs: number;
   clients: number;

@@ -6,19 +6,19 @@ export interface RawRequest {
   bytes: Buffer;
 }
 
-/** Where a request reader hands on what it finds. */
+/** Receives what a request reader finds. */
 export interface RequestSink {
   onRequest(request: RawRequest): void;
-  /** Bytes behind an upgrade to WebSocket, and whatever is not understood: they are passed as they come. */
+  /** Bytes after an upgrade to WebSocket, and bytes that cannot be parsed; passed on as they come. */
   onTunnel(bytes: Buffer): void;
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LINE_END = Buffer.from('\r\n');
 
-/** Finds where each HTTP request begins and ends in what a client sends on one connection. */
+/** Finds where each HTTP request begins and ends in the bytes of one connection. */
 export class RequestReader {
-  /** Whether the connection was upgraded: from then on there are no requests. */
+  /** Whether the connection was upgraded; after that there are no requests. */
   isTunnel = false;
   #pending: Buffer = Buffer.alloc(0);
 
@@ -52,7 +52,7 @@ export class RequestReader {
   }
 }
 
-/** @returns the offset behind a chunked body, or null while some of it has not come */
+/** @returns the offset after a chunked body; null: it is not complete */
 function chunkedEnd(bytes: Buffer, start: number): number | null {
   for (let offset = start; ;) {
     const lineEnd = bytes.indexOf(LINE_END, offset);

@@ -30,7 +30,7 @@ interface Settings {
   isVerbose: boolean;
 }
 
-/** What is to be done; a text when there is nothing to run. */
+/** The settings; a text when there is nothing to run. */
 function readSettings(args: string[]): Settings | NothingToRun {
   try {
     const { values } = parseArgs({
@@ -89,7 +89,7 @@ function report(seed: number, outcome: Outcome, isVerbose: boolean): Outcome {
   return outcome;
 }
 
-/** Replaces what is between the marks of a file. */
+/** Replaces the text between the marks of a file. */
 function writeResult(file: string, text: string): void {
   const before = readFileSync(file, 'utf8');
   const [begin, end] = MARKS.map((mark) => before.indexOf(mark)) as [number, number];

@@ -1,16 +1,16 @@
 import type { SyncStatus } from '../../mobile/src/sync/status.js';
 import type { LocalRows } from './local-rows.js';
 
-/** What can be watched. */
+/** A device that can be watched. */
 export interface Watched {
   readonly name: string;
   status(): SyncStatus;
   subscribe(listener: (status: SyncStatus) => void): () => void;
-  /** What the device holds now; the same object as long as nothing changes. */
+  /** The device's current rows; the same object as long as nothing changes. */
   rows(): LocalRows;
-  /** Hears of every change of the rows. */
+  /** Calls the listener at every change of the rows. */
   onRows(listener: () => void): void;
-  /** When a person last changed something here, epoch ms. */
+  /** When the person last changed something on the device, epoch ms. */
   lastEditAt(): number;
 }
 
@@ -18,28 +18,28 @@ export interface Watched {
 export interface Green {
   rows: LocalRows;
   firstAt: number;
-  /** The light's promise is hardest to keep here: the server may have moved on since. */
+  /** When the green is most likely to be false: the server's data may have changed since `firstAt`. */
   lastAt: number;
 }
 
-/** How long after an edit a light may still say `synced`: the count of what is waiting follows the edit. */
+/** How long after an edit a light may still say `synced`: the app counts unsynced changes after the edit. */
 export const EDIT_GRACE_MS = 250;
 
 const INTERVAL_MS = 50;
-/** A look that comes later than this means that the process stood still, and the light's own timers with it. */
+/** If a look comes later than this, the process stood still, and so did the light's timers. */
 const STILL_MS = 150;
 
 /**
- * Looks at one device at every change of its light or its rows, and every 50 ms; not when the process has just stood
- * still, as on a machine that is busy with other things: the light could not have changed either.
+ * Looks at a device at every change of its light or its rows, and every 50 ms. It skips a look if the process has just
+ * stood still, as on a busy machine: the light could not have changed either.
  */
 export class Watch {
   readonly greens: Green[] = [];
   /** When the light said `synced`, epoch ms. */
   readonly syncedAt: number[] = [];
-  /** When it said so although the device itself knew of unacknowledged rows. */
+  /** When the light said `synced` although the device had unacknowledged rows. */
   readonly forgetful: number[] = [];
-  /** The light's states, each with the time of its beginning. */
+  /** The light's states, each with its beginning, epoch ms. */
   readonly states: { at: number; state: string; reason: string | null }[] = [];
   /** How often the light was looked at while it was green. */
   samples = 0;
@@ -82,7 +82,7 @@ export class Watch {
     if (Date.now() - this.#tickedAt < INTERVAL_MS + STILL_MS) this.lookNow();
   }
 
-  /** As `look`, but in any case. */
+  /** As `look`, but never skipped. */
   lookNow(): void {
     const { state, light, reason } = this.watched.status();
     const at = Date.now();

@@ -21,7 +21,7 @@ export interface RunOptions {
   recoveryMs?: number;
 }
 
-/** What came out of a run. */
+/** The outcome of a run. */
 export interface Outcome {
   seed: number;
   plan: Plan;
@@ -33,11 +33,11 @@ export interface Outcome {
   greenSamples: number;
   edits: number;
   falseGreens: FalseGreen[];
-  /** Who was not green, or not equal to the server, in time after the last fault, and why. */
+  /** The devices that were not green or not equal to the server in time after the last fault, and why. */
   stuck: string[];
   /** From the last fault to the first green, for each client, ms. */
   timesToGreen: number[];
-  /** From the last fault until everyone was green and equal to the server, ms; null: never. */
+  /** From the last fault until all devices were green and equal to the server, ms; null: never. */
   timeToEqual: number | null;
   timeline: { at: number; line: string }[];
 }
@@ -45,7 +45,7 @@ export interface Outcome {
 /** Within this time after the last fault every light must be green and every device equal to the server. */
 export const RECOVERY_MS = 10_000;
 const POLL_MS = 40;
-/** More than anyone writes in a run. */
+/** More values than one person writes in a run. */
 const NUMBERS_EACH = 1_000_000;
 const MAX_CLOCK_ERROR_MS = 3_600_000;
 
@@ -55,7 +55,7 @@ interface Person {
   watch: Watch;
 }
 
-/** Plays one seeded run: some devices, their bad networks, one server, and in the end peace. */
+/** Plays one seeded run: some devices, their bad networks, one server, and no faults at the end. */
 export async function play(options: RunOptions): Promise<Outcome> {
   const random = new Random(options.seed);
   const plan = drawPlan(random);
@@ -106,7 +106,7 @@ class World {
     }
   }
 
-  /** Lets everything happen, ends every fault, and waits until all is well again or the time is over. */
+  /** Plays all events, ends every fault, and waits until all devices have recovered or the time is over. */
   async live(): Promise<void> {
     this.startedAt = Date.now();
     for (const event of this.plan.events) {

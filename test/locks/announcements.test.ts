@@ -12,7 +12,7 @@ const [ada, adasPhone, grace] = [person('ada'), person('ada', 'ada-phone'), pers
 forEachDatabase((database) => {
   let clock: TestClock;
   let app: TestApp;
-  /** How often the server has looked at its clock. */
+  /** How often the server has read its clock. */
   let readings = 0;
   beforeEach(async () => {
     clock = new TestClock();
@@ -191,14 +191,14 @@ describe('two processes on one PostgreSQL', () => {
     for (const ref of refs) await locksOf(here).acquire(ref, request(ada));
     for (const socket of [near, far]) for (const _ of refs) await socket.next('lock_changed');
     clock.ms += TTL_MS;
-    // Both look at the same moment, whenever their own rounds come.
+    // Both look for expired locks at the same moment, independently of their own schedule.
     await Promise.all([here, there].map((app) => locksOf(app).expire(100)));
     for (const socket of [near, far]) {
       const freed = new Set<string>();
       for (const _ of refs) freed.add((await socket.next('lock_changed')).video_id);
       expect(freed.size).toBe(refs.length);
     }
-    // What comes after it on the same way proves that nothing was announced twice.
+    // The next announcement on the same path proves that none was sent twice.
     const last = await locksOf(there).acquire(refs[0]!, request(grace));
     for (const socket of [near, far]) {
       expect(await socket.next('lock_changed')).toMatchObject({ lock: toDocumentLock(last) });

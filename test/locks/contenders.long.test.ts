@@ -18,8 +18,8 @@ import { databaseOf, locksOf, newDocument, person, request } from './support.js'
 const CONTENDERS = 50;
 const DEADLINE_MS = 240_000;
 
-// A write is what a lock is for, so the proof is a log of writes in the order in which they were committed: where the
-// token never falls, and belongs to one session, no two sessions ever held the lock at once.
+// Locks protect writes, so the proof is a log of writes in the order of their commits: if the token never decreases and
+// each token belongs to one session, no two sessions held the lock at once.
 interface Entry {
   token: number;
   session: string;
@@ -50,7 +50,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
   const ref = newDocument();
   const serverOf = (index: number) => (index % 2 === 0 ? here : there);
 
-  /** Writes under the lock, while it holds. @returns how often it could */
+  /** Writes under the lock as long as it is held. @returns how many writes succeeded */
   async function writeWhileHeld(app: TestApp, { holder, fencingToken }: Lock, times: number, document = ref) {
     const { sessionId, userId } = holder;
     for (let written = 0; written < times; written++) {
@@ -76,7 +76,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
       document.videoId,
     ]);
 
-  /** Asks until the lock is granted. */
+  /** Requests the lock until it is granted. */
   const acquire = (app: TestApp, session: Session, takeOver: boolean, document = ref): Promise<Lock> =>
     until(
       async () => {
@@ -130,7 +130,7 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
           await locksOf(app)
             .release(ref, session.sessionId, session.userId)
             .catch((error: AppError) => expect(error.code).toBe('LOCK_OF_ANOTHER'));
-          await writeWhileHeld(app, lock, 1); // late
+          await writeWhileHeld(app, lock, 1); // too late: the lock is released
         }
       }),
     );
@@ -170,7 +170,7 @@ describe('50 contenders for one lock, over two server processes', () => {
     await storage.dispose();
   });
 
-  /** Devices of one account, every other one at the second server. */
+  /** Devices of one account, every second one on the second server. */
   async function family(count: number): Promise<TestDevice[]> {
     const first = await TestDevice.register(servers[0]!.url);
     const devices = [first];
@@ -179,14 +179,14 @@ describe('50 contenders for one lock, over two server processes', () => {
     return devices;
   }
 
-  /** Locks, writes upon what is there, and releases. @returns the epoch it wrote; null: it lost the lock before */
+  /** Locks, replaces the current content, and releases. @returns the written epoch; null: the lock was lost before */
   async function writeOnce(holding: Holding): Promise<number | null> {
     const { device, videoId } = holding;
     const { epoch, server_version } = await documentState(device, videoId);
     const { status, body } = await putContent(holding, `${epoch}-${server_version}`, packedLayout());
     await release(holding);
     if (status === 200) return epoch + 1;
-    // Not 412: as long as its token holds, nobody else changes the version.
+    // Not 412: as long as its token is valid, no other session changes the version.
     expect(body).toMatchObject({ code: 'LOCK_REQUIRED' });
     return null;
   }
@@ -220,7 +220,7 @@ describe('50 contenders for one lock, over two server processes', () => {
   });
 });
 
-/** @returns null when the lock was refused because it is held */
+/** @returns null if the lock was refused because another session holds it */
 function ifHeld(error: Error): null {
   if (error.message.startsWith('Not granted: 423')) return null;
   throw error;

@@ -7,7 +7,7 @@ const NOW = 1_800_000_000_000;
 const [ada, adasPhone, grace] = [person('ada'), person('ada', 'ada-phone'), person('grace')];
 const [pipeline, otherJob] = [job('pipeline'), job('other-job')];
 
-/** The row after `session` has taken a lock that was never taken before. */
+/** The row after `session` has taken the lock for the first time. */
 function lockedBy(session: typeof ada): LockRow {
   return apply(NEVER_LOCKED, session, NOW);
 }

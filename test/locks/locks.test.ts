@@ -206,7 +206,7 @@ forEachDatabase((database) => {
   });
 });
 
-/** How many statements in this database wait for a row. */
+/** How many statements in this database wait for a row lock. */
 async function countWaiting(tx: Connection): Promise<number> {
   const [found] = await tx.query<{ n: number }>(
     `SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,

@@ -6,7 +6,7 @@ import { LocksService } from '../../src/locks/locks.service.js';
 import type { ErrorCode } from '../../src/protocol/errors.js';
 import type { TestApp } from '../support/app.js';
 
-/** How long a lease lasts unless a test says otherwise. */
+/** The length of a lease unless a test sets another. */
 export const TTL_MS = 60_000;
 
 /** The service of a running server. */
@@ -17,13 +17,13 @@ export const databaseOf = (app: TestApp): Database => app.nest.get(Database, { s
 
 let documents = 0;
 
-/** A document that no other test knows. */
+/** A document that no other test uses. */
 export function newDocument(accountId = 'account'): DocumentRef {
   documents += 1;
   return { accountId, videoId: `video-${process.pid}-${documents}`, kind: 'layout' };
 }
 
-/** A session of a person, in a browser of theirs. */
+/** A session of a person. */
 export function person(userId: string, sessionId = `${userId}-tab`): Session {
   return { sessionId, userId, deviceId: `${userId}-device`, name: `${userId}’s laptop` };
 }
@@ -39,7 +39,7 @@ export function request(session: Session, options: Partial<LockRequest> = {}): L
   return { type, session, reason: null, takeOver: false, ...options };
 }
 
-/** What something was refused with. @throws Error when it was not refused */
+/** The error with which `work` was refused. @throws Error when it was not refused */
 export async function refusal(work: Promise<unknown>): Promise<{ code: ErrorCode; details: unknown }> {
   const outcome = await work.then(
     (value) => ({ value }),

@@ -19,7 +19,7 @@ function expectFailure(result: CommandResult, pattern: RegExp): void {
   expect(result.stderr).not.toMatch(/^\s+at |node:internal/m);
 }
 
-/** Makes the data what they were before shares and documents came: without their tables and their migrations. */
+/** Turns the data into that of an earlier version: without the tables and migrations of shares and documents. */
 async function makeOlder({ env }: Storage): Promise<void> {
   const [, ...later] = serverTables.migrations;
   const drops = later.flatMap(({ creates }) => creates).map((table) => `DROP TABLE IF EXISTS ${table};`);
@@ -119,7 +119,7 @@ test('on sqlite a backup comes back on another machine: a new, empty data folder
   expect((await to.command(['restore', from.backup()])).code).toBe(0);
   await using moved = await to.start();
   moveTo(device, moved.url);
-  // The old machine's secret stayed there: the device signs in anew with its refresh token.
+  // The old machine's secret is not in the backup: the device gets new tokens with its refresh token.
   expectProblem(await device.pull(), 401, 'TOKEN_INVALID');
   expect((await device.refresh()).status).toBe(200);
   expect(Object.values(await liveRows(device)).flat()).toHaveLength(6);

@@ -141,7 +141,7 @@ describe.each(databasesWithTools)('on %s', (database) => {
         for (let n = 0; isRunning; n += 1)
           await push(device, creating(evening(`e${n}`)), await clockOf(device));
       })();
-      pushing.catch(() => undefined); // rethrown where it is awaited
+      pushing.catch(() => undefined); // rejects where it is awaited
     });
     shared.beforeRestore(async () => {
       isRunning = false;

@@ -12,7 +12,7 @@ import { MINUTE_MS, storeIn } from '../uploads/world.js';
 
 const [toolsFolder] = postgresFolders();
 
-/** The databases that can be backed up here: PostgreSQL only where its tools are installed. */
+/** The databases that can be backed up here: PostgreSQL only if its tools are installed. */
 export const databasesWithTools: DatabaseName[] =
   toolsFolder === undefined ? ['sqlite'] : ['sqlite', 'postgres'];
 
@@ -35,19 +35,19 @@ export class Site implements AsyncDisposable {
     return join(this.backups, name);
   }
 
-  /** Starts a server. @param env options that are other than the site's @param now its clock; default: the real one */
+  /** Starts a server. @param env options that differ from the site's @param now its clock; default: the real one */
   start(env: Record<string, string> = {}, now?: () => number): Promise<TestApp> {
     const options = { ...storeIn(this.objects), ...this.env, ...env };
     return startApp(this.database, { storage: this.storage, now, env: options });
   }
 
-  /** Runs a command to its end. @param env options that are other than the site's */
+  /** Runs a command to its end. @param env options that differ from the site's */
   command(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
     const PATH = [toolsFolder, process.env.PATH].join(delimiter);
     return runTidemark(args, { ...this.storage.env, ...storeIn(this.objects), ...this.env, ...env, PATH });
   }
 
-  /** Makes or restores a backup, and insists on success. @returns what the command says */
+  /** Makes or restores a backup, and expects success. @returns the command's output */
   async run(
     command: 'backup' | 'restore',
     { name, env }: { name?: string; env?: Record<string, string> } = {},
@@ -64,8 +64,8 @@ export class Site implements AsyncDisposable {
 }
 
 /**
- * Gives the tests of a block a PostgreSQL of the version that its tools have.
- * @returns makes a new site
+ * Gives the tests of a block a PostgreSQL of the same version as its tools.
+ * @returns a function that makes a new site
  */
 export function useSites(database: DatabaseName): (env?: Record<string, string>) => Promise<Site> {
   let postgres: Postgres | undefined;
@@ -76,7 +76,7 @@ export function useSites(database: DatabaseName): (env?: Record<string, string>)
   return async (env = {}) => new Site(database, await createStorage(database, { postgres }), env);
 }
 
-/** Lets time pass, and the server upload and sweep what is due. */
+/** Moves the clock, and lets the server upload and sweep what is due. */
 export function pass(app: TestApp, clock: TestClock, minutes: number): Promise<void> {
   clock.ms += minutes * MINUTE_MS;
   return app.nest.get(UploadSchedule).tick();
@@ -84,9 +84,9 @@ export function pass(app: TestApp, clock: TestClock, minutes: number): Promise<v
 
 type Work = (server: TestApp) => Promise<unknown>;
 
-/** One backup and one restore for all tests of a block, each of which has accounts of its own. */
+/** One backup and one restore for all tests of a block; each test has accounts of its own. */
 export class SharedRestore {
-  /** The server that runs on what was restored. */
+  /** The server that runs on the restored data. */
   app!: TestApp;
   site!: Site;
   /** When the restore began, epoch ms. */
@@ -122,10 +122,10 @@ export class SharedRestore {
   }
 }
 
-/** Declares that all tests of a block look at one restore. @param env options of the server and of the commands */
+/** Declares that all tests of a block use one restore. @param env options of the server and of the commands */
 export function shareRestore(database: DatabaseName, env?: Record<string, string>): SharedRestore {
   const shared = new SharedRestore();
-  afterAll(() => shared.close()); // hooks run in their order: before PostgreSQL stops
+  afterAll(() => shared.close()); // hooks run in the order of their declaration: this one before PostgreSQL stops
   const openSite = useSites(database);
   beforeAll(async () => shared.play(await openSite(env)));
   return shared;

@@ -16,7 +16,7 @@ forEachDatabase((database) => {
   const run = (...args: string[]) => runTidemark(['documents', ...args], { ...storage.env });
   const document = () => `${laptop.accountId}/intro/layout`;
 
-  // A document with one uploaded version; what the command says on the way there is kept.
+  // Makes a document with one uploaded version, and keeps the command's outputs on the way.
   beforeAll(async () => {
     storage = await createStorage(database);
     server = await startApp(database, { storage });

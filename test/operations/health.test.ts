@@ -60,7 +60,7 @@ test('the module of operations starts alone, and is as ready as the parts that r
 });
 
 describe('on postgres, when the database goes away', () => {
-  /** Runs a statement outside the app's database, which may refuse connections at that time. */
+  /** Runs a statement from another database, as the app's may refuse connections at that time. */
   async function administrate({ storage }: TestApp, statement: (name: string) => string): Promise<void> {
     const url = new URL(storage.env.DATABASE_URL!);
     const name = url.pathname.slice(1);
@@ -87,7 +87,7 @@ describe('on postgres, when the database goes away', () => {
     await using app = await startApp('postgres');
     const device = await app.newDevice();
     await pull(device);
-    // A connection that is out when its database goes says so as an event that nobody else listens to.
+    // A connection that is in use when its database goes away emits an event that nobody else listens to.
     const snapshot = await app.nest.get(Database).openSnapshot();
     await snapshot.query('SELECT 1');
     await leave(app);
@@ -119,12 +119,12 @@ describe('on postgres, when the database goes away', () => {
     const device = await app.newDevice();
     const database = app.nest.get(Database);
     const waits = [
-      () => device.request('GET', '/documents'), // the guard's question, too
+      () => device.request('GET', '/documents'), // includes the guard's query
       () => send('GET', `${app.url}/health/ready`),
       () => database.transaction((tx) => tx.query('SELECT 1')),
       () => database.openSnapshot(),
     ];
-    // So many connections are idle when they fall silent.
+    // Opens so many connections, which are idle when the proxy silences them.
     await Promise.all(waits.map(() => database.query('SELECT pg_sleep(0.5)')));
     proxy.silence();
     const [request, ready, ...direct] = await Promise.allSettled(waits.map((wait) => wait()));

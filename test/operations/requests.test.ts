@@ -12,7 +12,7 @@ import { createStorage, type Storage } from '../support/storage.js';
 
 type Line = Record<string, unknown>;
 
-/** Takes a table away beneath a server, so that it meets an error nobody foresaw. */
+/** Drops a table under a running server, to cause an unforeseen error. */
 async function dropTable(storage: Storage, table: string): Promise<void> {
   const sql = `DROP TABLE "${table}"`;
   if (storage.env.DATABASE_URL) {
@@ -95,7 +95,7 @@ forEachDatabase((database) => {
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Line);
-    /** The lines of one request, once they are there. */
+    /** Waits for the log lines of one request. */
     const linesOf = (id: string): Promise<Line[]> =>
       until(
         () => lines().filter((line) => line.request_id === id),
@@ -168,7 +168,7 @@ forEachDatabase((database) => {
       expect(lines().some((line) => line.msg === 'forged')).toBe(false);
     });
 
-    // The last one: it breaks the database.
+    // The last test, as it breaks the database.
     test('an error nobody foresaw is a problem without SQL or stack, and the log names it under the same id', async () => {
       const device = await TestDevice.register(server.url);
       await push(device, creating({ games: games(2) }), await clockOf(device));

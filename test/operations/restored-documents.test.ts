@@ -16,7 +16,7 @@ import { expectProblem, moveTo } from '../support/exchange.js';
 import { around } from '../uploads/hold-back.js';
 import { databasesWithTools, shareRestore } from './backups.js';
 
-/** Writes a document anew that a restore has lost, and checks that what a device still has is not taken for it. */
+/** Rewrites a document that a restore has lost, and checks that a device's old copy is not mistaken for it. */
 async function expectAnother(lost: DocumentState, holder: TestDevice, writer: TestDevice): Promise<void> {
   const { video_id, epoch, server_version } = lost;
   const anew = await write(writer, video_id, ['anew']);
@@ -32,7 +32,7 @@ describe.each(databasesWithTools)('on %s', (database) => {
   const shared = shareRestore(database, {
     JWT_SECRET: 'the same in every data folder, and long enough',
   });
-  /** A data folder that is not the first server's. */
+  /** Another data folder than the first server's. */
   const elsewhere = () => ({ DATA_DIR: `${shared.site.folder}/elsewhere` });
 
   describe('a document', () => {

@@ -26,7 +26,7 @@ forEachDatabase((database) => {
     await using server = await startServer({ storage });
     const device = await TestDevice.register(server.url);
     await Promise.all([1, 2, 3].map(() => device.request('GET', '/sync/meta')));
-    // The end of the deadline would be told by the exit code.
+    // If the deadline had ended it, the exit code would not be 0.
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 

@@ -14,7 +14,7 @@ import {
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { options } from '../../src/foundation/config/options.js';
 
-/** One plain line on stderr, no stack, and an exit code that says so. */
+/** Expects one plain line on stderr, no stack, and an exit code for the fault. */
 function expectOneLine(result: CommandResult, pattern: RegExp): void {
   expect(result.signal).toBeNull();
   expect(result.code).toBeGreaterThan(0);
@@ -131,7 +131,7 @@ describe('the command line', () => {
 
 describe.each<DatabaseName>(['sqlite', 'postgres'])('on %s', (database) => {
   let place: Storage;
-  /** A folder that the server makes itself. */
+  /** Its data folder is made by the server itself. */
   let storage: Storage;
   let server: ServerProcess;
   beforeAll(async () => {

@@ -20,11 +20,11 @@ export class SlowPush {
         response.resume().once('end', () => resolve(response.statusCode));
       });
     });
-    // A test that is not interested in the answer may break the connection.
+    // A test that does not need the answer may break the connection.
     this.answer.catch(() => undefined);
   }
 
-  /** Sends the beginning, and waits until the server has the request. */
+  /** Sends the first part, and waits until the server has the request. */
   static async begin(device: TestDevice, changes: unknown): Promise<SlowPush> {
     const body = JSON.stringify({ changes, last_pulled_at: await clockOf(device) });
     const call = request(`${device.url}/api/v1/sync/push`, {

@@ -34,7 +34,7 @@ forEachDatabase((database) => {
     const expected = { timestamp, device_id: home.phone.deviceId };
     expect(await home.sockets.tablet.next('changes')).toEqual(expected);
     expect(await second.next('changes')).toEqual(expected);
-    // What comes after it on the same connection proves that it never came.
+    // The next event on the same connection proves that the announcement was not sent.
     await push(home.tablet, creating({ games: [game('g2')] }), await clockOf(home.tablet));
     for (const socket of [home.sockets.phone, own]) {
       expect(await socket.next('changes')).toMatchObject({ device_id: home.tablet.deviceId });

@@ -19,7 +19,7 @@ forEachDatabase((database) => {
       hint: expect.any(String),
       request_id: expect.any(String),
     });
-    // Connecting again unchanged would fail the same way: the client library leaves it to the app.
+    // The same handshake would be refused again, so the client library leaves reconnecting to the app.
     expect(socket.client.active).toBe(false);
     return { status: problem.status, code: problem.code };
   };

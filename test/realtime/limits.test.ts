@@ -69,7 +69,7 @@ forEachDatabase((database) => {
     socket.client.io.once('open', () => {
       const { engine } = socket.client.io;
       engine.on('packet', ({ data }: { data?: string }) => packets.push(String(data)));
-      // A second attempt with a good token, before the first is judged.
+      // A second handshake with a valid token, before the server has answered the first.
       engine.write(`0${JSON.stringify(deviceAuth(device))}`);
     });
     await until(
@@ -135,7 +135,7 @@ forEachDatabase((database) => {
             try {
               socket.client.emit(name, ...payload, ...(isAsking ? [() => undefined] : []));
             } catch (error) {
-              // What cannot be written as JSON never leaves the client.
+              // The client cannot send a payload that has no JSON form.
               expect(error).toBeInstanceOf(TypeError);
             }
           }

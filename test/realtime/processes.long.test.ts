@@ -40,7 +40,7 @@ describe('two server processes on one PostgreSQL', () => {
     return (await query(`SELECT count(*)::integer AS n FROM pg_stat_activity WHERE ${where}`))[0]!.n;
   }
 
-  /** A phone that talks to the first process, and its account's tablet connected to the second. */
+  /** A phone on the first process, and a tablet of its account connected to the second. */
   const family = async () => {
     const [here, there] = servers.map((server) => server.url) as [string, string];
     const phone = await TestDevice.register(here);

@@ -12,7 +12,7 @@ forEachDatabase((database) => {
       using socket = await TestSocket.connect(await TestDevice.register(server.url));
       const exit = server.kill('SIGTERM');
       expect(await socket.closed()).toMatchObject({ status: 503, code: 'SHUTTING_DOWN', retry_after: 5 });
-      // The end of the deadline would be told by the exit code.
+      // If the deadline had ended it, the exit code would not be 0.
       expect(await exit).toEqual({ code: 0, signal: null });
     } finally {
       await storage.dispose();

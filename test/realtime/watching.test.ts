@@ -9,7 +9,7 @@ import { creating, deleting, evening, player, round, score, updating } from '../
 import { shareApp } from '../support/shared-app.js';
 import { TestSocket } from '../support/socket.js';
 
-/** Someone who has the link to a game, and no account. */
+/** Watchers: clients with the link to a game and without an account. */
 forEachDatabase((database) => {
   const app = shareApp(database);
 
@@ -28,7 +28,7 @@ forEachDatabase((database) => {
       ]),
     );
 
-  /** An account with a game under way, and another game that is nobody's business. */
+  /** An account with a game under way, and another game that is not shared. */
   const host = async () => {
     const device = await app().newDevice();
     await store(device, evening('e'));
@@ -133,7 +133,7 @@ forEachDatabase((database) => {
     const device = await host();
     using watcher = await TestSocket.watch(device.url, (await share(device, 'e-game')).token);
     await watcher.next('scoreboard');
-    // As another process would, that cannot reach this one.
+    // Changes the data as another process would that cannot notify this one.
     const clock = (await clockOf(device)) + 1;
     await app()
       .nest.get(Database)

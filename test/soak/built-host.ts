@@ -8,8 +8,8 @@ import type { Host } from '../convergence/world.js';
 import type { Storage } from '../support/storage.js';
 
 /**
- * The built server inside this process, where the model can hold its clock. The sources would not do: what runs them
- * here leaves out the decorators' type information, by which Nest finds what to inject.
+ * The built server inside this process, where the model controls its clock. The sources cannot be used: tsx omits the
+ * decorators' type information, by which Nest finds what to inject.
  */
 export async function builtHost(storage: Storage): Promise<Host> {
   const app = await built<{ createApp: typeof createApp }>('app.js');

@@ -38,7 +38,7 @@ interface Settings {
   isVerbose: boolean;
 }
 
-/** What is left to be done after reading the command line; a text when there is nothing to run. */
+/** The settings of the command line; a text when there is nothing to run. */
 function readSettings(args: string[]): Settings | NothingToRun {
   try {
     const { values } = parseArgs({
@@ -96,7 +96,7 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
 
 const stepsOf = (seed: number): number => 100 + ((seed * 37) % 401);
 
-/** One run on its own storage. @returns its summary in words */
+/** Plays one run on its own storage. @returns its summary as text */
 async function runOnce(kind: Kind, storage: Storage, seed: number, settings: Settings): Promise<string> {
   const summary =
     kind === 'crash'

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What to say instead of running: help, or what is wrong with the command line. */
+/** The text to print instead of a run: the help, or what is wrong with the command line. */
 export interface NothingToRun {
   text: string;
   exitCode: number;
 }
 
-/** Runs a soak against the built server, or says why not; its result becomes the exit code. */
+/** Runs a soak against the built server, or prints why it cannot; sets the exit code. */
 export async function runSoak<S extends object>(
   settings: S | NothingToRun,
   soak: (settings: S) => Promise<number>,

@@ -10,7 +10,7 @@ import { sha256, sourceOf, whole } from './objects.js';
 import { request } from './requests.js';
 
 const MEGABYTE = 1 << 20;
-/** Around the 8 MiB of a part. */
+/** Around the part size of 8 MiB. */
 const SIZES = [0, 1, 100_000, 8 * MEGABYTE - 1, 8 * MEGABYTE, 8 * MEGABYTE + 1, 21 * MEGABYTE];
 const ODD_KEYS = [
   '',
@@ -31,8 +31,8 @@ const ODD_KEYS = [
 ];
 
 /**
- * What every storage driver keeps to. A driver's own test calls this and adds what only it can do.
- * @param start gives the options of a server whose storage is empty
+ * The rules for every storage driver. A driver's own test calls this and adds tests for its own features.
+ * @param start returns the options of a server with an empty storage
  */
 export function acceptStorage(
   start: () => Promise<{ env: Record<string, string>; dispose(): Promise<void> }>,
@@ -109,7 +109,7 @@ export function acceptStorage(
     let reads = 0;
     const readOn = async (): Promise<void> => {
       for (let last = 0; isWriting;) {
-        // A store may fail a reader whose object goes away under its hands; what it gives must be whole.
+        // A read may fail if its object is removed meanwhile; if it succeeds, it must be complete.
         const bytes = await whole(storage, key).catch(ignoreUnavailable);
         if (!bytes) continue;
         reads++;

@@ -25,7 +25,7 @@ const KEY = 'account/videos/video/layout/1-1-random.db.gz';
 const BYTES = gzipSync('SQLite format 3\0'.repeat(1_000));
 const SECRETS = ['a'.repeat(40), 'b'.repeat(40)] as const;
 
-/** More than the system takes off a server's hands at once. */
+/** More than the system's buffers take from a server at once. */
 const LARGE = gzipSync(randomBytes(64_000_000), { level: 0 });
 
 async function linkToLarge(app: TestApp): Promise<URL> {
@@ -34,7 +34,7 @@ async function linkToLarge(app: TestApp): Promise<URL> {
   return new URL((await storage.downloadUrl(KEY, { ttlMs: 60_000, fileName: 'x', origin: app.url })).url);
 }
 
-/** Asks for all of them at once, over one connection. */
+/** Requests all links at once, over one connection. */
 function ask(links: URL[]): Socket {
   const [{ port, hostname }] = links as [URL];
   const socket = connect(Number(port), hostname);
@@ -50,7 +50,7 @@ function connectionsOf(app: TestApp): () => Promise<number> {
   return promisify(server.getConnections.bind(server));
 }
 
-/** The server's own downloads, of objects that are files. */
+/** Downloads that the server itself sends, of objects in files. */
 describe('a download from the server', () => {
   const clock = new TestClock();
   const app = shareApp('sqlite', { now: clock.now });
@@ -133,7 +133,7 @@ describe('a download from the server', () => {
       change(forged.searchParams);
       expectProblem(await request(forged), 403, 'DOWNLOAD_REFUSED');
     }
-    // The signature's last letter carries two bits of nothing: letters that decode to the same are others, too.
+    // The signature's last letter has two unused bits, so different letters decode to the same bytes.
     for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
       const forged = new URL(link);
       const signature = link.searchParams.get('signature')!;

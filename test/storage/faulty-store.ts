@@ -3,42 +3,42 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What can happen to a request on its way to the store. */
+/** What the proxy can do to a request to the store. */
 export type Fault =
-  /** The connection breaks before anything is answered. */
+  /** The connection breaks before any answer. */
   | 'broken'
   /** Half of the request's body reaches the store; then the connection breaks, on both sides. */
   | 'cut'
-  /** Nothing is ever answered. */
+  /** There is never an answer. */
   | 'stalled'
-  /** The store does what it is asked, and nothing is ever answered. */
+  /** The store processes the request, but there is never an answer. */
   | 'unanswered'
-  /** It is read, and passed on, when `patience` has come to an end; and the answer comes in little pieces. */
+  /** It is read and passed on only when `patience` has settled; the answer comes in small pieces. */
   | 'slow'
   /** The store answers 500. */
   | 'failing'
-  /** The store has no room left, and answers 507. */
+  /** The store answers 507: it is full. */
   | 'full'
-  /** The account has no room left in the store, which answers 403. */
+  /** The store answers 403: the account's quota is used up. */
   | 'over its quota'
-  /** The store answers 503 to have less asked of it. */
+  /** The store answers 503: there are too many requests. */
   | 'overrun'
-  /** The connection breaks in the middle of the answer's body; the answer to HEAD tells half of the length. */
+  /** The connection breaks in the middle of the answer's body; the answer to HEAD has half of the length. */
   | 'half'
-  /** The answer's body stops in the middle, and the connection stays. */
+  /** The answer's body stops in the middle, and the connection stays open. */
   | 'half, then stalled'
-  /** One bit of the request's body arrives as another. */
+  /** One bit of the request's body is flipped. */
   | 'flipped';
 
-/** What a test knows of a request when it decides: `PUT`, of which object, and whether it carries a part. */
+/** The data of a request by which a test decides: method, object, and query (such as the number of a part). */
 export interface Passing {
   method: string;
-  /** With the bucket: `/bucket/prefix/key`. */
+  /** Includes the bucket: `/bucket/prefix/key`. */
   path: string;
   query: URLSearchParams;
 }
 
-/** As S3 stores say it. */
+/** The answers of S3 stores. */
 const REFUSALS: Partial<Record<Fault, { status: number; code: string }>> = {
   failing: { status: 500, code: 'InternalError' },
   full: { status: 507, code: 'XMinioStorageFull' },
@@ -48,13 +48,13 @@ const REFUSALS: Partial<Record<Fault, { status: number; code: string }>> = {
 const LITTLE_PIECES = 10;
 const BETWEEN_PIECES_MS = 5;
 
-/** A way to an S3 store on which a test decides what goes wrong. */
+/** A proxy to an S3 store, whose faults a test decides. */
 export class FaultyStore implements AsyncDisposable {
-  /** How many requests came by. */
+  /** How many requests arrived. */
   requests = 0;
-  /** How many requests were begun and have no answer, nor will have by themselves. */
+  /** How many open requests have no answer and will not get one. */
   waiting = 0;
-  /** What happens to a request; undefined: it passes. */
+  /** Decides the fault of a request; undefined: it passes. */
   fault: (passing: Passing) => Fault | undefined = () => undefined;
   /** What slow requests wait for. */
   patience: Promise<void> = Promise.resolve();
@@ -63,29 +63,29 @@ export class FaultyStore implements AsyncDisposable {
     (request, response) => void this.pass(request, response).catch(() => response.destroy()),
   );
 
-  /** @param store where the real one is, such as `http://127.0.0.1:8080` */
+  /** @param store the address of the real store, such as `http://127.0.0.1:8080` */
   constructor(private readonly store: string) {}
 
-  /** Starts to listen, where it did before. @returns the endpoint that leads through here */
+  /** Starts to listen, on the same port as before. @returns the proxy's endpoint */
   async listen(): Promise<string> {
     await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
     this.port = (this.server.address() as AddressInfo).port;
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Nobody listens any more, until `listen`. */
+  /** Stops listening until `listen`. */
   async goDown(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeAllConnections();
     await closed;
   }
 
-  /** The next requests meet these faults, one each; those after them pass. */
+  /** Gives each of the next requests one of these faults; later requests pass. */
   plan(...faults: Fault[]): void {
     this.fault = () => faults.shift();
   }
 
-  /** From now on all is well; what is under way stays as it is. */
+  /** Later requests pass; requests under way keep their faults. */
   recover(): void {
     this.fault = () => undefined;
     this.waiting = 0;
@@ -117,7 +117,7 @@ export class FaultyStore implements AsyncDisposable {
   }
 
   private async forward({ method, url, headers }: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
-    // With the headers as they are: the signature names the host that the client knows.
+    // The headers stay unchanged: the signature covers the host that the client used.
     return new Promise<IncomingMessage>((resolve, reject) => {
       send(new URL(url!, this.store), { method, headers, agent: false }, resolve)
         .once('error', reject)
@@ -160,7 +160,7 @@ async function reply(
     const length = Number(headers['content-length']) >> 1;
     return void response.writeHead(statusCode!, { ...headers, 'content-length': length }).end();
   }
-  // What has no body breaks off before its head.
+  // An answer without a body breaks off before its headers.
   if (isHalf && body.length === 0) return void (fault === 'half' && response.destroy());
   response.writeHead(statusCode!, headers);
   if (isHalf) {

@@ -5,7 +5,7 @@ import type { ObjectStorage } from '../../src/storage/storage.js';
 
 const CHUNK_BYTES = 60_000;
 
-/** A stream of these bytes, chunk by chunk, that ends well or with a failure. */
+/** A stream of these bytes in chunks, which ends normally or with a failure. */
 export function sourceOf(bytes: Buffer, failure?: Error): Readable {
   async function* chunks(): AsyncGenerator<Buffer> {
     for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);

@@ -1,14 +1,14 @@
 import { request as send, type IncomingHttpHeaders } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-/** An answer as it came over the wire: nothing inflated. */
+/** An answer with its body as sent, not inflated. */
 export interface RawAnswer {
   status: number;
   headers: IncomingHttpHeaders;
   body: Buffer;
 }
 
-/** Makes one request; unlike `fetch` it leaves bodies as they are. */
+/** Makes one request; unlike `fetch` it does not inflate bodies. */
 export function request(
   url: URL,
   options: { method?: string; headers?: Record<string, string>; body?: string } = {},

@@ -12,7 +12,7 @@ import { FaultyStore, type Fault } from './faulty-store.js';
 import { sourceOf, whole } from './objects.js';
 import { request } from './requests.js';
 
-/** For stores that say nothing; all others get the patience of production, as this machine may be busy. */
+/** Timeouts for silent stores; all others get those of production, as this machine may be busy. */
 const IMPATIENCE = { connectMs: 1_000, idleMs: 1_000, answerMs: 10_000 };
 const KEY = 'account/videos/video/layout/1-1-random.db.gz';
 const SMALL = randomBytes(100_000);
@@ -68,7 +68,7 @@ describeWithObjectStore('an S3 store', (start) => {
     ['stat', () => of.stat(KEY)],
     ['remove', () => of.remove(KEY)],
   ];
-  /** Every operation fails as the contract says; and what it says is for anyone to read. */
+  /** Checks that every operation fails as the contract says, with a text that reveals no secret. */
   const expectUnavailable = async (of: S3Storage): Promise<AppError[]> => {
     const errors: AppError[] = [];
     for (const [name, operation] of every(of)) {
@@ -129,7 +129,7 @@ describeWithObjectStore('an S3 store', (start) => {
   test('that answers nothing is waited for in vain only so long', async () => {
     await keepOld();
     way.fault = () => 'stalled';
-    // The store would be silent for ever: each of these ends only because it is given up.
+    // The store stays silent for ever: each operation ends only by its timeout.
     for (const [name, operation] of every(impatient)) {
       const outcome: unknown = await operation().catch((thrown: unknown) => thrown);
       expect([name, outcome]).toEqual([name, expect.objectContaining(UNAVAILABLE)]);
@@ -250,7 +250,7 @@ describeWithObjectStore('an S3 store', (start) => {
   });
 });
 
-/** A port that nobody listens on. */
+/** A port on which nobody listens. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

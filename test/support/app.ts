@@ -18,7 +18,7 @@ export function forEachDatabase(define: (database: DatabaseName) => void): void 
   describe.each(databases)('on %s', define);
 }
 
-/** What differs from a server as it starts by default. */
+/** What differs from a server with default settings. */
 export interface AppOptions {
   schema?: Schema;
   /** The server's clock, epoch milliseconds. */
@@ -27,11 +27,11 @@ export interface AppOptions {
   answerTimeoutMs?: number;
   /** Options by their environment names. */
   env?: Record<string, string>;
-  /** Data to run on, such as an earlier app's. Default: an empty database of its own. */
+  /** The data to run on, such as an earlier app's. Default: an empty database of its own. */
   storage?: Storage;
 }
 
-/** A server inside the test process, listening on a free port; every answer is held against its OpenAPI document. */
+/** A server inside the test process, on a free port; every answer is checked against its OpenAPI document. */
 export class TestApp implements AsyncDisposable {
   private isRunning = true;
 
@@ -48,8 +48,8 @@ export class TestApp implements AsyncDisposable {
   }
 
   /**
-   * Stops the server and leaves its data for the next one.
-   * @throws Error when a response did not fit the OpenAPI document
+   * Stops the server and keeps its data for the next one.
+   * @throws Error when a response did not match the OpenAPI document
    */
   async stop(): Promise<void> {
     if (!this.isRunning) return;
@@ -59,7 +59,7 @@ export class TestApp implements AsyncDisposable {
     this.check.assertAllDescribed();
   }
 
-  /** Stops the server, and throws the data away unless the test made it or another app still runs on it. */
+  /** Stops the server, and removes its data unless the test made the storage or another app still runs on it. */
   async close(): Promise<void> {
     try {
       await this.stop();
@@ -73,7 +73,7 @@ export class TestApp implements AsyncDisposable {
   }
 }
 
-/** How many apps run on each storage that `startApp` made, and has to dispose of. */
+/** How many apps run on each storage that `startApp` made and must dispose of. */
 const runningApps = new Map<Storage, number>();
 
 function retain(storage: Storage): void {
@@ -124,7 +124,7 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
   }
 }
 
-/** The OpenAPI document of a server; those of the same prefix with the declared records have the same. */
+/** A server's OpenAPI document; servers with the same prefix and the declared records share one. */
 async function describeApi(url: string, { schema, env }: AppOptions): Promise<string> {
   const key = `OpenAPI document below ${env?.API_PREFIX ?? 'the default prefix'}`;
   const known = schema === undefined && workerCache.get(key);

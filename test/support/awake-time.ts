@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 
-/** How long the thread sleeps at a time. */
+/** How long each sleep of the thread is. */
 const NAP_MS = 20;
-/** A nap that takes longer means that the machine stood still. */
+/** If a nap takes longer, the machine stood still. */
 const STILL_MS = 150;
 
-/** Runs in a thread of its own, so that a busy main thread is not taken for a machine that stands still. */
+/** Runs in a separate thread, so that a busy main thread does not count as a machine that stands still. */
 const NAPPING = `
   const { workerData: stoodStillMs } = require('node:worker_threads');
   const never = new Int32Array(new SharedArrayBuffer(4));
@@ -16,9 +16,9 @@ const NAPPING = `
   }`;
 
 /**
- * A clock for promises such as "within a second". Machines that share their processors stand still for seconds at
- * times, of which no product knows: that time is left out. For all the tests of a file.
- * @returns ms, from any beginning
+ * A clock, for all tests of a file, that checks promises such as "within a second". Machines with shared processors
+ * sometimes stand still for seconds, which no program notices; the clock leaves that time out.
+ * @returns ms since an arbitrary moment
  */
 export function shareAwakeTime(): () => number {
   const stoodStillMs = new Int32Array(new SharedArrayBuffer(4));

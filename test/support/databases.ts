@@ -8,7 +8,7 @@ export function sqlOf(kind: string): string {
   return readFileSync(join(process.cwd(), 'src', 'documents', 'kinds', `${kind}.sql`), 'utf8');
 }
 
-/** The bytes of a database that `fill` has made. @param kind begins with this kind's tables; null: with nothing */
+/** The bytes of a database filled by `fill`. @param kind whose tables it has from the start; null: none */
 export function databaseBytes(kind: string | null, fill: (database: BetterSqlite.Database) => void): Buffer {
   const database = new BetterSqlite(':memory:');
   try {
@@ -20,7 +20,7 @@ export function databaseBytes(kind: string | null, fill: (database: BetterSqlite
   }
 }
 
-/** A layout whose schema was changed behind SQLite's back. */
+/** A layout whose schema was edited directly, without SQLite's checks. */
 export function forgedLayout(sql: string): Buffer {
   return databaseBytes('layout', (database) => {
     database.unsafeMode(true);
@@ -29,7 +29,7 @@ export function forgedLayout(sql: string): Buffer {
   });
 }
 
-/** Fills every table with a row for each of the values that are easily lost: int64 limits, NUL in text, blobs, reals. */
+/** Fills every table with one row for each value that is easily lost: int64 limits, NUL in text, blobs, reals. */
 export function fillWithOddities(kind: DocumentKind): (database: BetterSqlite.Database) => void {
   const values: Record<string, unknown[]> = {
     TEXT: ['', 'plain', 'a\0b\0', '\0', '🙂 ﷽ é e\u0301', '42', '4.20', "'; --", 'x'.repeat(20_000)],
@@ -57,7 +57,7 @@ export function fillWithOddities(kind: DocumentKind): (database: BetterSqlite.Da
   };
 }
 
-/** What CR-SQLite 0.16 leaves in a database: its own tables, the clocks of each table, and triggers. */
+/** Adds what CR-SQLite 0.16 leaves in a database: its own tables, a clock table per table, and triggers. */
 export function withCrSqlite(kind: DocumentKind): (database: BetterSqlite.Database) => void {
   return (database) => {
     database.exec(`
@@ -86,7 +86,7 @@ export function withCrSqlite(kind: DocumentKind): (database: BetterSqlite.Databa
   };
 }
 
-/** Every value of every table, with its type and exact bytes, in the order of the keys. */
+/** Every value of every table, with its type and exact bytes, in key order. */
 export function contentOf(file: string, kind: DocumentKind): Record<string, string[]> {
   const database = new BetterSqlite(file, { readonly: true });
   try {
@@ -107,10 +107,10 @@ export function contentOf(file: string, kind: DocumentKind): Record<string, stri
 }
 
 /**
- * Puts, in the place of a table's root page, pages that each lead to the next one again and again, down to one with a
- * single row: read in order, the table has more rows than can ever be read.
+ * Replaces a table's root page by pages of which each points to the next many times, down to a page with a single row:
+ * read in order, the table has more rows than can ever be read.
  * @param bytes a database of small pages
- * @param rootPage of the table; 1: the schema, whose own rows then come first
+ * @param rootPage of the table; 1: the schema, whose real rows then come first
  * @param row in SQLite's record format
  */
 export function withEndlessTable(bytes: Buffer, rootPage: number, row: Buffer): Buffer {

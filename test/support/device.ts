@@ -1,6 +1,6 @@
 import supertest, { type Response } from 'supertest';
 
-/** Where the API lives on a server that was not told otherwise (`API_PREFIX`). */
+/** The API's path on a server without `API_PREFIX`. */
 const API_PREFIX = '/api/v1';
 
 type QueryValue = string | number | boolean;
@@ -8,15 +8,15 @@ type QueryValue = string | number | boolean;
 /** Query parameters; a list repeats its parameter, undefined leaves it out. */
 export type Query = Readonly<Record<string, QueryValue | readonly QueryValue[] | undefined>>;
 
-/** What to send beside method and address. */
+/** What to send besides method and address. */
 export interface SendOptions {
   query?: Query;
-  /** Texts and bytes go out as they are, anything else as JSON; undefined sends no body. */
+  /** Texts and bytes are sent unchanged, anything else as JSON; undefined sends no body. */
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
 }
 
-/** An answer, read to its end; JSON is parsed, anything else is a text, no body is undefined. */
+/** A complete answer; JSON is parsed, anything else is a text, no body is undefined. */
 export interface Reply {
   status: number;
   headers: Headers;
@@ -31,7 +31,7 @@ export interface Registration {
   pairing_code?: string;
 }
 
-/** Sends one request and reads the whole answer, following no redirection; only a broken connection throws. */
+/** Sends one request and reads the whole answer; follows no redirects. Throws only for a broken connection. */
 export async function send(method: string, url: string, options: SendOptions = {}): Promise<Reply> {
   const address = new URL(url);
   for (const [name, value] of Object.entries(options.query ?? {})) {
@@ -64,7 +64,7 @@ function encodeBody(body: unknown): string | Buffer {
   return body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body);
 }
 
-/** Reads an answer as a text, so that one that is no JSON although it says so can be seen. */
+/** Reads an answer as text, so that a test can see an answer that claims to be JSON but is not. */
 function readText(response: Response, done: (error: Error | null, text: string) => void): void {
   let text = '';
   response.setEncoding('utf8');
@@ -86,7 +86,7 @@ function decodeBody(text: unknown, headers: Headers): unknown {
   return /[/+]json\b/.test(headers.get('content-type') ?? '') ? JSON.parse(text) : text;
 }
 
-/** One registered device, speaking plain HTTP: what a test sends is exactly what goes over the wire. */
+/** A registered device over plain HTTP: exactly what a test sends goes over the wire. */
 export class TestDevice {
   private constructor(
     /** The server's address, without the API's prefix. */
@@ -132,7 +132,7 @@ export class TestDevice {
     return TestDevice.register(this.url, { ...body, pairing_code: (reply.body as { code: string }).code });
   }
 
-  /** Trades the refresh token for a new pair of tokens and keeps them when the server agrees. */
+  /** Exchanges the refresh token for a new pair of tokens; keeps the pair if the server accepts. */
   async refresh(): Promise<Reply> {
     const body = { refresh_token: this.refreshToken };
     const reply = await send('POST', `${this.url}${API_PREFIX}/auth/token`, { body });

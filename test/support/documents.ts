@@ -17,7 +17,7 @@ export interface Holding {
 /** Where a document's routes are. */
 export const pathOf = (videoId: string, kind = 'layout') => `/videos/${videoId}/database/${kind}`;
 
-/** A gzipped layout with one scene for each of these backgrounds, and as many bytes of thumbnails as asked. */
+/** A gzipped layout with one scene per background, and so many bytes of thumbnails. */
 export function packedLayout(backgrounds: string[] = ['blue'], thumbnailBytes = 0): Buffer {
   const sql = readFileSync(join(process.cwd(), 'src/documents/kinds/layout.sql'), 'utf8');
   const database = new BetterSqlite(':memory:');
@@ -36,7 +36,7 @@ export function packedLayout(backgrounds: string[] = ['blue'], thumbnailBytes = 
   }
 }
 
-/** The backgrounds of a layout's scenes; checks that it is a whole and sound database. @param packed gzipped, or not */
+/** The backgrounds of a layout's scenes; checks the database's integrity. @param packed gzipped, or not */
 export function backgroundsIn(packed: Uint8Array): string[] {
   const isPacked = packed[0] === 0x1f && packed[1] === 0x8b;
   const database = new BetterSqlite(isPacked ? gunzipSync(packed) : Buffer.from(packed));
@@ -99,7 +99,7 @@ export function putContent(
   });
 }
 
-/** What is known of a document. */
+/** The state of a document. */
 export async function documentState(
   device: TestDevice,
   videoId: string,
@@ -110,7 +110,7 @@ export async function documentState(
   return reply.body as DocumentState;
 }
 
-/** Locks, writes a layout with these backgrounds over what is there, and releases. @returns the state after writing */
+/** Locks, replaces the content by a layout with these backgrounds, and releases. @returns the new state */
 export async function write(
   device: TestDevice,
   videoId: string,

@@ -1,7 +1,7 @@
 import type { Query, Reply, TestDevice } from './device.js';
 import { creating, type AnyRow, type TableChanges } from './records.js';
 
-/** What a successful pull answers. */
+/** The answer to a successful pull. */
 export interface Pulled {
   changes: Record<string, TableChanges<AnyRow, string>>;
   timestamp: number;
@@ -10,7 +10,7 @@ export interface Pulled {
   experimentalStrategy?: string;
 }
 
-/** What a successful push answers. */
+/** The answer to a successful push. */
 export interface Pushed {
   ok: true;
   timestamp: number;
@@ -18,7 +18,7 @@ export interface Pushed {
   experimentalRejectedIds?: Record<string, string[]>;
 }
 
-/** Pulls and insists on success; without `lastPulledAt` a first sync. */
+/** Pulls and expects success; without `lastPulledAt` a first pull. */
 export async function pull(device: TestDevice, lastPulledAt?: number, query: Query = {}): Promise<Pulled> {
   const reply = await device.pull(
     lastPulledAt === undefined ? query : { last_pulled_at: lastPulledAt, ...query },
@@ -27,7 +27,7 @@ export async function pull(device: TestDevice, lastPulledAt?: number, query: Que
   return reply.body as Pulled;
 }
 
-/** Pushes and insists on success. */
+/** Pushes and expects success. */
 export async function push(
   device: TestDevice,
   changes: unknown,
@@ -39,7 +39,7 @@ export async function push(
   return reply.body as Pushed;
 }
 
-/** The account's clock, as a pull tells it. */
+/** The account's clock, from a pull. */
 export async function clockOf(device: TestDevice): Promise<number> {
   return (await pull(device)).timestamp;
 }
@@ -82,7 +82,7 @@ export async function changedIds(
   return Object.fromEntries(entries.filter(([, ids]) => ids.updated.length + ids.deleted.length > 0));
 }
 
-/** What a refusal must not change: every live row of the account, and its clock. */
+/** All that a refusal must leave unchanged: the account's live rows and its clock. */
 export async function stateOf(device: TestDevice): Promise<unknown> {
   return { rows: await liveRows(device), timestamp: await clockOf(device) };
 }
@@ -95,7 +95,7 @@ export function moveTo(device: TestDevice, url: string): void {
 const LEAKS =
   /\bat \S+ \(|node_modules|\.(ts|js):\d+|\b(select|insert into|update|delete from)\b .*\b(from|where|set|values)\b|SQLITE_|QueryFailed/i;
 
-/** Checks that an answer is the given problem, whole, and tells nothing of the server's inside. */
+/** Checks that an answer is the given problem, complete, and reveals nothing internal. */
 export function expectProblem(answer: Reply, status: number, code: string): void {
   expect({ status: answer.status, code: answer.body?.code, body: answer.body }).toMatchObject({
     status,
@@ -104,7 +104,7 @@ export function expectProblem(answer: Reply, status: number, code: string): void
   expectAnyProblem(answer);
 }
 
-/** Checks that an answer is a well-formed problem+json, whichever it is. */
+/** Checks that an answer is a well-formed problem+json with any code. */
 export function expectAnyProblem(answer: Reply): void {
   expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   expect(answer.body).toMatchObject({
@@ -119,7 +119,7 @@ export function expectAnyProblem(answer: Reply): void {
   expect(JSON.stringify(answer.body)).not.toMatch(LEAKS);
 }
 
-/** Long, as it only matters to what fails: machines that are busy with many tests stand still for seconds at times. */
+/** Long, as only failures take it: machines that are busy with many tests sometimes stand still for seconds. */
 export const PATIENCE_MS = 30_000;
 
 /** Asks again until `check` accepts the answer. @throws Error with the last answer after `deadlineMs` */
@@ -138,7 +138,7 @@ export async function until<T>(
   }
 }
 
-/** Checks that a request, whatever it was, did not make the server fail: no 5xx, and refusals are proper problems. */
+/** Checks that a request did not make the server fail: no 5xx, and refusals are well-formed problems. */
 export function expectSurvived(reply: Reply): void {
   expect({ status: reply.status, body: reply.status < 500 ? undefined : reply.body }).toEqual({
     status: expect.any(Number),

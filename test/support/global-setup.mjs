@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL('postgres-server.ts', import.meta.url));
 /** Compiles the server if its sources have changed, and starts the PostgreSQL of this test run for all workers. */
 export default async function globalSetup() {
   await ensureBuilt();
-  // In a process of its own: what lets Node run TypeScript would slow down every module that tests load in this one.
+  // In a separate process: tsx would slow down every module that tests load in this one.
   const postgres = spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

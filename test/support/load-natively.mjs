@@ -21,7 +21,7 @@ function compiledFrom(path) {
  */
 export default {
   process: (_text, path) => ({
-    // Jest also compiles what loads the test environment and the global set-up: there a module loads itself as usual.
+    // Jest also transforms modules of the test environment and the global set-up: there a module loads itself as usual.
     code:
       `if (globalThis.requireNatively) module.exports = requireNatively(${JSON.stringify(compiledFrom(path))});\n` +
       `else module._compile(require('node:fs').readFileSync(__filename, 'utf8'), __filename);`,

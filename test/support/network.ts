@@ -1,16 +1,16 @@
-/** What can happen to a single request on its way. */
+/** What the network can do to a single request. */
 export type Fault =
   /** It never reaches the server. */
   | 'lost request'
-  /** The server does what it asks, but the answer never arrives. */
+  /** The server processes it, but the answer never arrives. */
   | 'lost response'
-  /** It arrives twice, one after the other; the second answer is the one that is heard. */
+  /** It arrives twice, one after the other; the phone gets the second answer. */
   | 'duplicated request';
 
 /** A request as a test names it: by the end of its path. */
 export type RequestName = 'pull' | 'push' | 'token' | 'pairing-codes';
 
-/** One request that a phone made; status 0 when it heard no answer. */
+/** One request of a phone; status 0: the phone got no answer. */
 export interface Exchange {
   request: string;
   status: number;
@@ -18,32 +18,32 @@ export interface Exchange {
   /** What was sent, parsed. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies freely
   sent: any;
-  /** What was answered, parsed; undefined when nothing was heard. */
+  /** The parsed answer; undefined: none. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies freely
   answered: any;
 }
 
-/** What shall happen to one request, in this order; everything is optional. */
+/** What happens to one request, in this order; each part is optional. */
 export interface Plan {
-  /** Runs when the request has left the phone, before the server has it. */
+  /** Runs after the request has left the phone, before it reaches the server. */
   before?: () => Promise<unknown>;
   fault?: Fault;
-  /** Runs when the server has answered, before the phone knows. */
+  /** Runs after the server has answered, before the answer reaches the phone. */
   after?: () => Promise<unknown>;
 }
 
-/** One phone's way to the server: a `fetch` whose failures a test decides. */
+/** One phone's network: a `fetch` whose failures a test decides. */
 export class Network {
   /** While true, every request fails as it does without a connection. */
   isOffline = false;
-  /** What was asked and answered, oldest first; tests that want only what follows empty it. */
+  /** Requests with their answers, oldest first; a test that wants only later ones empties it. */
   readonly exchanges: Exchange[] = [];
   private readonly plans: { request: RequestName; plan: Plan }[] = [];
 
-  /** @param url where the server is reachable now; may change, as after a move to another port */
+  /** @param url the server's current address; may change, as after a move to another port */
   constructor(public url: string) {}
 
-  /** Plans what the next such request meets; several plans for one kind of request are used up in order. */
+  /** Plans what happens to the next such request; several plans for one kind are used up in order. */
   next(request: RequestName, plan: Plan): void {
     this.plans.push({ request, plan });
   }

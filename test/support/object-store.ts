@@ -5,7 +5,7 @@ const REGION = 'us-east-1';
 const MISSING =
   'OpenStack Swift is not installed, so nothing is tried on S3. Install it: apt-get install --no-install-recommends python3-swift';
 
-/** A fresh bucket: the options that lead a server to it, and the way to get rid of it. */
+/** A new bucket, with the server options that select it, and its removal. */
 export interface ObjectStore {
   env: Record<string, string>;
   dispose(): Promise<void>;
@@ -16,8 +16,8 @@ let users = 0;
 let buckets = 0;
 
 /**
- * Makes a bucket in a real S3 store, which runs as long as any bucket of this test file.
- * @returns null when there is no store to be had here, which is said loudly
+ * Makes a bucket in a real S3 store, which runs as long as this test file uses a bucket.
+ * @returns null, with a warning, when no store can be started here
  * @throws Error instead when CI is set
  */
 export async function startObjectStore(): Promise<ObjectStore | null> {
@@ -46,7 +46,7 @@ export async function startObjectStore(): Promise<ObjectStore | null> {
 }
 
 /**
- * Declares tests that need a real S3 store. Without one they are skipped, which is said loudly; with CI they fail.
+ * Declares tests that need a real S3 store. Without one they are skipped with a warning; if CI is set they fail.
  * @param start makes a bucket for one test, or for all of them
  */
 export function describeWithObjectStore(
@@ -69,7 +69,7 @@ async function createBucket(swift: Swift, Bucket: string): Promise<void> {
   }
 }
 
-/** The last one to leave stops the store. */
+/** Stops the store when its last bucket is gone. */
 async function leave(): Promise<void> {
   users -= 1;
   if (users > 0) return;

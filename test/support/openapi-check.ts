@@ -15,7 +15,7 @@ interface OpenApiDocument {
   components?: { responses?: Record<string, ResponseObject> };
 }
 
-/** One answer as it left the server. */
+/** One answer as the server sent it. */
 interface Answer {
   method: string;
   path: string;
@@ -24,11 +24,11 @@ interface Answer {
   chunks: Buffer[];
 }
 
-/** The pages that describe the API, the app's own files and the socket's address are no part of it. */
+/** The pages that describe the API, the app's files and the socket's address are not part of the API. */
 const UNDOCUMENTED =
   /^\/(docs(\/.*)?|documents|openapi\.json|socket\.io\/.*|_expo\/.*|assets\/.*|favicon\.ico|service-worker\.js)?$/;
 const PROBLEM = 'application/problem+json';
-/** Greater bodies are checked when the server closes, so that a test that measures is not disturbed. */
+/** Larger bodies are checked when the server closes, so that the check does not disturb measurements. */
 const AT_ONCE_BYTES = 1 << 20;
 const DOCUMENT_ID = 'openapi.json';
 
@@ -38,7 +38,7 @@ const decoders: Record<string, (body: Buffer) => Buffer> = {
   br: brotliDecompressSync,
 };
 
-/** Compares every response that a server sends with what its OpenAPI document says. */
+/** Compares every response of a server with its OpenAPI document. */
 export class OpenApiCheck {
   private readonly violations: string[] = [];
   private readonly deferred: Answer[] = [];
@@ -49,7 +49,7 @@ export class OpenApiCheck {
     this.description = Description.of(text);
   }
 
-  /** Listens beneath the framework, on the bytes that go out: streams, hijacked and compressed answers included. */
+  /** Records the bytes sent, below the framework: streams, hijacked and compressed answers included. */
   watch(server: Server): void {
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       const { chunks, headers } = record(response);
@@ -83,7 +83,7 @@ export class OpenApiCheck {
       this.violations.push(`${method} ${path} → ${status}: ${what}\n  ${body.toString().slice(0, 300)}`);
     };
     try {
-      // A part of a compressed whole cannot be inflated by itself.
+      // A part of a compressed body cannot be inflated separately.
       if (answer.status !== 206) body = decode(body, answer.headers['content-encoding']);
       const what = this.description.findFault(answer, body);
       if (what !== undefined) fail(what);
@@ -93,7 +93,7 @@ export class OpenApiCheck {
   }
 }
 
-/** Keeps what goes out through a response: its bytes, and its headers by lower-case name. */
+/** Records what a response sends: its bytes, and its headers by lower-case name. */
 function record(response: ServerResponse): Pick<Answer, 'chunks' | 'headers'> {
   const chunks: Buffer[] = [];
   const headers: Record<string, unknown> = {};
@@ -107,7 +107,7 @@ function record(response: ServerResponse): Pick<Answer, 'chunks' | 'headers'> {
   spyOn(response, 'write', keepChunk);
   spyOn(response, 'end', keepChunk);
   spyOn(response, 'writeHead', (_status, ...rest) => {
-    // Given here, headers may never be seen by getHeader().
+    // getHeader() may not return headers that are passed here.
     const given = rest.find((one) => typeof one === 'object' && one !== null) ?? {};
     for (const [name, value] of Object.entries({ ...response.getHeaders(), ...given })) {
       headers[name.toLowerCase()] = value;
@@ -159,7 +159,7 @@ class Description {
     return description;
   }
 
-  /** Says what is wrong with an answer; undefined when nothing is. */
+  /** @returns what is wrong with an answer; undefined: nothing */
   findFault(answer: Answer, body: Buffer): string | undefined {
     const mediaType = String(answer.headers['content-type'] ?? '').split(';', 1)[0]!;
     const method = answer.method.toLowerCase();
@@ -214,7 +214,7 @@ class Description {
   }
 }
 
-/** Keeps every schema that it has compiled. */
+/** A compiler that caches its compiled schemas. */
 function compilerOf(text: string): Ajv2020 {
   const known = workerCache.get(text);
   if (known) return known as Ajv2020;
@@ -229,7 +229,7 @@ function toPattern(path: string): RegExp {
   return new RegExp(`^${literal.replace(/\{[^}]+\}/g, '[^/]+')}$`);
 }
 
-/** What RFC 9457 and this server's own promise ask of a problem, whatever the document says. */
+/** Checks a problem against RFC 9457 and this server's own rules, independently of the document. */
 function faultOfProblem(answer: Answer, problem: unknown): string | undefined {
   const { code, title, status } = (problem ?? {}) as Record<string, unknown>;
   if (typeof code !== 'string' || typeof title !== 'string') return 'a problem needs its code and title';

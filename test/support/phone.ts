@@ -34,15 +34,15 @@ function defaultOf<T>(module: { default: { default: T } }): T {
 const LokiJSAdapter = defaultOf(lokijs);
 type LokiAdapter = InstanceType<typeof LokiJSAdapter>;
 
-// WatermelonDB logs what it takes for a bug of the server, and goes on. Here that fails the sync it happened in.
+// WatermelonDB logs what it considers a bug of the server, and continues. Here the sync fails instead.
 const complaints: string[] = [];
 const logger = defaultOf(logging) as unknown as Record<string, (...messages: unknown[]) => void>;
 logger.debug = logger.log = () => undefined;
 logger.warn = logger.error = (...messages) => complaints.push(messages.map(String).join(' '));
 
-/** One installation of an app: a real WatermelonDB database in memory, synced by the code that our example gives away. */
+/** One installation of an app: a real WatermelonDB database in memory, synced by the code of our example. */
 export class Phone {
-  /** What there is between this phone and the server. */
+  /** The network between this phone and the server. */
   readonly network: Network;
   private opened!: { database: Database; adapter: LokiAdapter; client: TidemarkSync };
 
@@ -71,7 +71,7 @@ export class Phone {
     return this.opened.client;
   }
 
-  /** The declared tables that this phone's version knows, owners first. */
+  /** The declared tables that this phone's version knows, parents first. */
   get tables(): string[] {
     return this.declared().map(([name]) => name);
   }
@@ -89,19 +89,19 @@ export class Phone {
     return Phone.open(this.network.url, { schema, version, ...options, device });
   }
 
-  /** Pulls and pushes. @throws SyncError, or Error with what WatermelonDB complained about */
+  /** Pulls and pushes. @throws SyncError, or Error with the complaint of WatermelonDB */
   async sync(): Promise<void> {
     await this.client.sync();
     if (complaints.length > 0) throw new Error(`WatermelonDB complained: ${complaints.splice(0).join('\n')}`);
   }
 
-  /** Ends the app and starts it again on what it had saved, possibly as a newer release. */
+  /** Restarts the app on its saved data, possibly as a newer release. */
   async restart(update: Pick<PhoneOptions, 'schema' | 'version' | 'conflictResolver'> = {}): Promise<void> {
     const { loki } = this.opened.adapter._driver;
     await new Promise<void>((resolve, reject) => {
       loki.saveDatabase((error?: Error) => (error ? reject(error) : resolve()));
     });
-    // A newer declaration brings its own version, unless the update names one.
+    // A newer declaration has its own version, unless the update names one.
     if (update.schema) this.options = { ...this.options, version: undefined };
     this.options = { ...this.options, ...update };
     await this.start(loki.persistenceAdapter);
@@ -141,7 +141,7 @@ export class Phone {
     });
   }
 
-  /** Deletes one row, to be pushed with the next sync; what it owns stays until the server's cascade arrives. */
+  /** Deletes one row, to be pushed with the next sync; the rows below it stay until the server's cascade arrives. */
   delete(table: string, id: string): Promise<void> {
     return this.database.write(async () => {
       const record = await this.database.get(table).find(id);
@@ -149,7 +149,7 @@ export class Phone {
     });
   }
 
-  /** One row, or null when it is not there or deleted. */
+  /** One row; null: it does not exist or is deleted. */
   async find(table: string, id: string): Promise<PhoneRow | null> {
     return (await this.fetch(table, [Q.where('id', id)]))[0] ?? null;
   }
@@ -194,7 +194,7 @@ export class Phone {
     const database = new Database({ adapter, modelClasses: modelClasses as never });
     const client = new TidemarkSync({
       database,
-      url: 'http://server/api/v1', // the network knows where that is
+      url: 'http://server/api/v1', // the network adds the origin
       store: {
         read: () => Promise.resolve(this.readSession()),
         write: (session) => this.writeSession(session),

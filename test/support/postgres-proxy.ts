@@ -7,13 +7,13 @@ import { createStorage, type Storage } from './storage.js';
 /** PostgreSQL's name for the socket of its default port. */
 const SOCKET = '.s.PGSQL.5432';
 
-/** A database of its own, and what stands between it and a server, as a firewall does. */
+/** A database, and a proxy between it and a server, such as a firewall. */
 export class PostgresProxy implements AsyncDisposable {
   private readonly connections = new Set<[Socket, Socket]>();
 
   private constructor(
     private readonly server: Server,
-    /** For a server that is to reach its database through here. */
+    /** For a server that reaches its database through this proxy. */
     readonly storage: Storage,
   ) {}
 
@@ -33,7 +33,7 @@ export class PostgresProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** The connections there are vanish without a word; new ones work. */
+  /** Silences the present connections; new ones work. */
   silence(): void {
     for (const [client, database] of this.connections) {
       client.unpipe().resume();

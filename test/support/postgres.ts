@@ -10,9 +10,9 @@ const READY_DEADLINE_MS = 30_000;
 /** PostgreSQL refuses to run as root; this is the user "nobody" everywhere. */
 const UNPRIVILEGED_ID = 65_534;
 
-/** How to start a server of one's own. */
+/** How to start a PostgreSQL. */
 export interface PostgresOptions {
-  /** Wait for the disk on every commit, as a real installation does. Default: false, for speed. */
+  /** Whether every commit waits for the disk, as in a real installation. Default: false, for speed. */
   durable?: boolean;
   /** Further settings of postgresql.conf. */
   settings?: Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export interface PostgresOptions {
   binDir?: string;
 }
 
-/** A PostgreSQL that hands out databases. */
+/** A PostgreSQL that makes databases for tests. */
 export class Postgres {
   private databases = 0;
 
@@ -35,15 +35,15 @@ export class Postgres {
     return `postgres://postgres@localhost/${database}?host=${encodeURIComponent(this.socketDir)}`;
   }
 
-  /** Makes an empty database, or a copy of `template`, under a name that no other process uses. */
+  /** Makes an empty database, or a copy of `template`, with a name that no other process uses. */
   async createDatabase(template = 'template0'): Promise<string> {
     const name = `db_${process.pid}_${(this.databases += 1)}_${Math.random().toString(36).slice(2, 8)}`;
-    // Copying the files takes half the time of the default, which writes the whole copy to the log first.
+    // Copying the files takes half the time of the default, which first writes the whole copy to the log.
     await this.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
     return name;
   }
 
-  /** Drops a database, cutting the connections that are still open. */
+  /** Drops a database and cuts its open connections. */
   async dropDatabase(name: string): Promise<void> {
     await this.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
@@ -59,7 +59,7 @@ export class Postgres {
     }
   }
 
-  /** Stops the server and removes its data; of a server that was only joined, it does nothing. */
+  /** Stops the server and removes its data; does nothing if this process only joined the server. */
   stop(): Promise<void> {
     return this.shutDown();
   }
@@ -69,7 +69,7 @@ export class Postgres {
   }
 }
 
-/** Starts a PostgreSQL in a temporary folder, reachable over a unix socket only, that dies with this process. */
+/** Starts a PostgreSQL in a temporary folder, on a unix socket only; it ends with this process. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const root = makeScratchDir('pg', options.durable);
   const folders = [root];
@@ -79,7 +79,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const binDir = runnableBinDir(options.binDir || process.env.POSTGRES_BIN_DIR, root, folders);
     const dataDir = join(root, 'data');
     const initArgs = ['-D', dataDir, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'];
-    // A real installation sorts text by language, not by byte: what relies on byte order must fail here.
+    // A real installation sorts text by language, not by byte: code that relies on byte order must fail here.
     initArgs.push('--locale-provider=icu', '--icu-locale=en-US', '--no-sync', '--no-instructions');
     const [command, args] = asUnprivileged(join(binDir, 'initdb'), initArgs);
     execFileSync(command, args, { cwd: root, stdio: 'pipe', ...ids() });
@@ -141,7 +141,7 @@ async function launch(binDir: string, root: string, options: PostgresOptions): P
       (server.stderr as unknown as { unref(): void }).unref();
       return server;
     } catch {
-      // Not there yet: the deadline decides.
+      // Not ready yet: the deadline decides.
     }
   }
   server.kill('SIGQUIT');
@@ -151,7 +151,7 @@ async function launch(binDir: string, root: string, options: PostgresOptions): P
 const isRoot = (): boolean => process.getuid?.() === 0;
 const hasSetpriv = existsSync('/usr/bin/setpriv');
 
-/** Wraps a command so that it gives up root and ends with this process, where the system can do that. */
+/** Wraps a command so that it gives up root and ends with this process, if the system supports that. */
 function asUnprivileged(command: string, args: string[]): [command: string, args: string[]] {
   if (!hasSetpriv) return [command, args];
   const user = [`--reuid=${UNPRIVILEGED_ID}`, `--regid=${UNPRIVILEGED_ID}`, '--clear-groups'];
@@ -162,7 +162,7 @@ function ids(): { uid?: number; gid?: number } {
   return isRoot() && !hasSetpriv ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {};
 }
 
-/** The folder of binaries that can be run; copied to one of the `folders` when nobody but root may read it. */
+/** A folder of runnable binaries; copied to one of the `folders` if only root may read the original. */
 function runnableBinDir(named: string | undefined, root: string, folders: string[]): string {
   const binDir = named || packagedBinDir();
   const [command, args] = asUnprivileged(join(binDir, 'initdb'), ['--version']);
@@ -171,7 +171,7 @@ function runnableBinDir(named: string | undefined, root: string, folders: string
   if (!isRoot() || named) {
     throw new Error(`${join(binDir, 'initdb')} does not run: ${trial.error?.message ?? trial.stderr}`);
   }
-  // Not beside the data: programs may be forbidden to run from a disk in memory.
+  // Not beside the data: a disk in memory may be mounted without permission to run programs.
   const copy = makeScratchDir('pg-programs', true);
   folders.push(copy);
   chmodSync(copy, 0o755);
@@ -193,7 +193,7 @@ function packagedBinDir(): string {
   return join(native, 'bin');
 }
 
-/** Restores what an npm package cannot carry, in case its install script did not run: links, executable bits. */
+/** Restores what npm packages cannot contain (links, executable bits), in case the install script did not run. */
 function repairPackage(native: string): void {
   const listPath = join(native, 'pg-symlinks.json');
   const links = existsSync(listPath)

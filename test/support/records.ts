@@ -7,7 +7,7 @@ export type Player = Row<typeof tables.game_players>;
 export type Round = Row<typeof tables.rounds>;
 export type Score = Row<typeof tables.scores>;
 
-/** A row as a test reads it out of an answer. */
+/** A row as a test reads it from an answer. */
 export type AnyRow = { id: string } & Record<string, unknown>;
 
 /** One table of a changes object. */
@@ -17,12 +17,12 @@ export interface TableChanges<R = unknown, D = unknown> {
   deleted: D[];
 }
 
-/** The names of the declared tables, owners before what they own. */
+/** The names of the declared tables, parents first. */
 export const tableNames = Object.keys(tables);
 
 const STARTED_AT = 1_790_000_000_000;
 
-/** A whole game row, exactly as the server would send it back. */
+/** A whole game row, exactly as the server returns it. */
 export function game(id: string, fields: Partial<Game> = {}): Game {
   return {
     id,
@@ -67,7 +67,7 @@ export function score(id: string, roundId: string, playerId: string, fields: Par
   };
 }
 
-/** A changes object with the arrays filled in that a test does not care about. */
+/** A changes object in which missing arrays are empty. */
 export function changes(partial: Record<string, Partial<TableChanges>>): Record<string, TableChanges> {
   return Object.fromEntries(
     Object.entries(partial).map(([table, rows]) => [
@@ -124,8 +124,8 @@ export function games(count: number, prefix = 'g'): Game[] {
 }
 
 /**
- * The declaration one schema version later: one more table, and in `games` one more column of every kind, optional
- * or not, with WatermelonDB's null value as its default or another one.
+ * The declaration one schema version later: one more table, and in `games` more columns of every kind, optional or not,
+ * with WatermelonDB's null value or another one as default.
  */
 export const secondSchema = declareSchema({
   ...tables,

@@ -9,10 +9,10 @@ const NAME = /^tidemark-[a-z-]+-(\d+)-\w+$/;
 let isSwept = false;
 
 /**
- * Makes a new temporary folder, in memory where the system offers enough of it: a database is a few hundred files,
- * and a disk takes twenty times as long to make them.
+ * Makes a new temporary folder, in memory if the system has enough of it: a database has a few hundred files, and
+ * making them on a disk takes twenty times as long.
  * @param name lower-case letters and '-'
- * @param durable put it on a real disk, for what measures or needs one
+ * @param durable put it on a real disk, for tests that measure or need one
  */
 export function makeScratchDir(name: string, durable = false): string {
   if (!isSwept) [MEMORY_DISK, tmpdir()].forEach(sweep);
@@ -30,7 +30,7 @@ function hasMemoryDisk(): boolean {
   }
 }
 
-/** Removes what processes left behind that were killed before they could clean up. */
+/** Removes the folders of processes that were killed before they could clean up. */
 function sweep(parent: string): void {
   try {
     for (const folder of readdirSync(parent)) {
@@ -38,7 +38,7 @@ function sweep(parent: string): void {
       if (pid && !isAlive(Number(pid))) rmSync(join(parent, folder), { recursive: true, force: true });
     }
   } catch {
-    // No such folder here, or another user's: nothing of ours to remove.
+    // The folder does not exist or belongs to another user: there is nothing of ours in it.
   }
 }
 

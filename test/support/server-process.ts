@@ -7,13 +7,13 @@ const START_DEADLINE_MS = 120_000;
 const STOP_DEADLINE_MS = 15_000;
 const KEPT_OUTPUT_CHARS = 1_000_000;
 
-/** How a process ended: by itself with a code, or by a signal. */
+/** How a process ended: with an exit code or by a signal. */
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
-/** What a command line said, and how it ended. */
+/** The output of a command, and how it ended. */
 export interface CommandResult extends Exit {
   stdout: string;
   stderr: string;
@@ -22,13 +22,13 @@ export interface CommandResult extends Exit {
 /** How to start a server process. */
 export interface ServerOptions {
   storage: Storage;
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number;
   /** Further options by their environment names. */
   env?: Record<string, string>;
 }
 
-/** A process that ended, or said nothing in time, instead of becoming ready. */
+/** A process ended, or was silent for too long, before it was ready. */
 export class StartFailure extends Error {
   override readonly name = 'StartFailure';
 
@@ -46,7 +46,7 @@ export class ServerProcess implements AsyncDisposable {
     readonly url: string,
     readonly exited: Promise<Exit>,
     private readonly child: ChildProcess,
-    /** All that the process has written so far (of very much, the end). */
+    /** The process's output so far; of a very long output, the end. */
     readonly output: () => string,
   ) {}
 
@@ -60,7 +60,7 @@ export class ServerProcess implements AsyncDisposable {
     return this.exited;
   }
 
-  /** Stops the process as an operator would, or by force when it does not listen. */
+  /** Stops the process as an operator would, or by force if it does not react. */
   async [Symbol.asyncDispose](): Promise<void> {
     const force = setTimeout(() => this.child.kill('SIGKILL'), STOP_DEADLINE_MS);
     await this.kill('SIGTERM');
@@ -102,7 +102,7 @@ export async function runTidemark(args: string[], env: Record<string, string> = 
 }
 
 function launch(args: string[], env: Record<string, string>): ChildProcess {
-  // Only what a process needs to run, so that the options under test are exactly the ones that were given.
+  // Only variables that a process needs to run, so that it gets exactly the options under test.
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [join(process.cwd(), 'bin', 'tidemark.js'), ...args], {
     env: { PATH, HOME, ...env },
@@ -117,7 +117,7 @@ function launch(args: string[], env: Record<string, string>): ChildProcess {
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    // Not 'exit': the last lines may still be on their way.
+    // Not 'exit': the last lines may arrive later.
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
 }
@@ -129,7 +129,7 @@ function readyUrl(child: ChildProcess): Promise<string> {
       if (!line.includes('Tidemark is ready')) return;
       resolve(new URL((JSON.parse(line) as { api: string }).api).origin);
       lines.close();
-      child.stdout!.resume(); // closing the lines paused it, and a full pipe would block the server
+      child.stdout!.resume(); // closing the line reader paused the pipe, and a full pipe would block the server
     });
   });
 }

@@ -1,7 +1,7 @@
 import { runInThisContext } from 'node:vm';
 import { startApp, type AppOptions, type DatabaseName, type TestApp } from './app.js';
 
-/** A server's clock that a test holds in its hand, in epoch milliseconds. */
+/** A server's clock that a test sets, in epoch milliseconds. */
 export class TestClock {
   constructor(public ms = 1_800_000_000_000) {}
 
@@ -9,8 +9,8 @@ export class TestClock {
 }
 
 /**
- * Has libraries that look at the system's clock go by this one, too, until `jest.restoreAllMocks()`. The server runs in
- * Node's own realm, whose Date is not the one of a test.
+ * Makes libraries that read the system's clock use this one too, until `jest.restoreAllMocks()`. The server runs in
+ * Node's own realm, which has another Date than a test.
  */
 export function moveDate(clock: TestClock): void {
   const { Date: nodeDate } = runInThisContext('globalThis') as { Date: DateConstructor };
@@ -18,8 +18,8 @@ export function moveDate(clock: TestClock): void {
 }
 
 /**
- * One server for all tests of a describe block. Every test takes its own account from it, so that they do not meet;
- * a test that moves the clock or uses up a limit starts its own with `startApp`.
+ * One server for all tests of a describe block. Each test uses an account of its own, so that tests do not affect each
+ * other; a test that moves the clock or uses up a limit starts its own server with `startApp`.
  */
 export function shareApp(database: DatabaseName, options?: AppOptions): () => TestApp {
   let app: TestApp | undefined;

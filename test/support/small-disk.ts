@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { makeScratchDir } from './scratch.js';
 
-/** A disk of its own that is soon full. */
+/** A small disk, mounted for a test. */
 export class SmallDisk implements Disposable {
   private constructor(readonly path: string) {}
 
-  /** @param mebibytes its size */
+  /** @param mebibytes the disk's size */
   static mount(mebibytes: number): SmallDisk {
     const path = makeScratchDir('disk', true);
     try {
@@ -18,14 +18,14 @@ export class SmallDisk implements Disposable {
     return new SmallDisk(path);
   }
 
-  /** Unmounts it, and what was on it is gone. */
+  /** Unmounts the disk; its contents are lost. */
   [Symbol.dispose](): void {
     execFileSync('umount', [this.path]);
     rmSync(this.path, { recursive: true });
   }
 }
 
-/** Declares tests that need a small disk; where none can be mounted they are left out, and that is said. */
+/** Declares tests that need a small disk; they are skipped where none can be mounted. */
 export const describeWithSmallDisk = canMount() ? describe : describe.skip;
 
 function canMount(): boolean {

@@ -11,7 +11,7 @@ const ANSWER_DEADLINE_MS = 5_000;
 type Options = Partial<ManagerOptions & SocketOptions>;
 type Payload<E extends keyof ServerEvents> = Parameters<ServerEvents[E]>[0];
 
-/** What an up-to-date app of this device would send as the handshake. */
+/** The handshake of an up-to-date app on this device. */
 export function deviceAuth(device: TestDevice): Record<string, unknown> {
   return {
     access_token: device.accessToken,
@@ -21,7 +21,7 @@ export function deviceAuth(device: TestDevice): Record<string, unknown> {
   };
 }
 
-/** One connection of the real Socket.IO client; what it hears is kept until a test asks for it. */
+/** One connection of the real Socket.IO client; events are kept until a test takes them. */
 export class TestSocket implements Disposable {
   readonly client: Socket;
   /** How the connection ended; empty while it lasts. */
@@ -29,7 +29,7 @@ export class TestSocket implements Disposable {
   private readonly heard: { name: string; payload: unknown }[] = [];
   private readonly refusals: Problem[] = [];
 
-  /** Begins to connect; see `next` and `refusal` for what comes of it. */
+  /** Begins to connect; `next` and `refusal` wait for the outcome. */
   constructor(url: string, auth: Record<string, unknown>, options: Options = {}) {
     this.client = io(url, { transports: ['websocket'], forceNew: true, auth, ...options });
     this.client.onAny((name: string, payload: unknown) => this.heard.push({ name, payload }));
@@ -59,12 +59,12 @@ export class TestSocket implements Disposable {
     return Object.assign(socket, { hello: await socket.next('hello') });
   }
 
-  /** The names of the events heard and not taken yet, in order. */
+  /** The names of the events that no test has taken yet, in order. */
   get pending(): string[] {
     return this.heard.map(({ name }) => name);
   }
 
-  /** Takes the oldest event of this name, waiting for it if need be. */
+  /** Takes the oldest event of this name; waits for it if necessary. */
   async next<E extends keyof ServerEvents>(name: E, deadlineMs?: number): Promise<Payload<E>> {
     const isThere = () => this.heard.some((event) => event.name === name) || this.refusals.length > 0;
     await until(isThere, (there) => there, deadlineMs);
@@ -73,7 +73,7 @@ export class TestSocket implements Disposable {
     return this.heard.splice(index, 1)[0]!.payload as Payload<E>;
   }
 
-  /** Waits to be refused. */
+  /** Waits for the refusal of the handshake. */
   refusal(): Promise<Problem> {
     return until(
       () => this.refusals[0]!,
@@ -81,7 +81,7 @@ export class TestSocket implements Disposable {
     );
   }
 
-  /** Waits to be told why, and then for the end of the connection. */
+  /** Waits for `closed` and then for the end of the connection. */
   async closed(deadlineMs?: number): Promise<Problem> {
     const problem = await this.next('closed', deadlineMs);
     await this.ended();

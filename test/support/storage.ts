@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises';
 import { Postgres, startPostgres } from './postgres.js';
 import { makeScratchDir } from './scratch.js';
 
-/** The databases that everything is tried on. */
+/** The databases on which tests run. */
 export type DatabaseName = 'sqlite' | 'postgres';
 
 /** The environment variable by which a test run names the socket folder of its PostgreSQL. */
 export const POSTGRES_SOCKET_DIR = 'TIDEMARK_TEST_POSTGRES';
 
-/** Where one server keeps its data: the options that say so, and the way to get rid of it. */
+/** Where one server keeps its data, with the server options that select it, and its removal. */
 export interface Storage {
   readonly env: Readonly<Record<string, string>>;
   dispose(): Promise<void>;
@@ -24,7 +24,7 @@ export interface StorageOptions {
   template?: string;
 }
 
-/** Makes an empty folder, and on PostgreSQL an empty database, for one server (or several) to live on. */
+/** Makes an empty folder, and on PostgreSQL an empty database, for one or several servers. */
 export async function createStorage(database: DatabaseName, options: StorageOptions = {}): Promise<Storage> {
   const dataDir = makeScratchDir('data', options.durable);
   const removeFolder = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
@@ -52,7 +52,7 @@ export function joinPostgres(): Promise<Postgres> {
   return shared;
 }
 
-/** Gives back what `joinPostgres` gave; the last one to leave stops a server started by this process. */
+/** Ends one use from `joinPostgres`; the last one stops a PostgreSQL started by this process. */
 export async function leavePostgres(): Promise<void> {
   users -= 1;
   if (users > 0) return;

@@ -20,7 +20,7 @@ from swift.common.http_protocol import SwiftHttpProtocol
 folder, secret = sys.argv[1:]
 devices = os.path.join(folder, "devices")
 os.makedirs(os.path.join(devices, "disk"))
-# What Swift knows of an object is kept in such attributes, which not every file system has.
+# Swift stores the metadata of objects in extended attributes, which not every file system has.
 os.setxattr(devices, "user.test", b"1")
 
 
@@ -83,7 +83,7 @@ use = egg:swift#dlo
 
 
 class NoCache:
-    """Stands in for memcached, which Swift asks for and can do without."""
+    """Stands in for memcached, which Swift loads but can run without."""
 
     def get(self, key, **_):
         return None
@@ -118,7 +118,7 @@ def serve(name, listener):
         utils.NullLogger(),
         protocol=SwiftHttpProtocol,
         socket_timeout=60,
-        # Clients of S3 look for "ETag", and "Etag" is not the same to all of them.
+        # S3 clients look for "ETag", and some of them do not accept "Etag".
         capitalize_response_headers=False,
     )
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeScratchDir } from './scratch.js';
 
-/** Debian's packages belong to Debian's Python, which need not be the first one on the path. */
+/** Debian's packages need Debian's Python, which may not be the first one on the path. */
 const PYTHON = '/usr/bin/python3';
 const READY_DEADLINE_MS = 60_000;
 const SECRET = 'testing';
@@ -14,7 +14,7 @@ export interface Swift {
   endpoint: string;
   accessKeyId: string;
   secretAccessKey: string;
-  /** Stops it and removes all that it keeps. */
+  /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export function isSwiftInstalled(): boolean {
 
 /** Starts a Swift of its own in a temporary folder; it ends with this process. */
 export async function startSwift(): Promise<Swift> {
-  // In memory, if that keeps what Swift writes beside its files; else on disk.
+  // In memory, if that file system keeps the extended attributes that Swift writes; else on disk.
   try {
     return await launch(makeScratchDir('swift'));
   } catch {
@@ -46,7 +46,7 @@ async function launch(folder: string): Promise<Swift> {
   };
   try {
     const port = await portOf(child);
-    // A test process must be able to end while it still runs: it ends with its standard input.
+    // A test process must be able to end while Swift still runs: Swift ends with its standard input.
     for (const held of [child, child.stdin, child.stdout, child.stderr]) (held as { unref(): void }).unref();
     const endpoint = `http://127.0.0.1:${port}`;
     return { endpoint, accessKeyId: 'test:tester', secretAccessKey: SECRET, stop };
@@ -56,7 +56,7 @@ async function launch(folder: string): Promise<Swift> {
   }
 }
 
-/** The port that a Swift says when it is ready. @throws Error with what it says instead */
+/** The port that Swift prints when it is ready. @throws Error with its output otherwise */
 async function portOf(child: ChildProcess): Promise<number> {
   let log = '';
   child.stderr!.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));

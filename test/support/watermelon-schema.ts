@@ -16,7 +16,7 @@ import {
 import type { Column } from '../../src/protocol/columns.js';
 import { columnsAt, sinceOf, tablesAt, type Schema } from '../../src/protocol/schema.js';
 
-/** What `new Database` and its adapter need to know about our tables. */
+/** What `new Database` and its adapter need for our tables. */
 export interface WatermelonSchema {
   schema: AppSchema;
   migrations: SchemaMigrations;
@@ -57,7 +57,7 @@ function migrationSteps(declared: Schema, version: number): MigrationStep[] {
   });
 }
 
-/** A model with the associations that the declared references amount to. */
+/** A model with the associations of the declared references. */
 function modelClass(declared: Schema, version: number, tableName: string): typeof Model {
   const associations: Record<string, AssociationInfo> = {};
   for (const [name, table] of tablesAt(declared, version)) {

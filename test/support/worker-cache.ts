@@ -1,6 +1,6 @@
 /**
- * What several test files of a Jest worker share (environment.mjs makes it; elsewhere the process has one). It holds texts
- * and what dependencies have made of them; an object of a test file's own would outlive the globals it needs.
+ * Shared by the test files of a Jest worker (see environment.mjs; elsewhere one per process). It may hold texts, and
+ * objects that dependencies made of them; an object of a test file would outlive the globals it needs.
  */
 export const workerCache =
   (globalThis as { workerCache?: Map<string, unknown> }).workerCache ?? new Map<string, unknown>();

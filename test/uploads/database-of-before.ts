@@ -12,16 +12,16 @@ import type { Storage } from '../support/storage.js';
 import { MINUTE_MS } from './world.js';
 
 const ACCOUNT = 'account-of-before';
-/** Lets a device into the account that `makeDatabaseOfBefore` makes, for a minute. */
+/** A pairing code, valid for a minute, for the account that `makeDatabaseOfBefore` makes. */
 export const PAIRING_CODE = '23456789';
-/** A listed version was uploaded at this time plus its epoch, epoch ms. */
+/** Epoch ms; each listed version was uploaded at this time plus its epoch. */
 export const UPLOADED_AT = 1_799_000_000_000;
 
-/** A version as its row was before it had a state. */
+/** The row of a version before versions had a state. */
 export interface StatelessVersion {
   epoch: number;
   content: Buffer;
-  /** Null: it was never stored; empty: it was given up. */
+  /** Null: it was never stored; empty: it was abandoned. */
   sha256: string | null;
   startedAt: number;
   isListed?: boolean;
@@ -31,9 +31,9 @@ const keyOf = (epoch: number) => `${ACCOUNT}/videos/v1/layout/${epoch}-1-AAAAAAA
 export const sha256Of = (content: Buffer) => createHash('sha256').update(content).digest('hex');
 
 /**
- * Makes a database by the migrations from before versions had a state: one account, and its document `v1`, whose content
- * is the first of the listed versions. The objects of all versions are put into the store.
- * @param folder of the store
+ * Makes a database with the migrations from before versions had a state: one account with the document `v1`, whose
+ * content is the first of the listed versions. Puts the objects of all versions into the store.
+ * @param folder the store's folder
  */
 export async function makeDatabaseOfBefore(
   storage: Storage,

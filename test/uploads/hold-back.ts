@@ -1,11 +1,11 @@
 declare const requireNatively: (name: string) => unknown;
-/** Jest's own stand-in for it does nothing. */
+/** Jest's own `syncBuiltinESMExports` does nothing. */
 const nodeModule = requireNatively('node:module') as typeof import('node:module');
 
 type Method = (...args: unknown[]) => unknown;
 type Methods<K extends PropertyKey> = Record<K, (...args: never[]) => unknown>;
 
-/** Something that a test waits for. */
+/** A moment for which a test waits. */
 export interface Moment {
   hasCome: Promise<void>;
   come(): void;
@@ -13,7 +13,7 @@ export interface Moment {
 
 /** A call that a test holds back. */
 export interface HeldCall {
-  /** It has come to where it waits. */
+  /** Settles when the call has reached the point where it waits. */
   reached: Promise<void>;
   goOn(): void;
 }
@@ -25,10 +25,9 @@ export function moment(): Moment {
 }
 
 /**
- * Puts something around a method of one service, or of a module of Node's: what happens by chance elsewhere happens here
- * each time.
- * @param make what is called from now on; `real` is the method as it was
- * @returns takes it away again
+ * Wraps a method of a service, or of a module of Node's, so that what elsewhere happens by chance happens every time.
+ * @param make returns the wrapper of `real`, the original method
+ * @returns a function that restores the original
  */
 export function around<K extends PropertyKey, S extends Methods<K>>(
   service: S,
@@ -38,14 +37,14 @@ export function around<K extends PropertyKey, S extends Methods<K>>(
   const real = service[name];
   const set = (method: S[K]): void => {
     service[name] = method;
-    // The server imports the methods of Node's modules by name.
+    // The server imports the functions of Node's modules by name.
     nodeModule.syncBuiltinESMExports();
   };
   set(make(real.bind(service) as S[K]));
   return () => set(real);
 }
 
-/** As `around`, for the next call alone. */
+/** As `around`, but for the next call only. */
 export function atNext<K extends PropertyKey, S extends Methods<K>>(
   service: S,
   name: K,
@@ -61,7 +60,7 @@ export function atNext<K extends PropertyKey, S extends Methods<K>>(
   });
 }
 
-/** Holds the next call of a method back, before it does its work or when it has done it. */
+/** Holds back the next call of a method, before or after its work. */
 export function holdNext<K extends PropertyKey, S extends Methods<K>>(
   service: S,
   name: K,

@@ -13,29 +13,29 @@ import { BucketStore, describeOnS3, expectWholeOffers, FolderStore, type TestSto
 import { filesIn, MINUTE_MS, objectsIn, TOKENS_THAT_LAST } from './world.js';
 
 const SEED = Number(process.env.SEED ?? 4);
-/** How often each kill is repeated; `npm run soak:kills` says twenty. */
+/** How often each kill is repeated; 20 times in `npm run soak:kills`. */
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 1);
 const VIDEOS = ['v0', 'v1', 'v2'] as const;
-/** Packed it is more than one part of an upload in parts. */
+/** The gzipped document is larger than one part of a multipart upload. */
 const TWO_PARTS = 9_000_000;
 
 /** A moment at which the server is killed. */
 interface Moment {
   name: string;
-  /** Whether it has come, as far as that can be seen from outside. */
+  /** Whether the moment has come, as seen from outside the server. */
   hasCome: () => boolean;
-  /** Before anything is uploaded. */
+  /** Runs before any upload. */
   prepare?: () => void;
-  /** The bytes of the documents that are uploaded; default: some. */
+  /** The size of the documents; default: random. */
   sizeBytes?: number;
-  /** The server is killed up to so many milliseconds later; default: 12. */
+  /** The kill follows within so many milliseconds; default: 12. */
   withinMs?: number;
 }
 
 const incomingFiles = (data: string) =>
   filesIn(join(data, 'documents')).filter((path) => path.includes('incoming'));
 
-/** What can be seen of an upload to a folder, step by step. */
+/** The visible steps of an upload to a folder. */
 function momentsInFolder({ folder }: FolderStore, data: string): Moment[] {
   let objects = 0;
   const prepare = () => (objects = objectsIn(folder).length);
@@ -52,7 +52,7 @@ function momentsInFolder({ folder }: FolderStore, data: string): Moment[] {
   return [...moments, ...moments.slice(0, 2)];
 }
 
-/** The same of an upload to a bucket, where each document can be kept at another step: the store holds it up there. */
+/** The steps of an upload to a bucket; the store can hold up each document at another step. */
 function momentsInBucket({ way }: BucketStore): Moment[] {
   const keep = (fault: Fault, video: string, isStep: (passing: Passing) => boolean) => (passing: Passing) =>
     passing.path.includes(`/${video}-`) && isStep(passing) ? fault : undefined;
@@ -67,7 +67,7 @@ function momentsInBucket({ way }: BucketStore): Moment[] {
           return step?.(passing);
         };
       },
-      // More may be waiting than there are steps: the server sends anew what is not answered for long.
+      // More requests may wait than there are steps: the server repeats requests that get no answer.
       hasCome: () => come.size === steps.length && way.waiting >= steps.length,
     };
   };
@@ -99,7 +99,7 @@ function momentsInBucket({ way }: BucketStore): Moment[] {
   ];
 }
 
-/** Kills a server at each moment, and looks at what is left when another has been started. */
+/** Kills a server at each moment, starts another one, and checks what is left. */
 async function expectKillsDoNoHarm(
   database: DatabaseName,
   store: TestStore,
@@ -115,7 +115,7 @@ async function expectKillsDoNoHarm(
     const written = new Map<string, string>();
     const moments = Array.from({ length: ROUNDS }, () => momentsOf(data)).flat();
     for (const [round, moment] of moments.entries()) {
-      // On PostgreSQL a document waits for a while for a process that may live and upload it.
+      // On PostgreSQL a document stays owned by the killed process until its lease expires.
       const videos = VIDEOS.map((video) => `${video}-${database === 'postgres' ? round : 0}`);
       for (const video of videos) {
         const holding = await hold(laptop, video);
@@ -145,7 +145,7 @@ async function expectKillsDoNoHarm(
     }
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 
-    // When the leases of the killed have run out everything is uploaded without being asked for.
+    // When the leases of the killed processes have expired, the schedule uploads everything.
     const clock = { aheadMs: 2 * MINUTE_MS };
     await using later = await startApp(database, { storage, env, now: () => Date.now() + clock.aheadMs });
     moveTo(laptop, later.url);
@@ -156,7 +156,7 @@ async function expectKillsDoNoHarm(
     for (const [video, background] of written) expect(await download(laptop, video)).toEqual([background]);
     expect((await store.objects()).size).toBe(left);
 
-    // What the broken uploads left goes after an hour.
+    // The sweep removes leftovers of broken uploads after an hour.
     clock.aheadMs += 61 * MINUTE_MS;
     await later.nest.get(UploadSchedule).tick();
     const offered = Object.values(await expectWholeOffers(laptop, [...written.keys()], store)).flat();

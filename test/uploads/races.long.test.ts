@@ -28,7 +28,7 @@ import { expectProblem, moveTo, until } from '../support/exchange.js';
 import { around, atNext, holdNext } from './hold-back.js';
 import { MINUTE_MS, storeIn, World } from './world.js';
 
-/** Goes on with a transaction's second statement when somebody waits for what the first one has locked. */
+/** Delays a transaction's second statement until another transaction waits for a lock of the first one. */
 function pausedAfterFirst(world: World, tx: Transaction, whenPaused: () => void): Transaction {
   let isFirst = true;
   return {
@@ -57,13 +57,13 @@ async function listEpochs(ask: Promise<Reply>): Promise<number[]> {
   return (reply.body as { versions: { epoch: number }[] }).versions.map(({ epoch }) => epoch);
 }
 
-/** Does something to the one working copy while the server is down. */
+/** Damages the only working copy while the server is down. */
 async function spoilCopy(world: World, spoil: (path: string) => void): Promise<void> {
   await world.app.stop();
   const [copy = ''] = world.workingCopies();
   spoil(join(world.data.env.DATA_DIR!, 'documents', copy));
   await world.start();
-  await world.tick(); // the one of the start is over then, and sees nothing of what comes
+  await world.tick(); // the tick of the start has ended by then, and misses what follows
 }
 
 forEachDatabase((database) => {
@@ -148,7 +148,7 @@ describe('on postgres', () => {
     const holding = await hold(laptop, 'v1');
     const placing = holdNext(world.app.nest.get(WorkingCopies), 'place', 'before');
     const writing = putContent(holding, '0-0', packedLayout(['one']));
-    await placing.reached; // committed, so that the upload has it from the journal
+    await placing.reached; // the write is committed, so the upload reads the journal
     const reading = holdNext(world.app.nest.get(SqliteWorkers), 'snapshot', 'before');
     const asking = laptop.request('GET', `${pathOf('v1')}/download-url`);
     await reading.reached;
@@ -165,7 +165,7 @@ describe('on postgres', () => {
     await using world = await World.make('postgres');
     const laptop = await world.newDevice();
     await write(laptop, 'v1', ['red']);
-    // Every 100 ms instead of 20 s; leases end by the test's clock, which stands.
+    // Renews every 100 ms instead of 20 s; leases do not expire, as the test's clock stands still.
     Object.defineProperty(world.app.nest.get(DocumentOwner), 'leaseMs', { value: 300 });
     const uploads = world.app.nest.get(UploadsRepository);
     const failures: unknown[] = [];

@@ -18,7 +18,7 @@ import { request } from '../storage/requests.js';
 import { expectWholeOffers, forEachStore, sha256 } from './stores.js';
 import { World } from './world.js';
 
-/** What an address says of a document, and the bytes that are there. */
+/** The answer with a document's download address, and the bytes at that address. */
 async function fetchPacked(device: TestDevice, video: string): Promise<{ said: unknown; bytes: Buffer }> {
   const { status, body } = await device.request('GET', `${pathOf(video)}/download-url`);
   expect(status).toBe(200);
@@ -37,7 +37,7 @@ forEachStore((open) => {
       const tablet = await laptop.pair({ name: 'Tablet' });
       const tab = (id: string) => ({ session_id: id });
 
-      // One holds it; another is told so, waits, or takes it over.
+      // One session holds the lock; another is refused, waits, or takes it over.
       const first = await hold(laptop, 'v1', { ...tab('tab-1'), reason: 'Cutting the intro' });
       const refused = await lock(tablet, 'v1');
       expectProblem(refused, 423, 'LOCK_HELD');
@@ -51,7 +51,7 @@ forEachStore((open) => {
       const taken = await hold(tablet, 'v1', { take_over: true });
       expectProblem(await putContent(first, '0-0', packedLayout(['stale'])), 423, 'LOCK_REQUIRED');
 
-      // The same person’s tabs pass it on among themselves; what the old tab does late is without effect.
+      // Tabs of the same person take the lock from each other; late actions of the old tab have no effect.
       const back = await hold(laptop, 'v1', { ...tab('tab-1'), take_over: true });
       const second = await hold(laptop, 'v1', tab('tab-2'));
       const tokens = [first, taken, back, second].map(({ fencingToken }) => fencingToken);
@@ -64,7 +64,7 @@ forEachStore((open) => {
         mine: false,
       });
 
-      // Its content is whole, and nobody’s any more.
+      // The content is written completely, and the lock released.
       const content = packedLayout(['red', 'green'], 500_000);
       const written = await putContent(second, '0-0', content);
       expect(written.body).toMatchObject({ epoch: 1, server_version: 1, stored_version: null });
@@ -73,7 +73,7 @@ forEachStore((open) => {
       expectProblem(await putContent(second, '1-1', content), 423, 'LOCK_REQUIRED');
       expect(await documentState(laptop, 'v1')).toEqual({ ...written.body, lock: null });
 
-      // Left alone it is uploaded.
+      // After a pause the document is uploaded.
       await world.pass(4.9);
       expect((await store.objects()).size).toBe(0);
       await world.pass(0.2);
@@ -92,7 +92,7 @@ forEachStore((open) => {
       });
       expect([...(await store.objects()).values()].map(sha256)).toEqual([sha256(bytes)]);
 
-      // Another server, which has none of it on its disk, gives out the same, and goes on from there.
+      // Another server, without the files, serves the same content and accepts the next write.
       await world.app.stop();
       moveTo(laptop, (await world.startElsewhere()).url);
       expect(await documentState(laptop, 'v1')).toEqual(stored);

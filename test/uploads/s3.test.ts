@@ -11,7 +11,7 @@ describeWithObjectStore('with a real S3 store', (startStore) => {
     test('what is written is uploaded by the schedule or by whoever asks first, and old versions go', async () => {
       const store = await startStore();
       try {
-        // The store holds signatures against its own clock.
+        // The store checks signatures by its own clock.
         const clock = new TestClock(Date.now());
         await using app = await startApp(database, {
           now: clock.now,

@@ -22,7 +22,7 @@ function ifStoreIsAway(error: unknown): void {
   if ((error as { code?: string }).code !== 'STORAGE_UNAVAILABLE') throw error;
 }
 
-// The tests of a block have one server and one clock, and accounts of their own.
+// The tests of a block share one server and one clock, and have accounts of their own.
 forEachDatabase((database) => {
   describe('a store that works', () => {
     const objectsOf = ({ accountId }: TestDevice) =>
@@ -206,7 +206,7 @@ forEachDatabase((database) => {
         );
         waits.push((row!.due - world.clock.ms) / 60_000);
         world.clock.ms = row!.due - 1;
-        await world.tick().catch(ifStoreIsAway); // what failed an hour ago cannot be swept
+        await world.tick().catch(ifStoreIsAway); // the sweep of uploads that failed an hour ago fails too
         expect(await world.metric('tidemark_uploads_failures_total')).toBe(failures);
         world.clock.ms = row!.due;
         await world.tick().catch(ifStoreIsAway);
@@ -278,7 +278,7 @@ forEachDatabase((database) => {
         },
       });
       const reply = await laptop.request('GET', '/videos/v1/database/layout/download-url');
-      // The journal has what was written; without one the file is all there is.
+      // The journal has the content too; on SQLite only the file has it.
       expect(reply.status).toBe(database === 'postgres' ? 200 : 500);
       expect(objectsOf(laptop)).toHaveLength(database === 'postgres' ? 2 : 1);
       if (database === 'postgres') expect(await download(laptop, 'v1')).toEqual(['red']);

@@ -15,7 +15,7 @@ import { isSound, objectsIn, storeIn, useStore, type UploadsHealth } from './wor
 const awakeMs = shareAwakeTime();
 const videos = Array.from({ length: 20 }, (_, index) => `v${index}`);
 
-/** A store that takes connections and never says a word. */
+/** A store that accepts connections and never answers. */
 async function startSilentStore(): Promise<AsyncDisposable & { env: Record<string, string> }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -81,7 +81,7 @@ forEachDatabase((database) => {
     const laptop = await TestDevice.register(server.url);
     for (const video of videos) await write(laptop, video, [video]);
     const startedAt = awakeMs();
-    // The store never answers, so that only the deadline can end it.
+    // The store never answers, so only the deadline can end the upload.
     expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(awakeMs() - startedAt).toBeGreaterThan(1_800);
     expect(awakeMs() - startedAt).toBeLessThan(20_000);

@@ -5,7 +5,7 @@ import { moveTo } from '../support/exchange.js';
 import { startServer } from '../support/server-process.js';
 import { isSound, objectsIn, storeIn, useStore, type UploadsHealth } from './world.js';
 
-/** More than are uploaded at once. */
+/** More documents than `UPLOADS_AT_ONCE`. */
 const videos = Array.from({ length: 6 }, (_, index) => `v${index}`);
 
 forEachDatabase((database) => {

@@ -27,7 +27,7 @@ const troubles: Record<string, (store: BucketStore) => Trouble> = {
     const restart = async (world: World, secret: string) => {
       await world.app.stop();
       await world.start({ S3_SECRET_ACCESS_KEY: secret });
-      await world.tick(); // waits for the one that every start begins with
+      await world.tick(); // waits for the tick of the start
     };
     return {
       begin: (world) => restart(world, WRONG_SECRET),
@@ -37,7 +37,7 @@ const troubles: Record<string, (store: BucketStore) => Trouble> = {
   },
 };
 
-/** As above with other words, or in other places: tried on one database. */
+/** Variants of the troubles above, with other answers or at other requests: tested on one database. */
 const variants: Record<string, (store: BucketStore) => Trouble> = {
   'that gets half of each object': onTheWay('cut', isPut, NO_ANSWER),
   'that keeps half of each object': onTheWay('half', isHead, /was given \d+ bytes and holds \d+ bytes/),

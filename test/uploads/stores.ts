@@ -21,9 +21,9 @@ import { describeWithObjectStore, type ObjectStore } from '../support/object-sto
 import { makeScratchDir } from '../support/scratch.js';
 import { objectsIn } from './world.js';
 
-/** A store that a test looks into past the server. */
+/** A store whose objects a test reads directly. */
 export interface TestStore extends AsyncDisposable {
-  /** The options that lead a server to it. */
+  /** The server options that select the store. */
   readonly env: Record<string, string>;
   /** The bytes of all objects, by key. */
   objects(): Promise<Map<string, Buffer>>;
@@ -33,7 +33,7 @@ export interface TestStore extends AsyncDisposable {
 export class FolderStore implements TestStore {
   readonly env: Record<string, string>;
 
-  /** @param folder default: a new one, which goes with the store */
+  /** @param folder default: a new one, which is removed with the store */
   constructor(readonly folder = join(makeScratchDir('store'), 'objects')) {
     this.env = { STORAGE_URL: `file:${folder}` };
   }
@@ -47,7 +47,7 @@ export class FolderStore implements TestStore {
   }
 }
 
-/** A bucket of a real S3 store for the `s3:` driver, on the way to which a test decides what goes wrong. */
+/** A bucket of a real S3 store for the `s3:` driver, behind a proxy whose faults a test decides. */
 export class BucketStore implements TestStore {
   private constructor(
     readonly env: Record<string, string>,
@@ -79,7 +79,7 @@ export class BucketStore implements TestStore {
     return objects;
   }
 
-  /** How many uploads in parts were begun, and neither finished nor given up. */
+  /** How many multipart uploads are neither finished nor aborted. */
   async unfinished(): Promise<number> {
     const list = new ListMultipartUploadsCommand({ Bucket: this.options.bucket });
     return (await this.client.send(list)).Uploads?.length ?? 0;
@@ -92,7 +92,7 @@ export class BucketStore implements TestStore {
   }
 }
 
-/** Declares tests on S3; the store runs until all of them have ended. @param open makes a bucket */
+/** Declares tests on S3; the store runs until all have ended. @param define gets `open`, which makes a bucket */
 export function describeOnS3(name: string, define: (open: () => Promise<BucketStore>) => void): void {
   describeWithObjectStore(name, (start) => {
     let kept: ObjectStore;
@@ -106,7 +106,7 @@ export function describeOnS3(name: string, define: (open: () => Promise<BucketSt
   });
 }
 
-/** Declares the same tests once for every kind of store. @param open makes an empty one */
+/** Declares the same tests for every kind of store. @param define gets `open`, which makes an empty store */
 export function forEachStore(define: (open: () => Promise<TestStore>) => void): void {
   describe('with files', () => define(async () => new FolderStore()));
   describeOnS3('with S3', define);
@@ -117,7 +117,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Whether an object is a whole, sound database. */
+/** Whether an object is a complete, intact database. */
 export function isWhole(packed: Uint8Array): boolean {
   const database = new BetterSqlite(gunzipSync(packed));
   try {
@@ -128,8 +128,8 @@ export function isWhole(packed: Uint8Array): boolean {
 }
 
 /**
- * Checks that behind every version that is offered of these videos there is an object, as it was promised, whole and sound.
- * @returns the epochs that are offered, by video, the newest first
+ * Checks that every listed version of these videos has an object of the stated size and hash, complete and intact.
+ * @returns the listed epochs, by video, the newest first
  */
 export async function expectWholeOffers(
   device: TestDevice,
@@ -142,7 +142,7 @@ export async function expectWholeOffers(
     expect(reply.status).toBe(200);
     offered[video] = reply.body.versions as (typeof offered)[string];
   }
-  // Read afterwards: the server may go on uploading.
+  // Read after the lists, as the server may upload meanwhile.
   const objects = new Map([...(await store.objects()).values()].map((bytes) => [sha256(bytes), bytes]));
   for (const [video, versions] of Object.entries(offered)) {
     for (const { epoch, sha256, size_bytes } of versions) {

@@ -16,20 +16,20 @@ import { World } from './world.js';
 /** A secret that the store does not know. */
 export const WRONG_SECRET = 'not-the-secret';
 const KILOBYTES_300 = 300_000;
-/** Packed it is more than one part of an upload in parts. */
+/** The gzipped document is larger than one part of a multipart upload. */
 export const TWO_PARTS = 9_000_000;
 
-/** Something that goes wrong with a store. */
+/** A fault of a store. */
 export interface Trouble {
   begin(world: World): unknown;
   end(world: World): unknown;
-  /** What the operator is told. */
+  /** The reason that the operator sees. */
   reason: RegExp;
-  /** Of the document that cannot be uploaded. */
+  /** The size of the document that cannot be uploaded. */
   sizeBytes?: number;
 }
 
-/** Whatever happens to the store: people go on, nothing broken is offered, and all is uploaded when it is well again. */
+/** Checks that during a fault clients can write, no broken version is listed, and afterwards everything is uploaded. */
 export async function expectNothingLost(
   database: DatabaseName,
   store: TestStore,
@@ -77,11 +77,11 @@ export async function expectNothingLost(
   expect(await world.metric('tidemark_uploads_failures_total')).toBe(1);
   expect(world.temporaryFiles()).toEqual([]);
   await world.pass(0.4);
-  expect(await failures()).toBe(1); // it is asked again after half a minute at the earliest
+  expect(await failures()).toBe(1); // the upload is tried again after half a minute at the earliest
   const refused = await laptop.request('GET', `${pathOf('v1')}/download-url`);
   expectProblem(refused, 503, 'STORAGE_UNAVAILABLE');
   expectNoSecrets(refused.body);
-  expect(await failures()).toBe(1); // whoever downloads does not put the schedule off
+  expect(await failures()).toBe(1); // a failed download does not put the schedule off
   expect(await expectWholeOffers(laptop, ['v1'], store)).toEqual({ v1: [1] });
   await write(laptop, 'v1', ['green']);
   await write(laptop, 'v2', ['blue']);
@@ -102,14 +102,14 @@ export async function expectNothingLost(
   expect((await store.objects()).size).toBe(3);
 }
 
-/** Where a store is: a folder, or a host and port. */
+/** A store's address: a folder, or a host and port. */
 function addressIn(url: string): string {
   return /^file:(.+)$/.exec(url)?.[1] ?? /endpoint=http:\/\/([^&]+)/.exec(url)![1]!;
 }
 
 export type Condition = (passing: Passing) => boolean;
 
-/** A fault on the way to the store. */
+/** A fault of requests to the store. */
 export function onTheWay(fault: Fault, condition: Condition, reason: RegExp, sizeBytes?: number) {
   return ({ way }: BucketStore): Trouble => ({
     begin: () => (way.fault = (passing) => (condition(passing) ? fault : undefined)),
@@ -119,17 +119,17 @@ export function onTheWay(fault: Fault, condition: Condition, reason: RegExp, siz
   });
 }
 
-// Inside Jest the SDK does not know the errors of connections for errors, so that their codes are missing here.
+// How a broken connection is named after the colon is not checked.
 export const NO_ANSWER = /^The store does not answer as it should: /;
 
-/** A store that takes no connections. */
+/** A store that accepts no connections. */
 export const isDown = ({ way }: BucketStore): Trouble => ({
   begin: () => way.goDown(),
   end: () => way.listen(),
   reason: NO_ANSWER,
 });
 
-/** Tries a trouble of an S3 store. */
+/** Tests a trouble of an S3 store. */
 export const tryOn =
   (database: DatabaseName, open: () => Promise<BucketStore>, trouble: (store: BucketStore) => Trouble) =>
   async (): Promise<void> => {

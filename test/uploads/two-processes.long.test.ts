@@ -36,26 +36,26 @@ const layoutOf = ({ accountId }: TestDevice, videoId = 'v1'): DocumentRef => ({
   kind: 'layout',
 });
 
-/** Removes what is left over, as the server does every minute. */
+/** Sweeps, as the server does every minute. */
 const sweep = (app: TestApp) => app.nest.get(VersionsSweep).run(new AbortController().signal);
 
 const uploadBy = (app: TestApp, ref: DocumentRef, isForced = false) =>
   app.nest.get(UploadsService).upload(ref, { isForced });
 
-/** Another server on the same database and store, whose clock is ahead by so much. */
+/** Starts another server on the same database and store, with a clock that is ahead by so much. */
 function startAnother(world: World, ahead: { ms: number }): Promise<TestApp> {
   const now = () => world.clock.now() + ahead.ms;
   return startApp('postgres', { storage: world.data, now, env: storeIn(world.folder) });
 }
 
-/** A second device of the same account, which speaks to another server. */
+/** Pairs a second device of the same account that uses another server. */
 async function pairAt(device: TestDevice, { url }: TestApp): Promise<TestDevice> {
   const other = await device.pair();
   moveTo(other, url);
   return other;
 }
 
-/** Stops a server's work on its database, as SIGSTOP would. @returns wakes it */
+/** Suspends a server's work on its database, as SIGSTOP would. @returns a function that resumes it */
 function putToSleep(app: TestApp): () => void {
   const awake = moment();
   around(app.nest.get(Database), 'transaction', (real) => async (work) => {
@@ -70,7 +70,7 @@ describe.each(['has slept for two hours', 'has a clock that is two hours behind'
   (how) => {
     const isAsleep = how.startsWith('has slept');
 
-    /** An upload whose object is in the store, and which another server takes for left over. */
+    /** Begins an upload whose object is in the store, and which another server considers left over. */
     async function beginUpload(world: World, laptop: TestDevice) {
       const stored = holdNext(world.app.nest.get(ObjectStorage), 'write', 'after');
       const upload = uploadBy(world.app, layoutOf(laptop));
@@ -141,7 +141,7 @@ test('an object that is written only after its upload was swept does not stay in
 
 test('documents restore that was held up until its object was swept changes nothing', async () => {
   await using world = await World.make('postgres');
-  world.clock.ms = Date.now(); // the command has a clock of its own
+  world.clock.ms = Date.now(); // the command uses the real clock
   const laptop = await world.newDevice();
   for (const color of ['one', 'two']) {
     await write(laptop, 'v1', [color]);

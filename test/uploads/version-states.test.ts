@@ -34,11 +34,11 @@ forEachDatabase((database) => {
       [
         { epoch: 3, content: blue, sha256: sha256Of(blue), startedAt: minutesAgo(600), isListed: true },
         { epoch: 2, content: green, sha256: sha256Of(green), startedAt: minutesAgo(700), isListed: true },
-        // Retired; addresses of it may work for ten more minutes.
+        // Retired; its download addresses may work for ten more minutes.
         { epoch: 1, content: green, sha256: sha256Of(green), startedAt: minutesAgo(50) },
-        // Given up, by its upload or by a sweep that could not remove it.
+        // Abandoned, by its upload or by a sweep that could not remove the object.
         { epoch: 4, content: green, sha256: '', startedAt: minutesAgo(40) },
-        // Not renewed any more.
+        // No longer renewed.
         { epoch: 5, content: green, sha256: null, startedAt: minutesAgo(30) },
       ],
       clock.ms,

@@ -40,7 +40,7 @@ forEachDatabase((database) => {
     }
     expect(await listVersions(laptop)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     expect(epochs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    await world.pass(13.9); // 19.9 minutes since the twelfth upload would be; the eleventh was six before it
+    await world.pass(13.9); // 19.9 minutes after the eleventh upload, which retired epoch 1
     expect(epochs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     await world.pass(0.2);
     expect(epochs()).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
@@ -76,7 +76,7 @@ forEachDatabase((database) => {
     await expect(world.pass(2)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
     expect(await rows()).toHaveLength(3);
     world.returnStore();
-    // What could not be removed is tried again in ten minutes, and does not hold up the other.
+    // The object that could not be removed is tried again in ten minutes, and does not delay the other.
     await world.tick();
     expect(await rows()).toHaveLength(2);
     await world.pass(11);

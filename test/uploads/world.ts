@@ -12,7 +12,7 @@ import { createStorage, type Storage } from '../support/storage.js';
 
 export const MINUTE_MS = 60_000;
 
-/** What `GET /health` says of uploads. */
+/** The part of `GET /health` about uploads. */
 export interface UploadsHealth {
   status: string;
   uploads: {
@@ -23,7 +23,7 @@ export interface UploadsHealth {
   };
 }
 
-/** A server with a clock in the test's hand and a store of its own, which can be taken away. */
+/** A server with a clock that the test sets, and a store of its own, which the test can make unavailable. */
 export class World implements AsyncDisposable {
   app!: TestApp;
   private readonly elsewhere: { app: TestApp; dataDir: string }[] = [];
@@ -44,7 +44,7 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** Starts the server, again after `app.stop()`. @param env options that are other than before */
+  /** Starts the server, or restarts it after `app.stop()`. @param env options that differ from before */
   async start(env: Record<string, string> = {}): Promise<void> {
     this.app = await startApp(this.database, {
       storage: this.data,
@@ -54,8 +54,8 @@ export class World implements AsyncDisposable {
   }
 
   /**
-   * Starts another server on the same database and store, with a disk that holds no document. On SQLite the database is
-   * a file on that disk and comes along; the first server must have stopped then.
+   * Starts another server on the same database and store, with a data folder without documents. On SQLite the database
+   * file is copied to that folder; the first server must have stopped.
    */
   async startElsewhere(): Promise<TestApp> {
     const from = this.data.env.DATA_DIR!;
@@ -70,7 +70,7 @@ export class World implements AsyncDisposable {
     return app;
   }
 
-  /** Lets time pass, and the schedule run once as it does every minute. */
+  /** Moves the clock, and runs the schedule once, as happens every minute. */
   async pass(minutes: number): Promise<void> {
     this.clock.ms += minutes * MINUTE_MS;
     await this.tick();
@@ -85,7 +85,7 @@ export class World implements AsyncDisposable {
     return objectsIn(this.folder);
   }
 
-  /** Puts a link to itself where the store's folder was: nothing can be read, written or removed there. */
+  /** Replaces the store's folder by a link to itself: nothing can be read, written or removed there. */
   loseStore(): void {
     renameSync(this.folder, `${this.folder}-away`);
     symlinkSync(this.folder, this.folder);
@@ -96,7 +96,7 @@ export class World implements AsyncDisposable {
     renameSync(`${this.folder}-away`, this.folder);
   }
 
-  /** Where the working copies of documents are. */
+  /** The paths of the working copies. */
   workingCopies(): string[] {
     return filesIn(join(this.data.env.DATA_DIR!, 'documents')).filter((path) => path.endsWith('.db'));
   }
@@ -112,7 +112,7 @@ export class World implements AsyncDisposable {
     return reply.body as UploadsHealth;
   }
 
-  /** The value of one figure at `/metrics`. */
+  /** The value of one metric at `/metrics`. */
   async metric(name: string): Promise<number> {
     const reply = await send('GET', `${this.app.url}/metrics`);
     expect(reply.status).toBe(200);
@@ -122,7 +122,7 @@ export class World implements AsyncDisposable {
     return Number(line?.split(' ')[1]);
   }
 
-  /** Rows of the database, whichever it is. */
+  /** Queries the database, SQLite or PostgreSQL. */
   query<R extends object>(sql: string): Promise<R[]> {
     return this.app.nest.get(Database).query<R>(sql);
   }
@@ -143,7 +143,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** For servers whose tokens outlive what the test does to the clock. */
+/** Options for servers whose tokens must outlive the test's moves of the clock. */
 export const TOKENS_THAT_LAST = { ACCESS_TOKEN_TTL_SECONDS: '31536000' };
 
 /** The options of a server whose store is a folder. */
@@ -156,7 +156,7 @@ export function objectsIn(folder: string): string[] {
   return filesIn(folder).filter((key) => key.endsWith('.db.gz'));
 }
 
-/** Whether an object is a whole, sound database. */
+/** Whether an object is a complete, intact database. */
 export function isSound(folder: string, key: string): boolean {
   const database = new BetterSqlite(gunzipSync(readFileSync(join(folder, key))));
   try {
@@ -166,7 +166,7 @@ export function isSound(folder: string, key: string): boolean {
   }
 }
 
-/** Paths of all files below a folder, relative to it; files that vanish meanwhile do not matter. */
+/** Paths of all files below a folder, relative to it; files that vanish meanwhile are ignored. */
 export function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true, encoding: 'utf8' })
@@ -174,7 +174,7 @@ export function filesIn(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 }
 
-/** Gives each test of a block a database and the place of a store, for servers that run as processes of their own. */
+/** Gives each test of a block a database and a folder for a store, for servers in separate processes. */
 export function useStore(database: DatabaseName): () => { storage: Storage; folder: string } {
   let storage: Storage;
   let folder: string;

@@ -112,7 +112,7 @@ forEachDatabase((database) => {
   });
 });
 
-/** Syncs again while others keep getting in between, or keep the server busy, as an app does with its next trigger. */
+/** Repeats the sync while others push in between or keep the server busy, as an app does at its next trigger. */
 async function syncUntilAccepted(phone: Phone): Promise<void> {
   for (let tries = 1; tries <= 50; tries += 1) {
     const failure = await phone.sync().then(

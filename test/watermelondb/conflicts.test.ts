@@ -111,7 +111,7 @@ forEachDatabase((database) => {
 
     await kitchen.sync();
     expect(kitchen.network.last('push').status).toBe(200);
-    // The other device's stamp lies below the push answer's: taking that for last_pulled_at would lose the row.
+    // The other device's stamp is below the push answer's: with that as last_pulled_at the row would be lost.
     expect(basement.network.last('push').answered.timestamp).toBeLessThan(
       kitchen.network.last('push').answered.timestamp,
     );

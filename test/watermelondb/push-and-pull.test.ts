@@ -93,7 +93,7 @@ forEachDatabase((database) => {
 
     await tablet.delete('games', 'a-game');
     await tablet.sync();
-    await tablet.sync(); // brings the cascade home
+    await tablet.sync(); // pulls the cascade
     await phone.sync();
 
     expect((await phone.rows('scores')).map((row) => row.id)).toEqual(['b-score-ada', 'b-score-bob']);

@@ -68,7 +68,7 @@ forEachDatabase((database) => {
   test('a replacement carries the deletions that are still remembered, for rows created here meanwhile', async () => {
     await using season = await startSeason(database);
     const { kitchen, basement } = season;
-    // The server has this row, but its answer was lost: here it is still a new one.
+    // The server has stored this row, but its answer was lost: on the phone the row still counts as new.
     await basement.create('games', { name: 'Half arrived' }, 'half');
     basement.network.next('push', { fault: 'lost response' });
     await expect(basement.sync()).rejects.toMatchObject({ code: 'NO_ANSWER' });
@@ -96,7 +96,7 @@ forEachDatabase((database) => {
 
     expect(basement.network.last('pull').answered).not.toHaveProperty('experimentalStrategy');
     expect(await basement.find('games', 'a-game')).toBeNull();
-    await kitchen.sync(); // brings the cascade of its own deletion home
+    await kitchen.sync(); // pulls the cascade of its own deletion
     expect(await basement.everything()).toEqual(await kitchen.everything());
   });
 });
@@ -104,11 +104,11 @@ forEachDatabase((database) => {
 interface Season extends AsyncDisposable {
   kitchen: Phone;
   basement: Phone;
-  /** Lets days go by on the server, and then forgets what is to be forgotten. */
+  /** Moves the server's clock by days, and then purges old deletions. */
   forget(days: number): Promise<void>;
 }
 
-/** Two phones in step, holding two games, on a server that remembers deletions for 30 days. */
+/** Two phones in sync, with two games, on a server that remembers deletions for 30 days. */
 async function startSeason(database: DatabaseName): Promise<Season> {
   const clock = new TestClock();
   const app: TestApp = await startApp(database, { now: clock.now, env: { TOMBSTONE_RETENTION_DAYS: '30' } });

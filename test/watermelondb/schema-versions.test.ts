@@ -157,7 +157,7 @@ forEachDatabase((database) => {
     await phone.update('games', 'g', { note: 'Now noted' });
     await phone.sync();
 
-    // The tablet's app is still the old one; it edits on, is updated later, and then has it all.
+    // The tablet still has the old app; it edits, is updated later, and then has all data.
     await tablet.update('games', 'g', { target_score: 300 });
     await tablet.sync();
     await tablet.restart({ schema: secondSchema });

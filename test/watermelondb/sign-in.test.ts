@@ -4,7 +4,7 @@ import { liveRows } from '../support/exchange.js';
 import { Phone } from '../support/phone.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** The app's own part: a database, a place for the session, and the sync of the example. */
+/** A minimal app: a database, a session store, and the example's sync. */
 class App {
   session: Session | null = null;
   writes = 0;

@@ -41,7 +41,7 @@ interface RawAnswer {
   body: Buffer;
 }
 
-/** Asks without undoing the encoding, as `fetch` would. */
+/** Requests a file without decoding the body, unlike `fetch`. */
 function get(path: string, headers: Record<string, string> = {}): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     httpRequest(`${app.url}${path}`, { headers }, (response) => {

@@ -12,9 +12,9 @@ interface Finding {
   elements: string[];
 }
 
-/** What axe finds on the page as it stands that keeps people from using it: of serious or critical impact. */
+/** The findings of axe on the current page that have serious or critical impact. */
 export async function seriousFindings({ page }: AppPage): Promise<Finding[]> {
-  // Evaluated, not added as a script, which the page's policy refuses.
+  // Evaluated, not added as a script: the page's policy would refuse that.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate<AxeResults>(
     "axe.run(document, { resultTypes: ['violations'] })",

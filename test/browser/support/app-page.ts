@@ -12,14 +12,14 @@ export type LightState =
   | 'stuck'
   | 'incompatible';
 
-/** What a new game is to be. */
+/** The settings of a new game. */
 export interface NewGame {
   name: string;
   target?: number;
   players: string[];
 }
 
-/** Runs in the page. A cookie is what a busy page can still see change. */
+/** Runs in the page. Even a busy page sees changes of a cookie. */
 const BUSY_UNTIL_COOKIE = `
   do for (const end = Date.now() + 50; Date.now() < end; );
   while (!document.cookie.includes('go-on'))`;
@@ -28,12 +28,12 @@ const BUSY_UNTIL_COOKIE = `
 export class AppPage {
   constructor(readonly page: Page) {}
 
-  /** What can be seen under a test id; screens that lie underneath do not count. */
+  /** The visible element with a test id; covered screens do not count. */
   find(testId: string): Locator {
     return this.page.getByTestId(testId).filter({ visible: true });
   }
 
-  /** Everything whose test id begins like this, in the order on the screen. */
+  /** All elements whose test id has this prefix, in the order on the screen. */
   findAll(testIdPrefix: string): Locator {
     return this.page.locator(`[data-testid^="${testIdPrefix}"]`).filter({ visible: true });
   }
@@ -51,7 +51,7 @@ export class AppPage {
     await this.page.goto(new URL(`/${route}`, this.page.url()).href);
   }
 
-  /** Keeps the page too busy to answer anything. @returns what ends that */
+  /** Keeps the page too busy to answer. @returns a function that ends this */
   keepBusy(): () => Promise<void> {
     const busy = this.page.evaluate(BUSY_UNTIL_COOKIE);
     return async () => {
@@ -63,7 +63,7 @@ export class AppPage {
   /** Waits until the light is in one of the given states. */
   async waitForLight(states: LightState | LightState[]): Promise<void> {
     const lights = [states].flat().map((state) => `[data-testid="light"][data-state="${state}"]`);
-    // Waits in the page: asking for the state again and again takes more of the processor than the app does.
+    // Waits in the page: polling the state from here takes more processor time than the app.
     await this.page.locator(lights.join(', ')).filter({ visible: true }).first().waitFor();
   }
 
@@ -73,7 +73,7 @@ export class AppPage {
     return (await light.count()) === 0 ? null : light.getAttribute('data-state');
   }
 
-  /** The reason and whatever else the light's details say. */
+  /** Opens the light's details. @returns their text */
   async openLight(): Promise<string> {
     await this.press('light');
     return this.read('sync-details');
@@ -101,7 +101,7 @@ export class AppPage {
     await this.enterScores(scores);
   }
 
-  /** Types every player's score over what is there, and saves. */
+  /** Replaces every player's score, and saves. */
   async enterScores(scores: number[]): Promise<void> {
     for (const [seat, score] of scores.entries()) {
       for (const digit of String(Math.abs(score))) await this.press(`key-${digit}`);
@@ -159,7 +159,7 @@ export class AppPage {
     const { code } = await until(
       async () => ({
         code: (await this.find('pairing-code').allInnerTexts()).join('').replace(/\W/g, ''),
-        // For the message, should it never come.
+        // For the error message if no code appears.
         alerts: await this.page.getByRole('alert').allInnerTexts(),
       }),
       (shown) => shown.code.length === 8,
@@ -167,7 +167,7 @@ export class AppPage {
     return code;
   }
 
-  /** Types a pairing code and asks to join; what happens with local data comes afterwards. */
+  /** Types a pairing code and asks to join; questions about local data come afterwards. */
   async enterPairingCode(code: string): Promise<void> {
     await this.goTo('#/join');
     await this.find('join-code').first().fill(code);
@@ -188,7 +188,7 @@ export class AppPage {
     await this.press('close');
   }
 
-  /** Removes the other device of the account in the list of devices, which is open. */
+  /** Removes the other device of the account in the open list of devices. */
   async revokeOtherDevice(): Promise<void> {
     const rows = await this.findAll('device-row-').all();
     for (const row of rows) {
@@ -201,7 +201,7 @@ export class AppPage {
     throw new Error('No device in the list can be removed.');
   }
 
-  /** Says yes to the question that comes up; where two are asked, to the first. */
+  /** Confirms the open question; if there are two, the first. */
   async confirm(): Promise<void> {
     await this.find('confirm').first().waitFor();
     const before = await this.page.locator('body').innerText();
@@ -221,7 +221,7 @@ export class AppPage {
   }
 }
 
-/** A total as people read it: with thin spaces and a real minus. */
+/** Parses a displayed total, which has thin spaces and a real minus sign. */
 function toNumber(text: string): number {
   return Number(text.replaceAll('−', '-').replace(/[^\d.-]/g, ''));
 }

@@ -1,6 +1,6 @@
 import { chromium, type Browser } from 'playwright-core';
 
-/** A name that leads to this machine, without being one of those that browsers take for secure over plain HTTP. */
+/** A name for this machine that browsers do not consider secure over plain HTTP. */
 export const PLAIN_HOST = 'tidemark.test';
 
 const FLAGS = [
@@ -14,7 +14,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** One Chromium for all tests of a file. `npm test` says which (CHROMIUM_PATH); HEADED=1 shows what it does. */
+/** One Chromium for all tests of a file. `npm test` sets its path (CHROMIUM_PATH); HEADED=1 shows its window. */
 export function shareBrowser(): () => Browser {
   let browser: Browser | undefined;
   beforeAll(async () => {

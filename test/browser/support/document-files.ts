@@ -4,7 +4,7 @@ import BetterSqlite from 'better-sqlite3';
 import { packedLayout } from '../../support/documents.js';
 import type { ChosenFile } from './documents-page.js';
 
-/** A layout with one scene for each background, as a file that is not gzipped. */
+/** A layout with one scene per background, as a file that is not gzipped. */
 export function layoutFile(backgrounds: string[]): ChosenFile {
   return {
     name: 'layout.db',
@@ -13,7 +13,7 @@ export function layoutFile(backgrounds: string[]): ChosenFile {
   };
 }
 
-/** A sound database that is no document of any kind. */
+/** An intact database that is no document of any kind. */
 export function strangeFile(): ChosenFile {
   const database = new BetterSqlite(':memory:');
   try {

@@ -14,19 +14,19 @@ export interface ChosenFile {
 export class DocumentsPage {
   constructor(private readonly app: AppPage) {}
 
-  /** Opens the page, and waits until it has its list. */
+  /** Opens the page, and waits until it shows its list. */
   static async open(app: AppPage): Promise<DocumentsPage> {
     await app.goTo('#/documents');
     await app.find('new-document').first().waitFor();
     return new DocumentsPage(app);
   }
 
-  /** One document's place on the page. @param key `<video>/<kind>` */
+  /** One document's row on the page. @param key `<video>/<kind>` */
   row(key: string): Locator {
     return this.app.find(`document-${key}`);
   }
 
-  /** Waits until a document's place says something. */
+  /** Waits until a document's row shows a text. */
   async says(key: string, text: RegExp): Promise<void> {
     await until(
       async () => ((await this.row(key).count()) > 0 ? this.row(key).innerText() : ''),
@@ -39,7 +39,7 @@ export class DocumentsPage {
     await this.row(key).getByTestId(button).click();
   }
 
-  /** Makes a document with the form; the form closes when it is there. */
+  /** Makes a document with the form; the form closes when the document exists. */
   async make(videoId: string, kind: string, file: ChosenFile): Promise<void> {
     await this.app.press('new-document');
     await this.app.find('video-id').fill(videoId);

@@ -3,13 +3,13 @@ import { PLAIN_HOST } from './chromium.js';
 import { Person } from './person.js';
 import { sharedServer } from './server.js';
 
-/** Browsers give pages that come by plain HTTP neither locks nor service workers, as on a phone in the same house. */
+/** Over plain HTTP, as on a phone in the same house, browsers give pages neither locks nor service workers. */
 export const HOSTS = [
   ['localhost', '127.0.0.1'],
   ['a plain HTTP address', PLAIN_HOST],
 ] as const;
 
-/** Opens the app of the shared server by one of these hosts. */
+/** Opens the app of the shared server at one of these hosts. */
 export function openAt(browser: Browser, host: string): Promise<Person> {
   return Person.open(browser, sharedServer().url.replace('127.0.0.1', host));
 }

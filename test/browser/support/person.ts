@@ -2,18 +2,18 @@ import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Pa
 import { PATIENCE_MS } from '../../support/exchange.js';
 import { AppPage } from './app-page.js';
 
-/** What a browser reports when there is no way to the server. */
+/** The error that a browser reports when it cannot reach the server. */
 export const NO_CONNECTION =
   /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INTERNET_DISCONNECTED|NETWORK_CHANGED|EMPTY_RESPONSE|FAILED)|WebSocket connection to '.*' failed|WebSocket is closed/;
 
-/** What a browser reports of an answer with the given status. */
+/** The error that a browser reports for an answer with the given status. */
 export const answered = (status: number): RegExp =>
   new RegExp(`the server responded with a status of ${status}\\b`);
 
-/** For a test that changes what goes over the wire or kills a tab's process, for which a service worker is in the way. */
+/** For tests that change requests or kill a tab's process, with which a service worker would interfere. */
 export const WITHOUT_SERVICE_WORKER = { serviceWorkers: 'block' } as const;
 
-/** Someone with a browser profile of their own. Whatever error their pages report fails the test in the end. */
+/** A person with their own browser profile. Any error that their pages report fails the test at its end. */
 export class Person implements AsyncDisposable {
   private readonly faults: string[] = [];
   private readonly tolerated: RegExp[] = [];
@@ -36,7 +36,7 @@ export class Person implements AsyncDisposable {
     return person;
   }
 
-  /** As `open`, yet the page's own files are all that comes through until `reconnect`. */
+  /** As `open`, but only the page's own files are loaded until `reconnect`; other requests fail. */
   static async openCut(browser: Browser, url: string): Promise<Person> {
     const person = await Person.arrive(browser, url, WITHOUT_SERVICE_WORKER);
     person.isCut = true;
@@ -81,7 +81,7 @@ export class Person implements AsyncDisposable {
     return this.currentApp;
   }
 
-  /** Ends the current tab's process, so that nothing of the page runs any more. */
+  /** Kills the current tab's process. */
   async killTab(): Promise<void> {
     const { page } = this.app;
     const crashed = page.waitForEvent('crash');
@@ -91,18 +91,18 @@ export class Person implements AsyncDisposable {
     await page.close();
   }
 
-  /** Waits until the browser keeps the app's own files. */
+  /** Waits until the browser has cached the app's files. */
   async pageIsKept(): Promise<void> {
     await this.app.page.waitForFunction('navigator.serviceWorker.ready.then(() => true)');
   }
 
-  /** Errors that the test itself provokes, such as those of a network that it cuts. */
+  /** Ignores errors that the test itself provokes, such as those of a network that it cuts. */
   tolerate(...patterns: RegExp[]): this {
     this.tolerated.push(...patterns);
     return this;
   }
 
-  /** @throws Error listing every error that a page reported and the test did not provoke */
+  /** @throws Error listing every error that a page reported and that is not tolerated */
   async close(): Promise<void> {
     await this.context.close();
     const found = this.faults.filter((fault) => !this.tolerated.some((pattern) => pattern.test(fault)));

@@ -5,8 +5,8 @@ import { createStorage, type Storage } from '../../support/storage.js';
 export const SHARED_SERVER_URL = 'TIDEMARK_TEST_SERVER';
 
 /**
- * The server of the test run, for tests that neither stop it nor start it with options: each person has an account of
- * their own.
+ * The server of the test run, for tests that need neither a stop nor options of their own: each person has their own
+ * account.
  */
 export function sharedServer(): { readonly url: string } {
   return { url: process.env[SHARED_SERVER_URL]! };
@@ -34,7 +34,7 @@ export class Server implements AsyncDisposable {
     return this.process.url;
   }
 
-  /** Ends the process without a warning. */
+  /** Kills the process with SIGKILL. */
   async kill(): Promise<void> {
     await this.process.kill('SIGKILL');
   }

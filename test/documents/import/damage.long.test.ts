@@ -41,7 +41,7 @@ describe('a damaged database', () => {
   });
 });
 
-/** Bytes of one kind of place: anywhere, the heads of pages, the schema, whole pages swapped, runs of noise. */
+/** Damages bytes of one kind: anywhere, page headers, the schema, swapped pages, or runs of noise. */
 function damaged(good: Buffer, pageBytes: number, random: (below: number) => number): Buffer {
   const bytes = Buffer.from(good);
   const pages = bytes.length / pageBytes;

@@ -9,7 +9,7 @@ import {
 } from '../../support/databases.js';
 import { Importing, LAYOUT, rootOf } from './importing.js';
 
-/** An expression that takes a tenth of a second for each row, of which there may be millions. */
+/** An expression that takes a tenth of a second per row; there may be millions of rows. */
 const slow = (column: string) => `(length(hex(zeroblob(100000000 + length(${column})))) > 0)`;
 const ROWS = 400;
 const PATIENCE_MS = 20_000;
@@ -19,7 +19,7 @@ const awake = shareAwakeTime();
 
 afterAll(() => importing.close());
 
-/** A layout with a few rows, whose schema is then changed. */
+/** A layout with a few rows whose schema is then changed. */
 const layoutWith = (...sql: string[]) =>
   databaseBytes('layout', (database) => {
     database.unsafeMode(true);
@@ -235,7 +235,7 @@ describe('a database made to do harm', () => {
   });
 });
 
-/** A schema of so many large pages, of which each leads to the next, and tens of thousands of times to the first two. */
+/** A schema of so many large pages; each points to the next, and tens of thousands of times to the first two. */
 function withWideSchema(count: number): Buffer {
   const pageBytes = 65_536;
   const [seconds, next] = [pageBytes - 8, pageBytes - 4];
@@ -259,7 +259,7 @@ function withWideSchema(count: number): Buffer {
   return Buffer.concat(pages);
 }
 
-/** Where the rows are, not in the index of their keys. */
+/** Replaces bytes in the rows, not in the index of their keys. */
 function replaced(bytes: Buffer, from: string, to: string): Buffer {
   const start = (rootOf(bytes, 'scenes') - 1) * bytes.readUInt16BE(16);
   const result = Buffer.from(bytes);

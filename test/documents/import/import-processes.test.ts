@@ -26,7 +26,7 @@ function newTask(rows: number) {
   return { kind: LAYOUT, source, target: join(folder, String(files++)), maxBytes: AMPLE };
 }
 
-/** The ids of the processes that are there, busy or not. */
+/** The ids of all child processes, busy or idle. */
 function processesOf(imports: ReturnType<typeof importProcesses>): number[] {
   const { all } = imports as unknown as { all: Set<{ pid: number }> };
   return [...all].map(({ pid }) => pid);
@@ -85,10 +85,10 @@ const IMPORTING = `
   const imports = importProcesses();
   void imports.run(JSON.parse(process.argv[1]));
   console.log([...imports.all][0].pid);`;
-/** Where a SQLite file says that it is written through a WAL: imports take that away, and hand it to SQLite. */
+/** The byte of a SQLite file that says that it uses a WAL; the import resets it and gives the file to SQLite. */
 const WAL_BYTE = 18;
 
-/** Dead, or a zombie: in a container there may be nobody who buries it. */
+/** Whether a process is dead or a zombie: in a container no process may reap it. */
 function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -101,7 +101,7 @@ function isGone(pid: number): boolean {
 test('a server that dies takes an import with it that SQLite keeps busy', async () => {
   const task = newTask(1);
   writeFileSync(task.source, readFileSync(task.source).fill(2, WAL_BYTE, WAL_BYTE + 2));
-  // SQLite waits for ever for somebody to write to this one.
+  // SQLite waits for ever for a writer to this one.
   childProcess.execFileSync('mkfifo', [`${task.source}-journal`]);
   const server = childProcess.spawn(
     process.execPath,

@@ -8,18 +8,18 @@ import { makeScratchDir } from '../../support/scratch.js';
 
 export const LAYOUT = new DocumentKinds().get('layout');
 
-/** More bytes than the documents of these tests have. */
+/** More bytes than any document of these tests has. */
 export const AMPLE = 1_073_741_824;
 
-/** Imports layouts, one after another, and holds every refusal to the same promises. */
+/** Imports layouts one after another, and checks every refusal for the same properties. */
 export class Importing {
   private readonly workers = new SqliteWorkers();
   private readonly folder = makeScratchDir('importing');
   readonly source = join(this.folder, 'source');
-  /** What the last import made. */
+  /** The database that the last import made. */
   readonly target = join(this.folder, 'target');
 
-  /** @returns why it was refused; null: it was not */
+  /** @returns the reason for the refusal; null: the import succeeded */
   async import(bytes: Uint8Array): Promise<string | null> {
     writeFileSync(this.source, bytes);
     rmSync(this.target, { force: true });
@@ -33,14 +33,14 @@ export class Importing {
     }
   }
 
-  /** Ends the threads and removes the files. */
+  /** Ends the threads and child processes, and removes the files. */
   async close(): Promise<void> {
     await this.workers.onModuleDestroy();
     rmSync(this.folder, { recursive: true });
   }
 }
 
-/** What `read` finds in a database, which is closed then. */
+/** Opens a database for `read` and closes it. @returns the result of `read` */
 export function reading<T>(source: string | Buffer, read: (database: BetterSqlite.Database) => T): T {
   const database = new BetterSqlite(source, typeof source === 'string' ? { readonly: true } : {});
   try {
@@ -56,7 +56,7 @@ export function rootOf(bytes: Buffer, table: string): number {
   return reading(bytes, (database) => database.prepare(sql).pluck().get(table) as number);
 }
 
-/** Makes a layout with elements of about so many bytes. @param file is not there yet */
+/** Makes a layout with elements of about so many bytes. @param file must not exist yet */
 export function writeLargeLayout(file: string, bytes: number): void {
   const database = new BetterSqlite(file);
   database.pragma('journal_mode = OFF');

@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const newFile = () => join(folder, String(files++));
 const bodyOf = (...chunks: Uint8Array[]) => Readable.from(chunks, { objectMode: false });
 
-/** Inflates what is to be refused, and checks that no file stays. */
+/** Inflates a body that must be refused, and checks that no file is left. */
 async function refused(body: Readable, limits = LIMITS, file = newFile()): Promise<AppError> {
   const error = await inflateTo(body, file, limits).then(
     () => new Error('It was taken.'),

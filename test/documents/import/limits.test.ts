@@ -32,14 +32,14 @@ async function expectTooLarge(file: string, bytes: Uint8Array, maxBytes: number)
   expect(existsSync(file)).toBe(false);
 }
 
-/** Elements with thumbnails, in no order. */
+/** Elements with thumbnails, in random order. */
 const layoutOf = (rows: number, thumbnailBytes: number) =>
   databaseBytes('layout', (database) =>
     database.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
       INSERT INTO elements (id, thumbnail) SELECT hex(randomblob(8)), zeroblob(${thumbnailBytes}) FROM n`),
   );
 
-/** Elements that have a key each, and all else by the defaults of columns that were added afterwards. */
+/** Elements with keys only; all other values are defaults of columns that were added afterwards. */
 function layoutOfDefaults(rows: number): Buffer {
   const columns = /CREATE TABLE elements \(([^;]*)\) STRICT/.exec(sqlOf('layout'))![1]!.trim().split(',\n');
   return databaseBytes('layout', (database) => {

@@ -3,18 +3,18 @@ import { shareAwakeTime } from '../../support/awake-time.js';
 import { contentOf, databaseBytes, fillWithOddities, recordOf } from '../../support/databases.js';
 import { Importing, LAYOUT, reading, rootOf } from './importing.js';
 
-// SQLite reads statistics before anything else, whatever they are: it must never see those of a stranger.
+// SQLite reads statistics first and does not check them, so it must never see those of a client's file.
 
 const PATIENCE_MS = 2_000;
 
 const importing = new Importing();
 const awake = shareAwakeTime();
 
-// The first import also starts the process that imports.
+// The first import also starts the child process.
 beforeAll(() => importing.import(databaseBytes('layout', () => undefined)));
 afterAll(() => importing.close());
 
-/** @returns why it was refused; null: it was not */
+/** @returns the reason for the refusal; null: the import succeeded */
 async function importSoon(bytes: Buffer): Promise<string | null> {
   const startedAt = awake();
   const refusal = await importing.import(bytes);
@@ -22,7 +22,7 @@ async function importSoon(bytes: Buffer): Promise<string | null> {
   return refusal;
 }
 
-/** A layout in which the table `crsql_s` has become one of statistics. */
+/** A layout in which the table `crsql_s` was turned into a statistics table. */
 const withStatistics = (name: string, make: (database: BetterSqlite.Database) => void) =>
   databaseBytes('layout', (database) => {
     database.unsafeMode(true);
@@ -87,8 +87,8 @@ describe('statistics', () => {
 });
 
 /**
- * Statistics of so many rows, which are all the same one: its value's pages lead round in a circle.
- * @param rows a page has 681 at most
+ * Statistics of so many rows that all share one cell, whose overflow pages form a circle.
+ * @param rows at most 681, which fit into a page
  */
 function withSharedValue(rows: number, sizeBytes: number): Buffer {
   const good = databaseBytes('layout', (database) =>
@@ -123,7 +123,7 @@ function withSharedValue(rows: number, sizeBytes: number): Buffer {
   return bytes;
 }
 
-/** Two tables of statistics in a schema, of which the second ends within the name of the first. */
+/** A schema with two statistics tables; the row of the second ends within the name of the first. */
 function withOverlappingRows(): Buffer {
   const bytes = databaseBytes('layout', () => undefined);
   const count = bytes.readUInt16BE(103);
