@@ -1,4 +1,4 @@
--- The words spoken in a video, and their speakers.
+-- What is said in a video, and by whom.
 PRAGMA user_version = 1;
 
 CREATE TABLE speakers (

@@ -1,4 +1,4 @@
--- The layout of a video: its scenes in order, and the elements on them.
+-- What lies where in a video: scenes one after another, elements on them.
 PRAGMA user_version = 1;
 
 CREATE TABLE scenes (
