@@ -50,7 +50,7 @@ export class Cluster implements OnModuleDestroy {
     this.io!.on('announce', listener);
   }
 
-  /** Sends an announcement to the other processes. If it is lost, their clients learn of the change by their next ping. */
+  /** Sends an announcement to the other processes. If it is lost, their clients learn of the change at the next ping. */
   tell(announcement: Announcement): void {
     if (!this.connection || this.isClosed) return;
     void this.told.ask(announcement);

@@ -18,8 +18,8 @@ export interface ChildOptions {
 }
 
 /**
- * Runs each task in a child process of its own, and reuses idle processes. A task may run for hours, exhaust the memory
- * or crash: a thread could not be interrupted or would take the server with it, but a process can be killed alone.
+ * Runs tasks in child processes, one task per process at a time; idle processes are reused. A task may run for hours,
+ * exhaust the memory or crash: a thread could not be interrupted, or would end the server; a process ends alone.
  */
 export class ChildProcesses<Task extends object, Result> {
   private readonly all = new Set<ChildProcess>();
