@@ -19,7 +19,7 @@ import { UploadsModule } from './uploads/uploads.module.js';
 /** The one list of modules. */
 @Module({})
 export class AppModule {
-  /** Every module, around the settings and the open database. */
+  /** Every module, with the settings and the open database. */
   static with(parts: { config: Config; now?: Now; database: Database; schema: Schema }): DynamicModule {
     return {
       module: AppModule,

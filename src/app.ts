@@ -27,22 +27,22 @@ import { schema as defaultSchema } from './protocol/tables.js';
 import { serverTables } from './tables.js';
 import { serveWebApp } from './web/web-app.js';
 
-/** A request that trickles in for so long is cut. */
+/** A request that is not complete after this time is cut off. */
 const REQUEST_MS = 15 * 60_000;
 
-/** What a server can be given beyond its settings. */
+/** Parts of a server beyond its settings; all have defaults. */
 export interface AppParts {
   /** The declared records; default: `protocol/tables.ts`. */
   schema?: Schema;
   /** The server's clock, epoch ms. */
   now?: Now;
-  /** How long PostgreSQL may take to answer a statement that waits for nobody; default: 15 s. */
+  /** How long PostgreSQL may take to answer a one-shot statement; default: 15 s. */
   answerTimeoutMs?: number;
   logger?: Logger;
 }
 
 /**
- * Makes a server: database opened and migrated, every route in place, not yet listening.
+ * Creates a server that is ready to listen: its database is opened and migrated, its routes are registered.
  * @throws AppStartError with a sentence for the operator
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
@@ -51,14 +51,14 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
-    // The nearest proxy alone: what stands before its entry, anyone can write.
+    // Trust only the entry of the nearest proxy: clients can forge all entries before it.
     trustProxy: config.trustProxy && ((_address: string, hop: number) => hop === 0),
     genReqId: requestId,
     requestIdHeader: false,
     requestTimeout: REQUEST_MS,
-    // After draining, whatever connection is left is cut.
+    // After draining, cut the connections that are left.
     forceCloseConnections: true,
-    // What fails before a route is found, such as a path that is no valid URL, passes by every filter.
+    // Errors before a route is found, such as an invalid URL, do not reach Nest's filters.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       problems.send(error, request, reply),
     routerOptions: { maxParamLength: 200 },

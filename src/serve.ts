@@ -9,7 +9,7 @@ import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
 import { findWebBuild } from './web/web-build.js';
 
-/** Ample for what closes files and connections. */
+/** How long closing files and connections may take. */
 const CLOSE_MS = 15_000;
 const LINGER_MS = 500;
 
@@ -19,7 +19,7 @@ const LINGER_MS = 500;
  * @throws AppStartError with a sentence for the operator
  */
 export async function serve(config: Config): Promise<number> {
-  // Before anything else: an impatient Ctrl-C during start-up still stops cleanly.
+  // Listen for signals first, so that Ctrl-C during the start also stops cleanly.
   const signalled = firstSignal();
   const logger = await createLogger(config.logLevel);
   const app = await createApp(config, { logger });
@@ -36,7 +36,7 @@ export async function serve(config: Config): Promise<number> {
   if (!isClean) logger.warn('Some requests did not finish in time');
   logger.info('Stopped');
   const exitCode = isClean ? 0 : 1;
-  // A store that is silent would hold what was broken off, and with it the process, for minutes.
+  // Cancelled requests to a store that does not answer would keep the process alive for minutes.
   setTimeout(() => process.exit(exitCode), LINGER_MS).unref();
   return exitCode;
 }
@@ -45,7 +45,7 @@ async function drain(app: NestFastifyApplication, config: Config, logger: Logger
   try {
     return await app.get(Lifecycle).drain(config.shutdownDeadlineSeconds * 1_000);
   } finally {
-    // What a module waits for may never come.
+    // A module may wait for something that never happens.
     setTimeout(() => {
       logger.warn('Something did not close in time');
       process.exit(1);
@@ -57,7 +57,7 @@ async function drain(app: NestFastifyApplication, config: Config, logger: Logger
 async function listen(app: NestFastifyApplication, config: Config): Promise<void> {
   try {
     await app.init();
-    // Not app.listen: Nest would log a failure in its own words, before ours.
+    // Not app.listen: Nest would log a failure itself, before our message.
     await app.getHttpAdapter().getInstance().listen({ port: config.port, host: config.host });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -90,7 +90,7 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
   process.stdout.write(`\nTidemark is ready (${database}). Ctrl-C stops it.\n${lines.join('\n')}\n\n`);
 }
 
-/** The first SIGTERM or SIGINT; a second one ends the process at once. */
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isSecond = false;

@@ -5,7 +5,7 @@ import { uploadTables } from './uploads/tables.js';
 
 const rooms = [hallTables, shareTables, documentTables, uploadTables];
 
-/** The server's own tables of every room; the records are not among them. */
+/** The server's own tables of all rooms, without the tables of records. */
 export const serverTables: ServerTables = {
   tables: rooms.flatMap(({ tables }) => tables),
   migrations: rooms.flatMap(({ migrations }) => migrations),

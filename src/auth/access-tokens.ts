@@ -7,7 +7,7 @@ import type { Config } from '../foundation/config/config.js';
 import { signingSecret } from '../foundation/config/signing-secret.js';
 import { AppError } from '../foundation/errors/app-error.js';
 
-/** Whom a valid access token speaks for. */
+/** The device that a valid access token was issued to. */
 export interface TokenBearer {
   accountId: string;
   deviceId: string;
@@ -19,7 +19,7 @@ export interface CheckedToken extends TokenBearer {
   expiresAt: number;
 }
 
-/** A KeyObject: all of the JWT packages take one, and their typings leave it out. */
+/** At run time a KeyObject: the JWT packages accept one, but their typings do not declare it. */
 type SecretKey = Buffer;
 
 interface SigningKey {
@@ -29,7 +29,7 @@ interface SigningKey {
 
 /** The one algorithm that tokens are signed with. */
 export const TOKEN_ALGORITHM = 'HS256';
-/** The library would compare a token's times with the system's clock; `read` compares them with the server's. */
+/** Turns off the library's time checks, which use the system's clock; `read` checks with the server's clock (NOW). */
 export const IGNORE_TIMES = { ignoreExpiration: true, ignoreNotBefore: true };
 
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -70,7 +70,7 @@ export class AccessTokens {
     return checked;
   }
 
-  /** What a token said that was verified before; null: it is unknown, or has expired. */
+  /** The remembered content of a token that was verified before; null: not remembered, or expired. */
   recall(token: string): CheckedToken | null {
     const known = this.verified.get(token);
     return known && this.isAlive(known) ? known : null;
@@ -81,7 +81,7 @@ export class AccessTokens {
     this.verified.set(token, checked);
   }
 
-  /** The key that a token names as its own; its signature is not verified yet. @throws AppError TOKEN_INVALID */
+  /** Finds the key that a token's header names, before its signature is verified. @throws AppError TOKEN_INVALID */
   keyFor(token: string): SecretKey {
     const id = keyIdOf(this.jwt, token);
     if (typeof id !== 'string') throw new AppError('TOKEN_INVALID');
@@ -90,7 +90,7 @@ export class AccessTokens {
     return found.key;
   }
 
-  /** Checks the claims of a token whose signature is right. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
+  /** Checks the claims of a token whose signature was verified. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
   read({ sub, did, iat, nbf, exp }: Record<string, unknown>): CheckedToken {
     const isComplete = typeof sub === 'string' && typeof did === 'string' && typeof exp === 'number';
     if (!isComplete || !isTime(iat) || !isTime(nbf)) throw new AppError('TOKEN_INVALID');
@@ -127,7 +127,7 @@ function isTime(claim: unknown): claim is number | undefined {
   return claim === undefined || typeof claim === 'number';
 }
 
-/** A KeyObject: a secret given as text is tried as PEM at each use, which takes ten times as long as the signature. */
+/** Makes a KeyObject: the library would parse a string as PEM at each use, which takes ten times as long as signing. */
 function signingKey(secret: string): SigningKey {
   const id = createHmac('sha256', secret).update('key id').digest('hex').slice(0, 12);
   return { id, key: createSecretKey(Buffer.from(secret)) as unknown as SecretKey };

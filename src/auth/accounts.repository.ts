@@ -3,27 +3,27 @@ import type { Connection, Transaction } from '../foundation/database/database.js
 import { AppError } from '../foundation/errors/app-error.js';
 import type { Timestamp } from '../protocol/sync.js';
 
-/** Where an account's history stands. */
+/** An account's clock and the limits of its history. */
 export interface AccountState {
-  /** Renewed when a backup is restored; clients compare it. */
+  /** Replaced when a backup is restored; clients compare it with the one they know. */
   historyId: string;
   clock: Timestamp;
   /** The clock at which this history begins. */
   origin: Timestamp;
-  /** Deletions up to here may have been purged; 0: none has. */
+  /** Tombstones with stamps up to here may have been purged; 0: none was. */
   horizon: Timestamp;
-  /** Stored records, deletions included. */
+  /** Stored records, tombstones included. */
   rowCount: number;
 }
 
-/** The columns of an AccountState, for other queries to select along. */
+/** The columns of an AccountState, for queries that join `accounts a`. */
 export const ACCOUNT_STATE = `a.history_id AS "historyId", a.clock AS "clock", a.origin AS "origin",
   a.horizon AS "horizon", a.row_count AS "rowCount"`;
 
 /** Accounts and their clocks. */
 @Injectable()
 export class AccountsRepository {
-  /** Makes an account whose history begins at `now` (epoch ms). */
+  /** Creates an account whose history begins at `now` (epoch ms). */
   async create(tx: Transaction, id: string, historyId: string, now: number): Promise<void> {
     await tx.query(
       `INSERT INTO accounts (id, history_id, clock, origin, horizon, row_count, created_at)
@@ -32,20 +32,20 @@ export class AccountsRepository {
     );
   }
 
-  /** Whether there is such an account. */
+  /** Whether the account exists. */
   async exists(connection: Connection, id: string): Promise<boolean> {
     const rows = await connection.query('SELECT 1 AS found FROM accounts WHERE id = $1', [id]);
     return rows.length > 0;
   }
 
-  /** @throws AppError DEVICE_REVOKED when the account is gone */
+  /** @throws AppError DEVICE_REVOKED when the account does not exist any more */
   async get(connection: Connection, id: string): Promise<AccountState> {
     return found(
       await connection.query<AccountState>(`SELECT ${ACCOUNT_STATE} FROM accounts a WHERE a.id = $1`, [id]),
     );
   }
 
-  /** When a restore last began the account's history anew, epoch ms; null: none has. */
+  /** When a restored backup last started a new history, epoch ms; null: never. */
   async restoredAt(connection: Connection, id: string): Promise<Timestamp | null> {
     const [row] = await connection.query<{ origin: Timestamp }>(
       'SELECT origin AS "origin" FROM accounts WHERE id = $1 AND origin > created_at',
@@ -55,19 +55,19 @@ export class AccountsRepository {
   }
 
   /**
-   * Reads the account and keeps every other push of it waiting until the transaction ends, so that commits come in
-   * the order of their clock values.
-   * @throws AppError DEVICE_REVOKED when the account is gone
+   * Reads the account and locks its row until the transaction ends. Other pushes to the account wait, so commits happen
+   * in the order of their clock values.
+   * @throws AppError DEVICE_REVOKED when the account does not exist any more
    */
   async lock(tx: Transaction, id: string): Promise<AccountState> {
-    // SQLite has one writer at a time anyway.
+    // SQLite has only one writer at a time.
     const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
     return found(
       await tx.query<AccountState>(`SELECT ${ACCOUNT_STATE} FROM accounts a WHERE a.id = $1${suffix}`, [id]),
     );
   }
 
-  /** Stores clock, horizon and row count; history and origin change only by a restore. */
+  /** Stores clock, horizon and row count; only a restore changes history and origin. */
   async update(tx: Transaction, id: string, state: AccountState): Promise<void> {
     await tx.query('UPDATE accounts SET clock = $2, horizon = $3, row_count = $4 WHERE id = $1', [
       id,

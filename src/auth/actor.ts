@@ -7,31 +7,31 @@ import { Database } from '../foundation/database/database.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { AccountsRepository } from './accounts.repository.js';
 
-/** Whoever acts on an account: one of its devices, or a job of the operator's (both ids null). */
+/** Who sends a request: a device of the account, or a job of the operator (`userId` and `deviceId` are null). */
 export interface Actor {
   accountId: string;
-  /** The person: the device itself, as accounts are anonymous. */
+  /** The person; this is the device id, because accounts are anonymous. */
   userId: string | null;
   deviceId: string | null;
-  /** What the device is called; null: a job has no name. */
+  /** The device's name; null: a job. */
   name: string | null;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The account that the operator's job works on. */
+    /** The account that the operator's job named. */
     operatorAccountId?: string;
   }
 }
 
-/** The header in which the operator's job names the account. */
+/** The header in which the operator's job names the account it works on. */
 export const ACCOUNT_HEADER = 'tidemark-account';
 export const ALLOWS_OPERATOR = 'allowsOperator';
 
-/** Marks routes that also take the operator's token. */
+/** Marks routes that also accept the operator's token. */
 export const AllowOperator = () => SetMetadata(ALLOWS_OPERATOR, true);
 
-/** Whoever the request acts for. */
+/** The actor behind the request. @throws AppError TOKEN_MISSING */
 export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
   const { device, operatorAccountId } = context.switchToHttp().getRequest<FastifyRequest>();
   if (device) {
@@ -44,7 +44,7 @@ export const CurrentActor = createParamDecorator((_: unknown, context: Execution
   throw new AppError('TOKEN_MISSING');
 });
 
-/** Knows the operator's token. */
+/** Checks the operator's token, and which account its request is about. */
 @Injectable()
 export class Operator {
   private readonly secret: Buffer | null;
@@ -57,7 +57,7 @@ export class Operator {
     this.secret = config.operatorToken === null ? null : digest(config.operatorToken);
   }
 
-  /** Whether this is the operator's token. */
+  /** Whether `token` is the operator's. */
   owns(token: string): boolean {
     return this.secret !== null && timingSafeEqual(this.secret, digest(token));
   }
@@ -73,7 +73,7 @@ export class Operator {
   }
 }
 
-/** Texts of any length compare in constant time by their hashes. */
+/** Hashes a text, because `timingSafeEqual` needs inputs of equal length. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

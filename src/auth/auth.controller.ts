@@ -35,7 +35,7 @@ import {
 import { AuthService } from './auth.service.js';
 import { CurrentDevice, Public, type Device } from './device.guard.js';
 
-/** An id that no device can have is as unknown as any other. */
+/** Answers NOT_FOUND to an id that no device can have, as to any unknown id. */
 const knownAsId: PipeTransform<string, string> = {
   transform(id) {
     if (!ID_PATTERN.test(id)) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
@@ -50,7 +50,7 @@ const knownAsId: PipeTransform<string, string> = {
 export class AuthController {
   constructor(private readonly auth: AuthService) {}
 
-  /** Registers this installation: in a new account, or with a pairing code in an existing one. */
+  /** Registers this installation in a new account or, with a pairing code, in an existing one. */
   @Public()
   @Post('devices')
   @ApiCreatedResponse({ type: CredentialsAnswer })
@@ -62,7 +62,7 @@ export class AuthController {
     );
   }
 
-  /** Exchanges a refresh token for a new pair; the previous one works until its successor was used. */
+  /** Exchanges a refresh token for a new pair; the old refresh token works until the new one is used. */
   @Public()
   @Post('token')
   @HttpCode(200)
@@ -72,7 +72,7 @@ export class AuthController {
     return toCredentialsAnswer(await this.auth.refresh(body.refresh_token));
   }
 
-  /** Makes a code that lets one more device into this account: once, within 10 minutes. */
+  /** Creates a code with which one more device can join this account; it works once, for 10 minutes. */
   @Post('pairing-codes')
   @ApiBearerAuth()
   @ApiCreatedResponse({ type: PairingCodeAnswer })
@@ -82,7 +82,7 @@ export class AuthController {
     return { code, expires_at: expiresAt };
   }
 
-  /** Lists the account's devices, the oldest first. */
+  /** Lists the account's devices, oldest first. */
   @Get('devices')
   @ApiBearerAuth()
   @ApiOkResponse({ type: [DeviceAnswer] })
@@ -105,7 +105,7 @@ export class AuthController {
     return toDeviceAnswer(await this.auth.renameDevice(device.accountId, id, body.name), device.deviceId);
   }
 
-  /** Revokes a device of the account: its tokens stop working at once. */
+  /** Revokes a device of the account; its tokens stop working immediately. */
   @Delete('devices/:id')
   @HttpCode(204)
   @ApiBearerAuth()

@@ -7,7 +7,7 @@ import type { DeviceProfile } from './devices.repository.js';
 
 const EPOCH_MS = { type: 'integer', format: 'int64' } as const;
 
-/** Removes what PostgreSQL cannot store, and blanks around; null is as good as absent. */
+/** Removes characters that PostgreSQL cannot store and surrounding blanks; treats null as absent. */
 const Cleaned = () =>
   Transform(({ value }: { value: unknown }) =>
     typeof value === 'string' ? cleanText(value).trim() : (value ?? undefined),
@@ -16,7 +16,7 @@ const Cleaned = () =>
 /** Body of `POST /auth/devices`. */
 export class RegisterDeviceBody {
   /**
-   * How people call the device.
+   * The device's name, shown to people.
    * @example 'Kitchen phone'
    */
   @IsOptional()
@@ -32,7 +32,7 @@ export class RegisterDeviceBody {
   @MaxLength(100)
   platform?: string;
 
-  /** Joins the account of the device that made the code. */
+  /** The new device joins the account of the device that created this code. */
   @IsOptional()
   @Cleaned()
   @IsString()
@@ -57,20 +57,20 @@ export class RenameDeviceBody {
   name!: string;
 }
 
-/** What a device needs to act for its account. */
+/** The ids and tokens of a device. */
 export class CredentialsAnswer {
   account_id!: string;
   device_id!: string;
   /** Send as "Authorization: Bearer …". */
   access_token!: string;
-  /** For POST /auth/token; each use brings a new one. */
+  /** Send to POST /auth/token; each use returns a new one. */
   refresh_token!: string;
   /** When the access token expires, epoch ms. */
   @ApiProperty(EPOCH_MS)
   expires_at!: number;
 }
 
-/** A pairing code and its end. */
+/** A pairing code and when it expires. */
 export class PairingCodeAnswer {
   /** @example 'K7MPQ2RX' */
   code!: string;
@@ -79,22 +79,22 @@ export class PairingCodeAnswer {
   expires_at!: number;
 }
 
-/** A device as the people of its account see it. */
+/** A device of the account. */
 export class DeviceAnswer {
   device_id!: string;
   name!: string;
   platform!: string | null;
-  /** Epoch ms, at most a minute old. */
+  /** Epoch ms; may lag by up to a minute. */
   @ApiProperty(EPOCH_MS)
   last_seen_at!: number;
   /** Epoch ms; null: never. */
   @ApiProperty({ ...EPOCH_MS, nullable: true })
   last_pulled_at!: number | null;
-  /** Whether it is the device that asks. */
+  /** Whether this is the device that sent the request. */
   is_current!: boolean;
 }
 
-/** Names credentials as they travel. */
+/** Credentials on the wire. */
 export function toCredentialsAnswer(credentials: Credentials): CredentialsAnswer {
   return {
     account_id: credentials.accountId,
@@ -105,7 +105,7 @@ export function toCredentialsAnswer(credentials: Credentials): CredentialsAnswer
   };
 }
 
-/** Names a device as it travels. */
+/** A device on the wire. */
 export function toDeviceAnswer(device: DeviceProfile, currentDeviceId: string): DeviceAnswer {
   return {
     device_id: device.deviceId,

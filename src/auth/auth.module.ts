@@ -31,7 +31,7 @@ import { SocketSessions } from './socket-session.js';
     RateLimitsRepository,
     DeviceAccountsRepository,
     SocketSessions,
-    // Every route asks for a token unless it is marked @Public().
+    // Every route requires a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
   exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SocketSessions],

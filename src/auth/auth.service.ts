@@ -13,7 +13,7 @@ import { hashPairingCode, newPairingCode, PAIRING_CODE_TTL_MS } from './pairing-
 import { RateLimits } from './rate-limits.js';
 import { firstRefreshToken, parseRefreshToken, rotate } from './refresh-tokens.js';
 
-/** What a device needs to act for its account; `expiresAt` (epoch ms) is the access token's. */
+/** The ids and tokens of a device; the access token expires at `expiresAt` (epoch ms). */
 export interface Credentials {
   accountId: string;
   deviceId: string;
@@ -43,7 +43,7 @@ export class AuthService {
   ) {}
 
   /**
-   * Registers a device: with a pairing code in that code's account, else in a new one.
+   * Registers a device: in the pairing code's account if there is a code, otherwise in a new account.
    * @throws AppError PAIRING_CODE_INVALID, RATE_LIMITED, QUOTA_EXCEEDED
    */
   async registerDevice(
@@ -60,7 +60,8 @@ export class AuthService {
 
   /**
    * Exchanges a refresh token for a new pair.
-   * @throws AppError TOKEN_INVALID; DEVICE_REVOKED when the device was revoked, or is now: an old token came back
+   * @throws AppError TOKEN_INVALID; DEVICE_REVOKED when the device was revoked before, or is revoked now because an old
+   *   token was used again
    */
   async refresh(refreshToken: string): Promise<Credentials> {
     const used = parseRefreshToken(refreshToken);
@@ -87,7 +88,7 @@ export class AuthService {
     return this.credentials(accountId, deviceId, outcome.token);
   }
 
-  /** Makes a code that lets one more device into the account within 10 minutes. */
+  /** Creates a code with which one more device can join the account within 10 minutes. */
   async createPairingCode(accountId: string): Promise<{ code: string; expiresAt: number }> {
     const code = newPairingCode();
     const now = this.now();
@@ -98,7 +99,7 @@ export class AuthService {
     return { code, expiresAt };
   }
 
-  /** The account's devices, the oldest first. */
+  /** The account's devices, oldest first. */
   async listDevices(accountId: string): Promise<DeviceProfile[]> {
     const devices = await this.devices.list(accountId);
     return devices.map((device) => {
@@ -108,7 +109,7 @@ export class AuthService {
     });
   }
 
-  /** Gives a device another name. @throws AppError NOT_FOUND */
+  /** Renames a device. @throws AppError NOT_FOUND */
   async renameDevice(accountId: string, deviceId: string, name: string): Promise<DeviceProfile> {
     const device = await this.database.transaction((tx) =>
       this.devices.rename(tx, accountId, deviceId, name),
@@ -117,7 +118,7 @@ export class AuthService {
     return device;
   }
 
-  /** Removes a device, whose tokens stop working at once. @throws AppError NOT_FOUND */
+  /** Removes a device; its tokens stop working immediately. @throws AppError NOT_FOUND */
   async revokeDevice(accountId: string, deviceId: string): Promise<void> {
     const isRemoved = await this.database.transaction((tx) => this.devices.remove(tx, accountId, deviceId));
     if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
@@ -129,7 +130,7 @@ export class AuthService {
     code: string,
     clientAddress: string,
   ): Promise<Credentials> {
-    // Counted before it is known to be wrong, or many tries at once would all pass.
+    // Count the code before checking it: otherwise many concurrent tries would all pass the limit.
     await this.rateLimits.countCode(clientAddress);
     let isRight = false;
     try {
@@ -148,7 +149,7 @@ export class AuthService {
     }
   }
 
-  /** @param join finds or makes the account, in the transaction that adds the device to it */
+  /** @param join finds or creates the account, in the transaction that adds the device */
   private async register(profile: Profile, join: (tx: Transaction) => Promise<string>): Promise<Credentials> {
     const deviceId = randomId();
     const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
@@ -168,7 +169,7 @@ export class AuthService {
 
   /** @throws AppError QUOTA_EXCEEDED when the account may have no more devices */
   private async checkRoom(tx: Transaction, accountId: string): Promise<void> {
-    await this.accounts.lock(tx, accountId); // or devices joining at once would not count each other
+    await this.accounts.lock(tx, accountId); // otherwise devices that join at the same time would not count each other
     const limit = this.config.maxDevicesPerAccount;
     if (limit > 0 && (await this.devices.count(tx, accountId)) >= limit) {
       throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${limit} devices.` });

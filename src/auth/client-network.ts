@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js';
 
-/** What an address is limited by: an IPv6 client has a whole /64 to itself, an IPv4 client one address. */
+/** The network that rate limits count for an address: the /64 of an IPv6 address, or the IPv4 address itself. */
 export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address); // an IPv4 address mapped into IPv6 becomes one of IPv4
+  const parsed = ipaddr.process(address); // turns an IPv4-mapped IPv6 address into IPv4
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();
   return parsed.parts
     .slice(0, 4)

@@ -3,12 +3,12 @@ import { Database } from '../foundation/database/database.js';
 import { Lookup } from '../foundation/database/lookup.js';
 import { ACCOUNT_STATE, type AccountState } from './accounts.repository.js';
 
-/** A device's account, and what the device is called. */
+/** A device's account and the device's name. */
 export interface DeviceAccount extends AccountState {
   deviceName: string;
 }
 
-/** Reads, for every request, the device behind it with its account. */
+/** Reads the device and account behind each request. */
 @Injectable()
 export class DeviceAccountsRepository {
   private readonly accounts: Lookup<DeviceAccount>;
@@ -22,7 +22,7 @@ export class DeviceAccountsRepository {
     );
   }
 
-  /** As committed when asked; null: there is no such device (any more). */
+  /** Reads what is committed at the time of the call; null: the device does not exist (any more). */
   find(accountId: string, deviceId: string): Promise<DeviceAccount | null> {
     return this.accounts.find(accountId, deviceId);
   }

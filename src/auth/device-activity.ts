@@ -12,7 +12,7 @@ interface Activity {
   pulledAt: number | null;
 }
 
-/** Collects when devices were last there, and writes it at most once a minute. */
+/** Collects when devices were last seen, and writes it to the database once a minute. */
 @Injectable()
 export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
   private pending = new Map<string, Activity>();
@@ -25,7 +25,7 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    // A write that fails keeps its entries for the next one.
+    // If a write fails, `flush` keeps its entries for the next one.
     this.timer = setInterval(() => void this.flush().catch(() => undefined), WRITE_EVERY_MS).unref();
   }
 
@@ -34,32 +34,32 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
     await this.flush();
   }
 
-  /** Notes a request of the device. */
+  /** Records that the device sent a request now. */
   noteSeen(accountId: string, deviceId: string): void {
     const known = this.pending.get(deviceId);
     if (known) known.seenAt = this.now();
     else this.pending.set(deviceId, { accountId, deviceId, seenAt: this.now(), pulledAt: null });
   }
 
-  /** Notes a pull of the device. */
+  /** Records that the device pulled now. */
   notePulled(accountId: string, deviceId: string): void {
     this.noteSeen(accountId, deviceId);
     this.pending.get(deviceId)!.pulledAt = this.now();
   }
 
-  /** What has been collected of a device and is not written yet; null: nothing. */
+  /** The device's activity that is not written yet; null: none. */
   find(deviceId: string): { seenAt: number; pulledAt: number | null } | null {
     return this.pending.get(deviceId) ?? null;
   }
 
-  /** Writes what has been collected. */
+  /** Writes the collected activity. @throws what the database failed with; the activity is kept */
   async flush(): Promise<void> {
     if (this.pending.size === 0) return;
     const activities = this.pending;
     this.pending = new Map();
     try {
       await this.database.transaction(async (tx) => {
-        // Always in the same order, or two processes writing the same devices could wait for each other for ever.
+        // Always in the same order: otherwise two processes that write the same devices could deadlock.
         const ordered = [...activities.values()].sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
         for (const { accountId, deviceId, seenAt, pulledAt } of ordered) {
           await this.devices.touch(tx, accountId, deviceId, seenAt, pulledAt);

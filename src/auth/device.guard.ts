@@ -9,7 +9,7 @@ import { DeviceActivity } from './device-activity.js';
 import { JwtStrategy } from './jwt.strategy.js';
 import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.repository.js';
 
-/** The device behind a request, with its account as it stood when the request came in. */
+/** The device behind a request, with its account as it was when the request arrived. */
 export interface Device {
   accountId: string;
   deviceId: string;
@@ -29,7 +29,7 @@ const IS_PUBLIC = 'isPublic';
 /** Marks a route that needs no token. */
 export const Public = () => SetMetadata(IS_PUBLIC, true);
 
-/** The device behind the request. */
+/** The device behind the request. @throws AppError TOKEN_MISSING */
 export const CurrentDevice = createParamDecorator((_: unknown, context: ExecutionContext): Device => {
   const { device } = context.switchToHttp().getRequest<FastifyRequest>();
   if (!device) throw new AppError('TOKEN_MISSING');
@@ -37,8 +37,8 @@ export const CurrentDevice = createParamDecorator((_: unknown, context: Executio
 });
 
 /**
- * Lets a request pass that carries a valid token of a device which still exists. A token is verified once and then
- * remembered; that the device exists is asked for each request, together with its account, so that revoking works at once.
+ * Lets a request pass if it carries a valid token of a device that still exists. A token is verified once and then
+ * remembered. The device is looked up with its account at every request, so revoking takes effect immediately.
  */
 @Injectable()
 export class DeviceGuard extends AuthGuard('jwt') {
@@ -70,13 +70,13 @@ export class DeviceGuard extends AuthGuard('jwt') {
     return true;
   }
 
-  /** Called right before Passport looks up which strategy is called `jwt`. */
+  /** Passport calls this right before it looks up the strategy named `jwt`. */
   override getRequest(context: ExecutionContext): FastifyRequest {
     this.strategy.select();
     return context.switchToHttp().getRequest<FastifyRequest>();
   }
 
-  /** What the strategy found, or why it refused. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
+  /** Returns the token that the strategy verified, or throws why not. @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
   override handleRequest<T>(error: Error | null, token: T | false, refusal: unknown): T {
     if (error) throw error;
     if (token) return token;
@@ -91,7 +91,7 @@ export class DeviceGuard extends AuthGuard('jwt') {
   }
 }
 
-/** @throws AppError TOKEN_MISSING */
+/** The token in an `Authorization: Bearer …` header. @throws AppError TOKEN_MISSING */
 export function bearerToken(header: string | undefined): string {
   const match = header === undefined ? null : /^Bearer ([^\s]+)$/i.exec(header);
   if (!match) throw new AppError('TOKEN_MISSING');

@@ -1,24 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
 
-/** A device as its account's people see it; times are epoch ms. */
+/** A device as people see it; times are epoch ms. */
 export interface DeviceProfile {
   deviceId: string;
   name: string;
   platform: string | null;
   lastSeenAt: number;
-  /** null: never pulled. */
+  /** Null: never pulled. */
   lastPulledAt: number | null;
 }
 
-/** What is kept of a device's refresh tokens: hashes only. */
+/** What the server stores of a device's refresh tokens: hashes only. */
 export interface RefreshState {
-  /** Hash of what all tokens of the device share. */
+  /** Hash of the part that all tokens of the device share. */
   family: string;
   generation: number;
-  /** Hashes of the tokens of the newest generation; several when answers got lost. */
+  /** Hashes of the newest generation's tokens; several if answers were lost. */
   current: string[];
-  /** Hash of the token that brought the newest generation forth; null: none yet. */
+  /** Hash of the token that was exchanged for the newest generation; null: none yet. */
   previous: string | null;
 }
 
@@ -32,7 +32,7 @@ interface RefreshRow {
 const PROFILE = `id AS "deviceId", name AS "name", platform AS "platform", last_seen_at AS "lastSeenAt",
   last_pulled_at AS "lastPulledAt"`;
 
-/** Devices, their refresh tokens and the pairing codes that let them in. */
+/** Devices, their refresh tokens and pairing codes. */
 @Injectable()
 export class DevicesRepository {
   constructor(private readonly database: Database) {}
@@ -62,7 +62,7 @@ export class DevicesRepository {
     return rows[0]?.n ?? 0;
   }
 
-  /** The account's devices, the oldest first. */
+  /** The account's devices, oldest first. */
   list(accountId: string): Promise<DeviceProfile[]> {
     return this.database.query<DeviceProfile>(
       `SELECT ${PROFILE} FROM devices WHERE account_id = $1 ORDER BY created_at, id`,
@@ -93,7 +93,7 @@ export class DevicesRepository {
     return rows.length > 0;
   }
 
-  /** Notes when a device was last there; a null time leaves what is stored. */
+  /** Stores when a device was last seen and last pulled (epoch ms); a null `pulledAt` keeps the stored one. */
   async touch(
     tx: Transaction,
     accountId: string,
@@ -108,7 +108,7 @@ export class DevicesRepository {
     );
   }
 
-  /** Reads a device's refresh tokens and keeps others from changing them meanwhile; null: no such device. */
+  /** Reads a device's refresh tokens and locks the row until the transaction ends; null: no such device. */
   async lockRefresh(tx: Transaction, accountId: string, deviceId: string): Promise<RefreshState | null> {
     const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
     const [row] = await tx.query<RefreshRow>(
@@ -120,7 +120,7 @@ export class DevicesRepository {
     return row ? { ...row, current: JSON.parse(row.current) as string[] } : null;
   }
 
-  /** Stores what is kept of a device's refresh tokens. */
+  /** Stores the state of a device's refresh tokens. */
   async updateRefresh(
     tx: Transaction,
     accountId: string,
@@ -134,7 +134,7 @@ export class DevicesRepository {
     );
   }
 
-  /** Keeps a pairing code, and sweeps those that have expired. */
+  /** Stores a pairing code, and removes expired ones. */
   async createPairingCode(
     tx: Transaction,
     codeHash: string,
@@ -150,7 +150,7 @@ export class DevicesRepository {
     ]);
   }
 
-  /** Uses a pairing code up; null when there is none such, or it has expired. */
+  /** Uses up a pairing code and returns its account; null: unknown or expired. */
   async takePairingCode(tx: Transaction, codeHash: string, now: number): Promise<string | null> {
     const [row] = await tx.query<{ accountId: string }>(
       `DELETE FROM pairing_codes WHERE code_hash = $1 AND expires_at > $2 RETURNING account_id AS "accountId"`,

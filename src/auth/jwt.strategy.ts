@@ -4,7 +4,7 @@ import passport from 'passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import { AccessTokens, IGNORE_TIMES, TOKEN_ALGORITHM, type CheckedToken } from './access-tokens.js';
 
-/** Verifies the access token of a request: its signature by the key that it names, then its claims. */
+/** Verifies a request's access token: the signature with the key that its header names, then the claims. */
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   constructor(private readonly tokens: AccessTokens) {
@@ -28,7 +28,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     return this.tokens.read(claims);
   }
 
-  /** Makes this the strategy that Passport calls `jwt`: it knows one of that name, a process may run several servers. */
+  /** Registers this as Passport's `jwt` strategy: Passport keeps one per name, but a process may run several servers. */
   select(): void {
     passport.use(this);
   }

@@ -7,18 +7,18 @@ import {
 } from 'rate-limiter-flexible';
 import { Database, type SqlValue } from '../foundation/database/database.js';
 
-/** A statement as rate-limiter-flexible gives it to a client of `pg`. */
+/** A statement as rate-limiter-flexible passes it to a `pg` client. */
 interface Statement {
   text: string;
   values: SqlValue[];
 }
 
-/** Counts tries within fixed windows: in a table that all processes share on PostgreSQL, in memory on SQLite. */
+/** Counts tries in fixed windows: on PostgreSQL in a table that all processes share, on SQLite in memory. */
 @Injectable()
 export class RateLimitsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Makes a limiter of `points` tries in `duration` seconds for each key. */
+  /** Creates a limiter that allows `points` tries per key in `duration` seconds. */
   limiter(options: IRateLimiterOptions & { points: number }): RateLimiterAbstract {
     const inMemory = new RateLimiterMemory(options);
     if (this.database.dialect === 'sqlite') return inMemory;
@@ -29,20 +29,21 @@ export class RateLimitsRepository {
       tableName: 'rate_limits',
       tableCreated: true, // by our migration
       clearExpiredByTimeout: false,
-      // A key that was refused once is refused without a statement until its window ends.
+      // Once a key was refused, this process refuses it without asking the database until its window ends.
       inMemoryBlockOnConsumed: options.points + 1,
-      insuranceLimiter: inMemory, // while PostgreSQL does not answer
+      insuranceLimiter: inMemory, // used while PostgreSQL does not answer
     });
   }
 
-  /** Forgets which keys were refused: what the table counts decides again. */
+  /** Forgets which keys were refused, so that the table's counts decide again. */
   unblock(limiter: RateLimiterAbstract): void {
     if (limiter instanceof RateLimiterPostgres) limiter.deleteInMemoryBlockedAll();
   }
 
   /**
-   * Removes the counts whose windows have ended, and those that a process whose clock was ahead has written.
-   * @param longestMs the longest window
+   * Removes counts whose windows have ended, and counts written by a process whose clock was ahead.
+   * @param now epoch ms
+   * @param longestMs length of the longest window
    */
   async removeEnded(now: number, longestMs: number): Promise<void> {
     if (this.database.dialect === 'sqlite') return;

@@ -14,7 +14,7 @@ const WRONG_CODES_IN_TOTAL = 200;
 const ALL_ADDRESSES = '*';
 const PRUNE_EVERY_MS = 5 * 60_000;
 
-/** Limits what can be done without a token: making accounts and trying pairing codes. */
+/** Limits what clients can do without a token: create accounts and try pairing codes. */
 @Injectable()
 export class RateLimits {
   /** Null: not limited. */
@@ -46,7 +46,7 @@ export class RateLimits {
     });
   }
 
-  /** Counts an account that is about to be made. @throws AppError RATE_LIMITED */
+  /** Counts an account that is about to be created. @throws AppError RATE_LIMITED */
   async countAccount(clientAddress: string): Promise<void> {
     if (!this.newAccounts) return;
     const detail = 'Too many accounts were made from this address.';
@@ -56,24 +56,24 @@ export class RateLimits {
   /** Counts a pairing code that is about to be tried. @throws AppError RATE_LIMITED */
   async countCode(clientAddress: string): Promise<void> {
     const tooMany = 'Too many wrong pairing codes.';
-    // Asked for first, or a million addresses that are refused in total would each leave a row.
+    // Check the total first: otherwise each address that the total refuses would still leave a row of its own.
     await consume(this.allCodes, ALL_ADDRESSES, 0, tooMany);
     const detail = 'Too many wrong pairing codes from this address.';
     await consume(this.codes, networkOf(clientAddress), 1, detail);
     await consume(this.allCodes, ALL_ADDRESSES, 1, tooMany);
   }
 
-  /** Takes a counted code back: it was right. */
+  /** Takes back the count of a code that was right. */
   async rewardCode(clientAddress: string): Promise<void> {
     await Promise.all([this.codes.reward(networkOf(clientAddress)), this.allCodes.reward(ALL_ADDRESSES)]);
-    // Right codes that came at once may have filled the limit before they were rewarded.
+    // Concurrent right codes may have reached the limit before their counts were taken back.
     for (const limiter of [this.codes, this.allCodes]) this.limits.unblock(limiter);
   }
 
-  /** Removes the counts whose windows have ended; runs every five minutes by itself. */
+  /** Removes counts whose windows have ended; scheduled every five minutes. */
   @Interval(PRUNE_EVERY_MS)
   async prune(): Promise<void> {
-    // The limiters go by this clock alone.
+    // Not NOW: the limiters use Date.now().
     await this.limits.removeEnded(Date.now(), HOUR_SECONDS * 1_000);
   }
 }
@@ -88,7 +88,7 @@ async function consume(
     await limiter.consume(key, points);
   } catch (error) {
     if (!(error instanceof RateLimiterRes)) throw error;
-    // Another process's clock may be ahead; no window is longer than its length.
+    // If another process's clock is ahead, the rest of the window can look longer than the whole window.
     const seconds = Math.min(Math.max(1, Math.ceil(error.msBeforeNext / 1_000)), limiter.duration);
     throw new AppError('RATE_LIMITED', { detail, retry_after: seconds });
   }

@@ -2,10 +2,10 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { RefreshState } from './devices.repository.js';
 
 /**
- * Refresh tokens rotate: using one brings forth the next generation. As an answer can get lost, the previous token
- * still works until one of its successors was used; an older one is taken for stolen. A token is
- * `account.device.generation.family.secret`, the last two random (128 and 256 bits) and stored hashed: the family
- * tells a device's own old token from a made-up one.
+ * Refresh tokens rotate: using one creates the next generation. Because an answer can be lost, the previous token
+ * works until one of its successors is used; an older token counts as stolen. A token is
+ * `account.device.generation.family.secret`; the last two are random (128 and 256 bits) and stored as hashes. The
+ * family distinguishes a device's own old token from a forged one.
  */
 export interface RefreshToken {
   accountId: string;
@@ -15,16 +15,16 @@ export interface RefreshToken {
   secret: string;
 }
 
-// Each lost answer leaves a token that may yet arrive; more than this many at once is no accident.
+// Each lost answer leaves a token that the device may still use. Only this many are kept, the newest ones.
 const MAX_SIBLINGS = 8;
 
 /**
- * Stored instead of a generation after a restore: the device may have rotated its tokens since the backup was made, so
- * the first one of its family that comes is taken, whatever its generation.
+ * A restore stores this instead of the generation: the device may have rotated its tokens after the backup was made,
+ * so the server accepts the first token of the family, whatever its generation.
  */
 export const RESTORED_GENERATION = 0;
 
-/** Reads a token's parts; null when it is none. */
+/** Splits a token into its parts; null: not a refresh token. */
 export function parseRefreshToken(text: string): RefreshToken | null {
   const match = /^([\w-]{1,64})\.([\w-]{1,64})\.(\d{1,9})\.([\w-]{22})\.([\w-]{43})$/.exec(text);
   if (!match) return null;
@@ -39,7 +39,7 @@ export function parseRefreshToken(text: string): RefreshToken | null {
   return { accountId, deviceId, generation: Number(generation), family, secret };
 }
 
-/** The first token of a new device, and what to store of it. */
+/** Creates the first token of a new device, and the state to store. */
 export function firstRefreshToken(
   accountId: string,
   deviceId: string,
@@ -52,8 +52,8 @@ export function firstRefreshToken(
 }
 
 /**
- * Judges a token against what is stored of its device.
- * @returns the next token and what to store, or why there is none: `unknown` (made up), `reused` (an old one again)
+ * Checks a token against its device's stored state.
+ * @returns the next token and the state to store; or `unknown` (forged), or `reused` (an old token was used again)
  */
 export function rotate(
   used: RefreshToken,

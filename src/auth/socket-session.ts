@@ -7,16 +7,16 @@ import { AccessTokens, type CheckedToken } from './access-tokens.js';
 import { DeviceActivity } from './device-activity.js';
 import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.repository.js';
 
-/** A revocation can come between handshake and greeting, or be lost on its way from another process. */
+/** How often to check that a device still exists: its socket can miss the announcement of a revocation. */
 export const PROVE_EVERY_MS = 60_000;
 
-/** The device that a socket belongs to, and until when. */
+/** The device that a socket belongs to, and when its token expires. */
 export interface SocketSession extends CheckedToken {
-  /** When the database was last asked whether the device still exists, epoch ms. */
+  /** When the database was last asked whether the device exists, epoch ms. */
   provenAt: number;
 }
 
-/** Knows whether sockets may stay open for their devices. */
+/** Decides whether the sockets of devices may stay open. */
 @Injectable()
 export class SocketSessions {
   constructor(
@@ -27,7 +27,8 @@ export class SocketSessions {
   ) {}
 
   /**
-   * Begins a session by the access token of a handshake, whatever the client sent as that.
+   * Begins a socket's session.
+   * @param token what the client sent as access token in the handshake, of any type
    * @throws AppError TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, DEVICE_REVOKED, OVERLOADED
    */
   async begin(token: unknown): Promise<{ session: SocketSession; account: DeviceAccount }> {
@@ -38,8 +39,8 @@ export class SocketSessions {
   }
 
   /**
-   * Lets a session live until a fresh access token of the same device expires.
-   * @returns when it ends now, epoch ms
+   * Extends a session until a new access token of the same device expires.
+   * @returns when the session ends, epoch ms
    * @throws AppError as `begin`
    */
   async renew(session: SocketSession, token: unknown): Promise<number> {
@@ -47,14 +48,14 @@ export class SocketSessions {
     if (fresh.accountId !== session.accountId || fresh.deviceId !== session.deviceId) {
       throw new AppError('TOKEN_INVALID', { detail: 'The token belongs to another device.' });
     }
-    // An answer that was overtaken must not shorten what a later token brought.
+    // Of two concurrent renewals, the token that expires first must not shorten the session.
     session.expiresAt = Math.max(session.expiresAt, fresh.expiresAt);
     return session.expiresAt;
   }
 
   /**
    * Asks the database whether the device still exists.
-   * @returns its account, as the database has it now
+   * @returns its account as it is now
    * @throws AppError DEVICE_REVOKED, OVERLOADED
    */
   async prove(session: SocketSession): Promise<DeviceAccount> {
@@ -66,7 +67,7 @@ export class SocketSessions {
     return account;
   }
 
-  /** Hangs up when the token has expired or the device is gone, which is asked once a minute; for a sweep each second. */
+  /** Hangs up if the token has expired or the device is gone. Call often: it asks the database only once a minute. */
   check(socket: ClientSocket, session: SocketSession): void {
     const now = this.now();
     if (session.expiresAt <= now) hangUp(socket, new AppError('TOKEN_EXPIRED'));

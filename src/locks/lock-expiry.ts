@@ -6,10 +6,10 @@ import { LocksService } from './locks.service.js';
 const EVERY_MS = 1_000;
 const AT_ONCE = 100;
 
-/** Frees locks whose lease has run out, every second, and so announces it to the clients that wait for them. */
+/** Frees expired locks every second, which also announces it to clients that wait for them. */
 @Injectable()
 export class LockExpiry implements OnModuleInit, OnModuleDestroy {
-  /** The round that is under way. */
+  /** The running round; undefined: none. */
   private round?: Promise<void>;
   private isStopping = false;
   private endSubscription?: () => void;
@@ -29,7 +29,7 @@ export class LockExpiry implements OnModuleInit, OnModuleDestroy {
     await this.round;
   }
 
-  /** Begins a round, unless one is under way. */
+  /** Starts a round unless one is running. */
   @Interval(EVERY_MS)
   tick(): void {
     if (!this.isStopping) this.round ??= this.expire();
@@ -39,7 +39,7 @@ export class LockExpiry implements OnModuleInit, OnModuleDestroy {
     try {
       while ((await this.locks.expire(AT_ONCE)) === AT_ONCE);
     } catch {
-      // The next round tries again. Until then the lock only stays unannounced: an expired lock counts as free anyway.
+      // The next round tries again. Only the announcement is late: an expired lock already counts as free.
     } finally {
       this.round = undefined;
     }

@@ -5,31 +5,31 @@ import type { Lock, LockRow, Session } from './lock.js';
 export interface LockRequest {
   type: LockType;
   session: Session;
-  /** Shown to people who wait; null: none given, and a renewal keeps the previous one. */
+  /** Shown to people who wait; null: none given, so a renewal keeps the previous reason. */
   reason: string | null;
-  /** Take it even from another user. */
+  /** Take the lock even from another user. */
   takeOver: boolean;
 }
 
-/** A granted request: nobody held the lock, the session renews its own, or takes over the lock `from`. */
+/** A granted request: the lock was free, the session renews its own lock, or takes over the lock `from`. */
 export type Change =
   { outcome: 'grant' | 'renew'; lock: Lock } | { outcome: 'transfer'; lock: Lock; from: Lock };
 
-/** The decision about a request. */
+/** The decision on a request. */
 export type Decision = Change | { outcome: 'refuse'; held: Lock };
 
-/** The decision about a release: the lock becomes free, or the session does not hold it. */
+/** The decision on a release: the lock becomes free, or the session does not hold it. */
 export type Release = { outcome: 'free'; lock: null } | { outcome: 'refuse'; held: Lock | null };
 
 /** Stands for the row of a document that was never locked. */
 export const NEVER_LOCKED: LockRow = { lock: null, fencingToken: 0 };
 
-/** The lock that is held at `now` (epoch ms); null: nobody holds it, or its lease has run out. */
+/** The lock that is held at `now` (epoch ms); null: free or expired. */
 export function heldAt(now: number, { lock }: LockRow): Lock | null {
   return lock && lock.expiresAt > now ? lock : null;
 }
 
-/** Decides about a request made at `now` (epoch ms) for a lease of `ttlMs`. */
+/** Decides on a request made at `now` (epoch ms) for a lease of `ttlMs`. */
 export function decide(row: LockRow, request: LockRequest, now: number, ttlMs: number): Decision {
   const { type, reason, session: holder } = request;
   const expiresAt = now + ttlMs;
@@ -41,14 +41,14 @@ export function decide(row: LockRow, request: LockRequest, now: number, ttlMs: n
   return { outcome: 'refuse', held };
 }
 
-/** Decides about a release at `now` (epoch ms). @param userId null: a job on the server's side */
+/** Decides on a release at `now` (epoch ms). @param userId null: a job on the server's side */
 export function decideRelease(row: LockRow, sessionId: string, userId: string | null, now: number): Release {
   const holder = row.lock?.holder;
   if (holder?.sessionId === sessionId && holder.userId === userId) return { outcome: 'free', lock: null };
   return { outcome: 'refuse', held: heldAt(now, row) };
 }
 
-/** The user is compared too, as clients choose their session ids. */
+/** Compares the user too, because clients choose their session ids. */
 function isHolder({ type, holder }: Lock, request: LockRequest): boolean {
   return (
     holder.sessionId === request.session.sessionId && isOfSameUser(holder, request) && type === request.type
@@ -64,19 +64,19 @@ function renewed(held: Lock, { reason, session }: LockRequest, expiresAt: number
     ...held,
     holder: session,
     reason: reason ?? held.reason,
-    // Another process, with a clock that is ahead, may have promised a later time.
+    // Another process, whose clock is ahead, may have granted a later time.
     expiresAt: Math.max(held.expiresAt, expiresAt),
   };
 }
 
-/** Whether the request cannot take over: a job on the server's side rewrites the whole document, so clients wait for it. */
+/** Whether the request must wait: a job on the server's side rewrites the whole document, so clients cannot take over. */
 export function mustWait(held: Lock, request: LockRequest): boolean {
   return held.type === 'server' && request.type === 'client';
 }
 
 function maySucceed(held: Lock, request: LockRequest): boolean {
   if (mustWait(held, request)) return false;
-  // Of a person's tabs and devices, the one that asks last is the one in use. That does not go for jobs.
+  // Of one person's tabs and devices, the one that asked last is in use. This does not hold for jobs.
   const isSamePerson = request.type === 'client' && isOfSameUser(held.holder, request);
   return isSamePerson || request.takeOver;
 }

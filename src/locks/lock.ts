@@ -7,7 +7,7 @@ export interface DocumentRef {
   kind: string;
 }
 
-/** A session that may hold a lock. */
+/** A session that asks for a lock or holds it. */
 export interface Session {
   sessionId: string;
   /** The person; null: a job on the server's side. */
@@ -23,7 +23,7 @@ export interface Lock {
   type: LockType;
   reason: string | null;
   holder: Session;
-  /** Grows with every change of holder, so that a late write by an earlier holder is recognized. */
+  /** Grows with every change of holder, so that late writes of earlier holders are recognized. */
   fencingToken: number;
   /** Epoch ms. */
   acquiredAt: number;
@@ -31,11 +31,11 @@ export interface Lock {
   expiresAt: number;
 }
 
-/** A document's stored lock. The row stays when the lock is free, as the fencing token must never start again. */
+/** A document's stored lock. The row stays when the lock is free, because the fencing token must never restart. */
 export interface LockRow {
-  /** Null: it is free. The lease of one that is there may have run out. */
+  /** Null: free. A stored lock may have expired. */
   lock: Lock | null;
-  /** The newest one. */
+  /** The newest token given out. */
   fencingToken: number;
 }
 
@@ -55,7 +55,7 @@ export function toLockHolder({ userId, deviceId, name, sessionId }: Session): Lo
   return { user_id: userId, device_id: deviceId, name, session_id: sessionId };
 }
 
-/** A string that distinguishes a document from all others. */
+/** A string that is unique to the document. */
 export function keyOf({ accountId, videoId, kind }: DocumentRef): string {
   return `${accountId}/${videoId}/${kind}`;
 }

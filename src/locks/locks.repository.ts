@@ -16,7 +16,7 @@ export interface LockOfDocument {
   lock: Lock;
 }
 
-/** A stored lock; while it is free, all but the token are null. */
+/** A stored lock; while it is free, everything but the token is null. */
 export interface StoredLock {
   lockType: LockType | null;
   reason: string | null;
@@ -39,7 +39,7 @@ interface StoredRow extends StoredLock {
 export const STORED_LOCK = `l.lock_type AS "lockType", l.reason AS "reason", l.session_id AS "sessionId", l.user_id AS "userId",
   l.device_id AS "deviceId", l.holder_name AS "holderName", l.fencing_token AS "fencingToken",
   l.acquired_at AS "acquiredAt", l.expires_at AS "expiresAt"`;
-/** Sets a lock free; its fencing token is set beside it. */
+/** SET clause that frees a lock; the statement sets the fencing token itself. */
 export const FREE_LOCK = `lock_type = NULL, reason = NULL, session_id = NULL, user_id = NULL, device_id = NULL, holder_name = NULL,
   acquired_at = NULL, expires_at = NULL`;
 const COLUMNS = `l.account_id AS "accountId", l.video_id AS "videoId", l.kind AS "kind", ${STORED_LOCK}`;
@@ -68,14 +68,14 @@ export class LocksRepository {
 
   constructor(private readonly database: Database) {}
 
-  /** Null: it was never locked. */
+  /** Reads a document's row; null: the document was never locked. */
   find(ref: DocumentRef): Promise<LockRow | null> {
     return read(this.database, ref, '');
   }
 
-  /** As `find`, and locks the row until the transaction ends, so that the lock cannot change hands. */
+  /** As `find`, and locks the row until the transaction ends, so that the lock's holder cannot change. */
   findLocked(tx: Transaction, ref: DocumentRef): Promise<LockRow | null> {
-    // SQLite has a single writer.
+    // SQLite has only one writer at a time.
     return read(tx, ref, tx.dialect === 'postgres' ? ' FOR UPDATE' : '');
   }
 
@@ -88,7 +88,7 @@ export class LocksRepository {
     return row!.count;
   }
 
-  /** Locks whose lease has run out, the earliest first. */
+  /** Locks that have expired by `now` (epoch ms), the earliest first. */
   async listExpired(now: number, limit: number): Promise<LockOfDocument[]> {
     const rows = await this.database.query<StoredRow>(
       `SELECT ${COLUMNS} FROM document_locks l WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
@@ -97,7 +97,7 @@ export class LocksRepository {
     return rows.map(toLockOfDocument);
   }
 
-  /** Creates the lock of a document that was never locked. @returns false when there is one by now */
+  /** Creates the row of a document that was never locked. @returns false when the row exists by now */
   async insert({ accountId, videoId, kind }: DocumentRef, lock: Lock): Promise<boolean> {
     const rows = await this.database.write(
       `INSERT INTO document_locks (account_id, video_id, kind, lock_type, reason, session_id, user_id, device_id,
@@ -110,8 +110,7 @@ export class LocksRepository {
   }
 
   /**
-   * Compares and swaps: stores `next` if the row is still as it was `seen`. It waits for a transaction that has the row
-   * locked.
+   * Compares and swaps: stores `next` if the row is still as `seen`. Waits for a transaction that has the row locked.
    * @param next null: the lock becomes free
    * @returns false when the row has changed
    */
@@ -143,9 +142,9 @@ export class LocksRepository {
   }
 
   /**
-   * Swaps many rows by one statement and one commit. It skips rows that a transaction has locked, as all others of the batch
-   * would wait for that transaction.
-   * @returns for each swap whether it was done
+   * Swaps many rows with one statement and one commit. It skips rows that a transaction has locked: otherwise the whole
+   * batch would wait for that transaction.
+   * @returns for each swap, whether it was done
    */
   private async swapMany(swaps: Swap[]): Promise<boolean[]> {
     const asked = swaps.map(({ ref, seen, next }, n) => ({
@@ -163,19 +162,19 @@ export class LocksRepository {
   }
 }
 
-/** A compare-and-set on a document's row. */
+/** A compare-and-swap on a document's row. */
 interface Swap {
   ref: DocumentRef;
   /** The row as it was read. */
   seen: LockRow;
-  /** What it becomes; null: free. */
+  /** The new lock; null: the lock becomes free. */
   next: Lock | null;
 }
 
 /**
  * How a swap in a batch ended.
- * - `changed`: not done, as the row has changed or a transaction has it locked
- * - `unknown`: the batch failed; it may have been committed all the same, with its answer lost
+ * - `changed`: not done, because the row has changed or a transaction has it locked
+ * - `unknown`: the batch failed; it may be committed nevertheless, with only the answer lost
  */
 type SwapOutcome = 'done' | 'changed' | 'unknown';
 
@@ -208,7 +207,7 @@ function valuesOf(lock: Lock | null, fencingToken: number): SqlValue[] {
   return [type, reason, sessionId, userId, deviceId, name, lock.fencingToken, acquiredAt, expiresAt];
 }
 
-/** Whether a row is what a swap to `next` makes of a row with this token. */
+/** Whether `row` is the result of a swap to `next` of a row with this token. */
 function isStored(row: LockRow | null, next: Lock | null, fencingToken: number): boolean {
   const values = row && valuesOf(row.lock, row.fencingToken);
   return isDeepStrictEqual(values, valuesOf(next, fencingToken));

@@ -19,20 +19,20 @@ import {
 import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
 import { LocksRepository, type LockOfDocument } from './locks.repository.js';
 
-/** Only other processes can change the row between reading and swapping, each of them once for every lock that it grants. */
+/** A try fails when another process (or the expiry) changed the row between reading and swapping. */
 const MAX_TRIES = 100;
-/** More locks than documents, as a document is locked before it is first written, and may never be written. */
+/** More locks than documents: a document is locked before its first write, which may never come. */
 const LOCKED_PER_DOCUMENT = 2;
 const MAX_RECENT = 10_000;
 
-/** The locks of documents: one session at a time may write, for as long as it renews its lease. */
+/** The locks of documents: one session at a time may write a document, as long as it renews its lease. */
 @Injectable()
 export class LocksService {
-  /** Requests for one lock wait here: in the database each would wait on a connection of its own while the row is locked. */
+  /** Requests for one lock wait here: in the database, each would occupy a connection while the row is locked. */
   private readonly mutex = new KeyedMutex();
   /**
-   * Locks as this process last wrote them. Other processes may have changed them since, so a write that relies on such a
-   * row compares and swaps, and nobody is refused because of one.
+   * Rows as this process last wrote them. They may have changed since, so a write that relies on one compares and
+   * swaps, and a refusal never relies on one.
    */
   private readonly recent = new LRUCache<string, LockRow>({ max: MAX_RECENT });
   private readonly ttlMs: number;
@@ -46,13 +46,13 @@ export class LocksService {
     this.ttlMs = config.lockTtlSeconds * 1_000;
   }
 
-  /** Null: nobody holds it, or its lease has run out. */
+  /** The document's lock; null: free or expired. */
   async find(ref: DocumentRef): Promise<Lock | null> {
     return this.held(await this.locks.find(ref));
   }
 
   /**
-   * Takes the lock, or renews one's own. If many ask at the same time, through any process, one gets it.
+   * Takes the lock, or renews the session's own. If many sessions ask at once, through any processes, one gets it.
    * @returns the lock, with a fencing token that grows with every change of holder
    * @throws AppError LOCK_HELD with { granted: false, lock_type, reason, holder, expires_at }; QUOTA_EXCEEDED, OVERLOADED
    */
@@ -63,9 +63,9 @@ export class LocksService {
   }
 
   /**
-   * Releases the lock if the session holds it; otherwise nothing happens.
+   * Releases the lock if the session holds it; otherwise does nothing.
    * @param userId null: a job on the server's side
-   * @throws AppError LOCK_OF_ANOTHER when the session that holds it is another user's; OVERLOADED
+   * @throws AppError LOCK_OF_ANOTHER when another user's session with the same id holds it; OVERLOADED
    */
   async release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
     const decision = await this.change(ref, (row) => decideRelease(row, sessionId, userId, this.now()));
@@ -75,10 +75,10 @@ export class LocksService {
   }
 
   /**
-   * Checks before a write that this user's session holds the lock, and keeps the lock from changing hands until the
+   * Checks before a write that this user's session holds the lock, and keeps its holder from changing until the
    * transaction ends.
-   * @param tx null: only checks; the lock may change hands right after
-   * @throws AppError LOCK_REQUIRED with { lock }, the current one; null: nobody holds it
+   * @param tx null: only checks; the holder may change right after
+   * @throws AppError LOCK_REQUIRED with { lock }, the current lock; null: free or expired
    */
   async assertHeld(
     tx: Transaction | null,
@@ -94,11 +94,11 @@ export class LocksService {
     });
   }
 
-  /** Frees locks whose lease has run out, and announces it. @returns how many were found, at most `limit` */
+  /** Frees expired locks and announces it. @returns how many were found, at most `limit` */
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
     const free = async ({ ref, lock }: LockOfDocument): Promise<void> => {
-      // Of several processes one succeeds and announces it. A row that a transaction has locked is found again next time.
+      // One of several processes succeeds and announces it. If a transaction has the row locked, the next round finds it.
       const row = { lock, fencingToken: lock.fencingToken };
       if (await this.locks.replaceNow(ref, row, null)) this.announce(ref, null);
     };
@@ -107,8 +107,8 @@ export class LocksService {
   }
 
   /**
-   * Reads the row, lets the rules decide, and swaps the row if it is still as it was read. A row that this process wrote
-   * itself is tried first without reading it again; if it is out of date, the swap fails and the row is read.
+   * Reads the row, applies the rule, and swaps the row if it has not changed. The first try uses the row as this process
+   * last wrote it, without reading; if that is out of date, the swap fails and the row is read.
    */
   private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
     return this.mutex.run(keyOf(ref), async () => {
@@ -139,7 +139,7 @@ export class LocksService {
     return true;
   }
 
-  /** Creates a row, within a limit: rows are never removed. @throws AppError QUOTA_EXCEEDED */
+  /** Creates a row, up to a limit because rows are never removed. @throws AppError QUOTA_EXCEEDED */
   private async insert(ref: DocumentRef, lock: Lock): Promise<boolean> {
     const limit = LOCKED_PER_DOCUMENT * this.config.maxDocumentsPerAccount;
     if (limit > 0 && (await this.locks.count(ref.accountId)) >= limit) {

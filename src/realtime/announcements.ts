@@ -7,10 +7,10 @@ import { Cluster } from '../foundation/sockets/cluster.js';
 import { ConnectedSockets } from './connected-sockets.js';
 import { WatchedGames } from './watched-games.js';
 
-/** What to do in this process about an event, wherever it happened. */
+/** How this process delivers each event to its sockets, whichever process published it. */
 type Deliveries = { readonly [N in Exclude<keyof Events, 'server.stopping'>]: (event: Events[N]) => void };
 
-/** Brings the events of the bus, of this process and of the others, to the sockets they concern. */
+/** Delivers bus events of this and all other processes to the sockets they concern. */
 @Injectable()
 export class Announcements implements OnModuleInit, OnModuleDestroy {
   private readonly endings: (() => void)[] = [];
@@ -67,7 +67,7 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
     (this.deliveries[name] as (event: Events[N]) => void)(event);
   }
 
-  /** Null: nobody is connected here, and for nobody an event need not be encoded. */
+  /** The account's sockets in this process; null: there are none, so the event need not be encoded. */
   private toAll(accountId: string) {
     const { local, sockets } = this.sockets.io;
     const room = accountRoom(accountId);

@@ -3,13 +3,13 @@ import type { SocketSession } from '../auth/socket-session.js';
 import type { ClientSocket, SocketServer } from '../foundation/sockets/client-socket.js';
 import type { Share } from '../shares/shares.repository.js';
 
-/** Whom a socket belongs to: a device, or someone who was given the link to a game. */
+/** The client behind a socket: a device, or a watcher who came by a share. */
 export type SocketPeer =
   | { kind: 'device'; session: SocketSession }
-  /** `provenAt`: when the database was last asked whether the link still works, epoch ms. */
+  /** `provenAt`: when the database was last asked whether the share still exists, epoch ms. */
   | { kind: 'watcher'; share: Share; provenAt: number };
 
-/** What is kept with a socket; there from the handshake on. */
+/** Data of a socket, set in the handshake. */
 interface SocketData {
   peer: SocketPeer;
 }
@@ -20,10 +20,10 @@ export type RealtimeSocket = ClientSocket<SocketData>;
 /** The sockets of accounts and shares that are connected to this process. */
 @Injectable()
 export class ConnectedSockets {
-  /** Set by the gateway before anyone can connect. */
+  /** The gateway sets it before clients can connect. */
   io!: SocketServer<SocketData>;
 
-  /** The sockets in a room of this process, the oldest first. */
+  /** This process's sockets in a room, the oldest first. */
   listIn(room: string): RealtimeSocket[] {
     const ids = this.io.sockets.adapter.rooms.get(room) ?? [];
     return [...ids].flatMap((id) => this.io.sockets.sockets.get(id) ?? []);

@@ -18,13 +18,13 @@ import { WatchedGames } from './watched-games.js';
 
 type Fields = Record<string, unknown>;
 
-/** A client that was let in, and what it is greeted with. */
+/** An admitted client and its greeting. */
 export interface Admission {
   peer: SocketPeer;
   hello: Hello;
 }
 
-/** Decides who may connect. */
+/** Decides which clients may connect. */
 @Injectable()
 export class Handshake {
   constructor(
@@ -39,7 +39,7 @@ export class Handshake {
   ) {}
 
   /**
-   * Lets a client in that belongs to a device, or to a share, and can work with this server.
+   * Admits a client with a valid token of a device or of a share, if its protocol and schema fit this server.
    * @throws AppError ORIGIN_REFUSED, BAD_REQUEST, PROTOCOL_MISMATCH, TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED,
    *   DEVICE_REVOKED, HISTORY_CHANGED, SCHEMA_AHEAD, SHARE_WITHDRAWN, TOO_MANY_CONNECTIONS, OVERLOADED
    */

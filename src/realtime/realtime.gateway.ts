@@ -31,8 +31,8 @@ const SWEEP_EVERY_MS = 1_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * The account's socket: lets clients in, answers their questions, and hangs up when their time is over. Public, as the
- * guard is for requests: a socket shows its token in the handshake.
+ * The account's socket: admits clients, answers their events, and hangs up when their token or share has ended. It is
+ * `@Public` because the guard checks HTTP requests; a socket sends its token in the handshake.
  */
 @Public()
 @UseFilters(SocketProblemFilter)
@@ -42,7 +42,7 @@ export class RealtimeGateway
 {
   @WebSocketServer() private readonly io!: ConnectedSockets['io'];
   private readonly logger = new Logger('Realtime');
-  /** Connections that have had their handshake; each gets one, and a second one ends it. */
+  /** Connections that have begun a handshake; a second handshake on the same connection closes it. */
   private readonly met = new WeakSet<RealtimeSocket['conn']>();
   private readonly hellos = new WeakMap<RealtimeSocket, Hello>();
   private isStopping = false;
@@ -77,7 +77,7 @@ export class RealtimeGateway
 
   onModuleInit(): void {
     this.sweeper = setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
-    // Nest closes its adapter only after every module: clients are told when the process begins to stop.
+    // Nest closes its adapter only after every module, but clients must know as soon as the process begins to stop.
     this.endSubscription = this.events.subscribe('server.stopping', () => this.stop());
   }
 
@@ -111,7 +111,7 @@ export class RealtimeGateway
     this.logger.log(`Socket ${socket.id} of ${nameOf(socket.data.peer)} closed: ${reason}`);
   }
 
-  /** Proves to a client what it has: the answer's clock was read after the question came in. */
+  /** Answers with the account's clock, read after the ping arrived, so that the client knows whether it is up to date. */
   @SubscribeMessage('ping')
   async ping(socket: RealtimeSocket, payload: unknown): Promise<Pong> {
     const n = memberOf(payload, 'n');
@@ -119,12 +119,12 @@ export class RealtimeGateway
       throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
     }
     const timestamp = await this.prove(socket.data.peer);
-    // Or the watcher would miss what the timestamp speaks of.
+    // Otherwise the watcher would get the timestamp before its scoreboard.
     await this.games.untilNewestIsSent(socket);
     return { n, timestamp };
   }
 
-  /** Lets a device's socket live on until a fresh token expires. */
+  /** Extends a device's socket until a new token expires. */
   @SubscribeMessage('token')
   async renewToken(socket: RealtimeSocket, payload: unknown): Promise<TokenAccepted> {
     const { peer } = socket.data;
@@ -160,7 +160,7 @@ export class RealtimeGateway
     this.games.greet(socket, share);
   }
 
-  /** The clock, as the database has it now. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, OVERLOADED */
+  /** The account's current clock. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED */
   private async prove(peer: SocketPeer): Promise<Timestamp> {
     if (peer.kind === 'device') return (await this.sessions.prove(peer.session)).clock;
     peer.provenAt = this.now();
@@ -181,7 +181,7 @@ export class RealtimeGateway
 
   private stop(): void {
     this.isStopping = true;
-    // Null: the start has failed before there was a server.
+    // `io` is undefined if the start failed before the Socket.IO server was made.
     for (const socket of this.io?.sockets.sockets.values() ?? []) hangUp(socket, shuttingDown());
   }
 }
@@ -194,7 +194,7 @@ function shuttingDown(): AppError {
   return new AppError('SHUTTING_DOWN', { retry_after: RETRY_AFTER_SECONDS });
 }
 
-/** Lets go of what the connection began with, the token among it: needed no more, kept as long as the socket. */
+/** Frees the handshake's data, including the token: Socket.IO would keep it as long as the socket. */
 function forgetRequest(socket: RealtimeSocket): void {
   Object.assign(socket.conn, { request: undefined });
   Object.assign(socket, { handshake: undefined });

@@ -8,7 +8,7 @@ import { RealtimeGateway } from './realtime.gateway.js';
 import { SocketsModule } from '../foundation/sockets/sockets.module.js';
 import { WatchedGames } from './watched-games.js';
 
-/** Tells devices at once that something changed; nobody imports it, it listens to the event bus. */
+/** Announces changes to connected clients; no module imports it, it subscribes to the event bus. */
 @Module({
   imports: [AuthModule, SharesModule, SocketsModule],
   providers: [Announcements, ConnectedSockets, Handshake, RealtimeGateway, WatchedGames],

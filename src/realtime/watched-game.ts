@@ -3,25 +3,25 @@ import type { Timestamp } from '../protocol/sync.js';
 import type { GameState } from '../shares/scoreboard.reader.js';
 import { SingleFlight } from '../foundation/flow/single-flight.js';
 
-/** One shared game, read once however many watch it; however often it changes, one reading runs and one waits. */
+/** One shared game, read once for all its watchers; at most one read runs and one waits, however often it changes. */
 export class WatchedGame {
-  /** As last read; null: not read yet, or the game is gone. */
+  /** As last read; null: not read yet, or the game was deleted. */
   scoreboard: Scoreboard | null = null;
-  /** The account's clock at the last reading: while it stands, nothing can have changed. */
+  /** The account's clock at the last read: until the clock changes, the game cannot have changed. Null: not read yet. */
   clock: Timestamp | null = null;
   private tables: string | null = null;
   private readonly reading = new SingleFlight(() => this.readNow());
 
   /**
-   * @param read reads the game as it is when called
-   * @param onRead is told after a reading whether anything was different from before
+   * @param read reads the game's current state
+   * @param onRead called after each read; `hasChanged`: the game differs from the previous read
    */
   constructor(
     private readonly read: () => Promise<GameState>,
     private readonly onRead: (game: WatchedGame, hasChanged: boolean) => void,
   ) {}
 
-  /** Reads the game as it is now, or a moment later. @returns null when it is gone */
+  /** Reads the game's state, as of the call or later. @returns null when the game was deleted */
   refresh(): Promise<Scoreboard | null> {
     return this.reading.run();
   }

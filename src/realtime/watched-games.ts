@@ -13,15 +13,15 @@ import { WatchedGame } from './watched-game.js';
 
 const MAX_WATCHERS_PER_SHARE = 200;
 
-/** The shared games that somebody watches through this process. */
+/** The shared games that have watchers in this process. */
 @Injectable()
 export class WatchedGames {
   private readonly logger = new Logger('Realtime');
-  /** Account → game → what is known of it. */
+  /** Account → game id → game. */
   private readonly accounts = new Map<string, Map<string, WatchedGame>>();
-  /** Share → the question whether it stands, which all its watchers ask. */
+  /** Share id → the check whether it still exists, shared by its watchers. */
   private readonly checks = new Map<string, SingleFlight<Timestamp>>();
-  /** Watchers to whom the newest scoreboard goes once the one before has left. */
+  /** Watchers that get the newest scoreboard once the previous one was sent. */
   private readonly late = new WeakMap<ClientSocket, Promise<void>>();
 
   constructor(
@@ -31,8 +31,8 @@ export class WatchedGames {
   ) {}
 
   /**
-   * Reads the game for someone who is about to watch it.
-   * @throws AppError SHARE_WITHDRAWN when it is deleted, TOO_MANY_CONNECTIONS, QUOTA_EXCEEDED, OVERLOADED
+   * Reads the game for a watcher that is connecting.
+   * @throws AppError SHARE_WITHDRAWN when the game was deleted, TOO_MANY_CONNECTIONS, QUOTA_EXCEEDED, OVERLOADED
    */
   async open(share: Share): Promise<Scoreboard> {
     if (this.sockets.listIn(shareRoom(share.shareId)).length >= MAX_WATCHERS_PER_SHARE) {
@@ -41,16 +41,16 @@ export class WatchedGames {
     return found(await this.gameOf(share).refresh());
   }
 
-  /** Sends the scoreboard to a watcher who has just come into its rooms. */
+  /** Sends the scoreboard to a watcher that has just joined its rooms. */
   greet(socket: ClientSocket, share: Share): void {
     const game = this.gameOf(share);
     if (game.scoreboard) socket.emit('scoreboard', game.scoreboard);
-    else void this.refreshLater(game); // forgotten between handshake and now: the reading sends it to the room
+    else void this.refreshLater(game); // a sweep forgot it after the handshake: the read sends it to the room
   }
 
   /**
-   * Proves to a watcher what it has: asks the database whether anything can have changed, and reads anew if so.
-   * @returns the timestamp of the newest scoreboard, which was sent before
+   * Asks the database whether the share still exists and the account's clock has changed; if so, reads the game again.
+   * @returns the timestamp of the newest scoreboard, which is sent first
    * @throws AppError SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED
    */
   async check(share: Share): Promise<Timestamp> {
@@ -60,25 +60,25 @@ export class WatchedGames {
     return check.run();
   }
 
-  /** Waits until the newest scoreboard has been sent to a watcher, or it is cut off. */
+  /** Waits until the newest scoreboard was sent to a watcher, or the watcher is cut off. */
   async untilNewestIsSent(socket: ClientSocket): Promise<void> {
     await this.late.get(socket);
   }
 
-  /** Reads the watched games of an account anew, and sends out what has changed. */
+  /** Reads an account's watched games again, and sends those that changed to their watchers. */
   async refreshAccount(accountId: string): Promise<void> {
     const games = [...(this.accounts.get(accountId)?.values() ?? [])];
     await Promise.all(games.map((game) => this.refreshLater(game)));
   }
 
-  /** Closes the connections of those who came by this link. */
+  /** Closes the connections of all watchers who came by this share. */
   withdraw(shareId: string): void {
     for (const socket of this.sockets.listIn(shareRoom(shareId))) {
       hangUp(socket, new AppError('SHARE_WITHDRAWN'));
     }
   }
 
-  /** Forgets the games and links that nobody watches any more. */
+  /** Forgets games and shares without watchers. */
   sweep(): void {
     for (const [accountId, games] of this.accounts) {
       for (const gameId of games.keys()) {
@@ -123,7 +123,7 @@ export class WatchedGames {
     for (const socket of busy) this.sendLater(socket, game);
   }
 
-  /** However much changes meanwhile, one scoreboard waits: the newest. */
+  /** Sends the newest scoreboard once the socket is free, however many changes happen before. */
   private sendLater(socket: ClientSocket, game: WatchedGame): void {
     if (this.late.has(socket)) return;
     const sending = untilSent(socket).then(() => {
@@ -141,7 +141,7 @@ export class WatchedGames {
     try {
       await game.refresh();
     } catch (error) {
-      // Overloaded, say: the watchers' next pings try again.
+      // Expected errors such as OVERLOADED: the watchers' next pings try again.
       if (!(error instanceof AppError)) this.logger.error(error);
     }
   }

@@ -7,9 +7,8 @@ export interface ByteRange {
 }
 
 /**
- * The part that a `Range` header asks for; null: the whole, which is also the answer to what is no range of bytes, or
- * several (RFC 9110, 14.2).
- * @throws AppError RANGE_INVALID when it lies beyond the end
+ * Parses a `Range` header; null: send the whole object, as also for an invalid header or several ranges (RFC 9110, 14.2).
+ * @throws AppError RANGE_INVALID when the range lies beyond the end
  */
 export function parseByteRange(header: string | undefined, sizeBytes: number): ByteRange | null {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '');

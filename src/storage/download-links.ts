@@ -5,19 +5,19 @@ import type { Now } from '../foundation/config/config.module.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import type { DownloadRequest } from './storage.js';
 
-/** Where downloads are served, below the API's prefix. */
+/** The route of downloads, below the API's prefix. */
 export const DOWNLOAD_ROUTE = 'storage/object';
-/** The one method that a link is made for; HEAD asks for the same with nothing to carry. */
+/** The method that a link is signed for; HEAD is accepted as well. */
 const METHOD = 'GET';
 const KEY_BYTES = 32;
 
-/** One object under the name that its file shall get. */
+/** An object and the name under which it is saved. */
 export interface DownloadLink {
   key: string;
   fileName: string;
 }
 
-/** Makes and checks signed links to this server's own downloads: each names one object, one method and its end. */
+/** Makes and checks signed links to downloads from this server; a link names one object, one method and its expiry. */
 export class DownloadLinks {
   /** The first signs; all are accepted. */
   private readonly signingKeys: Buffer[];
@@ -48,7 +48,7 @@ export class DownloadLinks {
     return { url: url.href, expiresAt };
   }
 
-  /** What a link leads to. @throws AppError DOWNLOAD_REFUSED when it is not exactly as it was made, or too old */
+  /** Verifies a link. @throws AppError DOWNLOAD_REFUSED when it was altered or has expired */
   open(query: Record<string, unknown>): DownloadLink {
     const { key, name: fileName, expires, signature } = query;
     if (!isText(key) || !isText(fileName) || !isText(expires) || !isText(signature)) {
@@ -70,13 +70,13 @@ function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** Signs as JSON, so that no two links can read the same. */
+/** Signs the fields as JSON, so that different links never have the same signed text. */
 function sign(signingKey: Buffer, { key, fileName }: DownloadLink, expires: string): string {
   const link = JSON.stringify([METHOD, key, fileName, expires]);
   return createHmac('sha256', signingKey).update(link).digest('base64url');
 }
 
-/** Compares in a time that tells nothing; as texts, because several of them decode to the same bytes. */
+/** Compares in constant time, as texts: different base64url texts can decode to the same bytes. */
 function isSame(given: string, expected: string): boolean {
   const [one, other] = [Buffer.from(given), Buffer.from(expected)];
   return one.length === other.length && timingSafeEqual(one, other);

@@ -9,14 +9,14 @@ import { parseS3Url } from './drivers/s3-url.js';
 import type { ObjectStorage } from './storage.js';
 
 /**
- * Opens the storage that STORAGE_URL names by its scheme; unset: a folder in the data folder. Whether a store answers
- * is not asked: the server starts without it.
- * @throws AppStartError with a sentence that quotes no part of the address, as it may hold a secret by mistake
+ * Opens the storage that STORAGE_URL names; unset: a folder in DATA_DIR. It does not contact an S3 store, so the server
+ * also starts while the store is down.
+ * @throws AppStartError, whose sentence quotes no part of the URL because the URL may contain a secret by mistake
  */
 export async function openStorage(config: Config, now: Now): Promise<ObjectStorage> {
   const url = config.storageUrl;
   if (url?.startsWith('s3:')) {
-    // Not loaded by those who keep files: the SDK is a tenth of what it takes to start.
+    // Load the SDK only for S3: it takes a tenth of the server's start.
     const { S3Storage } = await import('./drivers/s3.storage.js');
     return new S3Storage(parseS3Url(url, config), now);
   }

@@ -4,10 +4,10 @@ import type { ByteRange } from './byte-range.js';
 import { CHUNK_BYTES } from './streams.js';
 
 /**
- * Sends a part of a file as the body of an answer, and ends it. Two buffers take turns, one being filled while the other
- * is sent. A stream makes a new one for every chunk: collecting them took a quarter of a download's time, and made it slower
- * the more the process has in memory.
- * @throws Error when the file cannot be read, or is shorter than the part; not when the client breaks off
+ * Sends a part of a file as the body of an answer, and ends the answer. One buffer is filled while the other is sent. A
+ * stream would allocate a buffer for every chunk: garbage collection then took a quarter of a download's time, and more
+ * the more memory the process used.
+ * @throws Error when the file cannot be read or is shorter than the part; not when the client disconnects
  */
 export async function sendFile(
   handle: FileHandle,

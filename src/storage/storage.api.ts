@@ -12,7 +12,7 @@ const content = {
   'application/vnd.sqlite3': { schema: { type: 'string' as const, format: 'binary' } },
 };
 
-/** Documents a download; both methods take the same link. */
+/** Documents a download route; GET and HEAD take the same link. */
 export function ApiDownload({ hasBody }: { hasBody: boolean }) {
   const body = hasBody ? { content } : {};
   return applyDecorators(

@@ -14,7 +14,7 @@ import { sendFile } from './send-file.js';
 import { ApiDownload } from './storage.api.js';
 import { ObjectStorage } from './storage.js';
 
-/** Downloads by signed links, when objects are files of this server; other stores serve their own. */
+/** Downloads by signed links when objects are files of this server; S3 stores serve their own downloads. */
 @ApiTags('Downloads')
 @Public()
 @Controller(DOWNLOAD_ROUTE)
@@ -26,7 +26,7 @@ export class StorageController {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Says what a download would bring. */
+  /** Returns the headers of a download without its body. */
   // Without this route, the framework would answer HEAD by reading the whole object.
   @Head()
   @ApiDownload({ hasBody: false })
@@ -40,7 +40,7 @@ export class StorageController {
     void reply.send();
   }
 
-  /** Sends an object, or the part of it that is asked for. */
+  /** Downloads an object, or the byte range that Range asks for. */
   @Get()
   @ApiDownload({ hasBody: true })
   async download(
@@ -56,14 +56,14 @@ export class StorageController {
       await sendFile(object.handle, range ?? { start: 0, end: object.sizeBytes - 1 }, reply.raw);
     } catch (error) {
       this.log.error(error);
-      // Its head is gone: breaking off is the one way left to say so.
+      // The headers are already sent, so only cutting the connection can report the failure.
       reply.raw.destroy();
     } finally {
       await object.handle.close();
     }
   }
 
-  /** Checks the link and writes the head of the answer. */
+  /** Checks the link and sets the headers of the answer; the caller closes the object's handle. */
   private async prepare(
     query: Record<string, unknown>,
     request: FastifyRequest,
@@ -104,7 +104,7 @@ function describeObject(
 ): void {
   void reply.code(range ? 206 : 200).headers({
     'accept-ranges': 'bytes',
-    // Links are never the same twice, so that a copy would serve nobody; and nothing on the way may recompress.
+    // Every link is different, so a cached copy would never be used. Proxies must not recompress.
     'cache-control': 'private, no-store, no-transform',
     'content-disposition': contentDisposition(fileName),
     'content-encoding': 'gzip',

@@ -4,7 +4,7 @@ import { openStorage } from './open.js';
 import { StorageController } from './storage.controller.js';
 import { ObjectStorage } from './storage.js';
 
-/** Object storage, by the driver that STORAGE_URL names. */
+/** Object storage with the driver that STORAGE_URL selects. */
 @Module({
   controllers: [StorageController],
   providers: [{ provide: ObjectStorage, inject: [CONFIG, NOW], useFactory: openStorage }],

@@ -7,13 +7,13 @@ export interface WrittenObject {
   sha256: string;
 }
 
-/** What a download URL is made for. */
+/** The parameters of a download URL. */
 export interface DownloadRequest {
   /** How long the URL works. */
   ttlMs: number;
-  /** What a browser calls the file. */
+  /** The name under which a browser saves the file. */
   fileName: string;
-  /** Where this server is reached, such as `https://sync.example.org`; used by drivers whose URLs lead back to it. */
+  /** This server's address, such as `https://sync.example.org`; for drivers whose URLs point to this server. */
   origin: string;
 }
 
@@ -24,21 +24,21 @@ export interface DownloadRequest {
  */
 export abstract class ObjectStorage {
   /**
-   * Replaces an object atomically: readers see the old or the new bytes, never a part, and a source that fails leaves
-   * the old one. When it resolves, the store has confirmed that it holds exactly these bytes, durably. What the source
-   * itself fails with is thrown as it is; the source is read to its end or destroyed.
+   * Replaces an object atomically: readers see the old or the new bytes, never a part; if the source fails, the old
+   * object stays. When it resolves, the store has confirmed that it holds exactly these bytes durably. The source's own
+   * error is thrown unchanged; the source is read to its end or destroyed.
    */
   abstract write(key: string, body: Readable): Promise<WrittenObject>;
 
-  /** The object's bytes; the stream fails with STORAGE_UNAVAILABLE when they break off. @throws AppError OBJECT_NOT_FOUND */
+  /** Reads an object; its stream fails with STORAGE_UNAVAILABLE if it breaks off. @throws AppError OBJECT_NOT_FOUND */
   abstract read(key: string): Promise<Readable>;
 
-  /** What the store says of an object; null: it has none under this key. */
+  /** An object's size in the store; null: no such object. */
   abstract stat(key: string): Promise<{ sizeBytes: number } | null>;
 
-  /** Removes an object; a missing one is ignored, so that retries are safe. */
+  /** Removes an object; a missing object is ignored, so retries are safe. */
   abstract remove(key: string): Promise<void>;
 
-  /** An address by which anyone can GET this one object for a while, inflated by browsers. `expiresAt` is epoch ms. */
+  /** A URL with which anyone can GET this object until `expiresAt` (epoch ms); browsers inflate the answer. */
   abstract downloadUrl(key: string, request: DownloadRequest): Promise<{ url: string; expiresAt: number }>;
 }

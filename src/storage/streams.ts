@@ -1,18 +1,18 @@
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { AppError } from '../foundation/errors/app-error.js';
 
-/** How much is read or written at once. */
+/** Size of one read or write. */
 export const CHUNK_BYTES = 262_144;
 
-/** Keeps a source that fails before anyone reads it from ending the process; its reader learns of the failure. */
+/** Prevents a source that fails before it is read from crashing the process; its reader still gets the error. */
 export function holdFailure(source: Readable): void {
   source.on('error', () => {});
 }
 
-/** What is wrong with the storage, as an error of the contract. */
+/** Turns a failure of the store into an AppError. */
 export type Translate = (error: Error) => AppError;
 
-/** Passes a stream on with its failures translated. Either one ending early ends the other. */
+/** Passes a stream on with its errors translated. If either stream ends early, so does the other. */
 export function translated(source: Readable, translate: Translate): Readable {
   const out = new PassThrough({
     readableHighWaterMark: CHUNK_BYTES,

@@ -14,7 +14,7 @@ export type Now = () => number;
 @Global()
 @Module({})
 export class ConfigModule {
-  /** For the module list: the settings, and a clock for tests. */
+  /** For the module list: the settings, and optionally a clock for tests. */
   static with(config: Config, now: Now = Date.now): DynamicModule {
     const providers = [
       { provide: CONFIG, useValue: config },

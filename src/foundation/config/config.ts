@@ -15,7 +15,7 @@ export type Config = { readonly [N in OptionName as CamelCase<N>]: ValueOf<(type
 
 /**
  * Reads the settings; a flag wins over the environment, which wins over the default.
- * @throws AppStartError that names every fault at once
+ * @throws AppStartError that names all faults together
  */
 export function loadConfig(from: { argv?: string[]; env?: NodeJS.ProcessEnv } = {}): Config {
   const faults: string[] = [];

@@ -6,13 +6,13 @@ import { Database } from './database.js';
 /** Injection token of the declared records. */
 export const SCHEMA = Symbol('schema');
 
-/** Makes the one open database, and the declaration it was opened with, available everywhere. */
+/** Makes the one open database, and the schema it was opened with, available everywhere. */
 @Global()
 @Module({})
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(private readonly database: Database) {}
 
-  /** For the module list: the open database and its declaration. */
+  /** For the module list: the open database and its schema. */
   static with(database: Database, schema: Schema = defaultSchema): DynamicModule {
     const providers = [
       { provide: Database, useValue: database },

@@ -12,7 +12,7 @@ const bigint = (dialect: Dialect): EntitySchemaColumnOptions => ({
   type: dialect === 'postgres' ? 'bigint' : 'integer',
 });
 
-/** The indexes of a record table, all led by the account so that tables can be distributed by it. */
+/** The indexes of a record table; all start with the account, so that tables can be distributed by account. */
 export function recordIndexes(
   name: string,
   table: Table,
@@ -25,15 +25,15 @@ export function recordIndexes(
   ];
 }
 
-/** A column added later needs a default for the rows that are there already. */
+/** The default of a column added in a later version, which existing rows need. */
 function sqlDefault(table: Table, column: Column): EntitySchemaColumnOptions['default'] {
   if (sinceOf(table, column) === table.since || column.optional) return undefined;
   const value = column.defaultValue;
-  // TypeORM quotes a text without escaping what is in it; numbers it compares only when they are given as such.
+  // TypeORM quotes a text default without escaping it, and compares a number only if it is passed as a number.
   return typeof value === 'string' ? () => literal(value) : value;
 }
 
-/** A value as SQL text. */
+/** A value as SQL literal. */
 export function literal(value: ColumnValue): string {
   return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
 }

@@ -1,16 +1,16 @@
 import { Batcher } from '../flow/batcher.js';
 import type { Database } from './database.js';
 
-/** Beyond this all is forgotten: on a quiet server nothing else would ever do so. */
+/** Beyond this many rows all are forgotten: on a server without commits, nothing else would clear them. */
 const MAX_KNOWN = 10_000;
 
 /**
- * Reads single rows for many who ask at the same time. Nothing is remembered that could have changed: where this
- * process makes all commits (SQLite) a row is known until the next of them, elsewhere (PostgreSQL) what is asked for
- * while a statement is under way is read by the next one, together.
+ * Reads single rows for many concurrent callers, never stale ones. On SQLite, where this process makes all commits, a
+ * row is cached until the next commit. On PostgreSQL nothing is cached: calls made while a statement runs are answered
+ * together by the next statement.
  */
 export class Lookup<R extends object> {
-  /** What was read since the last commit; null: there is no such row. */
+  /** Rows read since the last commit; null: no such row. */
   private readonly known = new Map<string, R | null>();
   private knownAt = -1;
   private readonly batches = new Batcher((keys: string[][]) => this.readMany(keys));
@@ -18,8 +18,8 @@ export class Lookup<R extends object> {
   private readonly selectMany: string;
 
   /**
-   * @param keys how many texts name a row
-   * @param select the SELECT of the one row that is named by these expressions, one for each text
+   * @param keys how many texts form a row's key
+   * @param select makes the SELECT of one row, from one SQL expression per text of its key
    */
   constructor(
     private readonly database: Database,
@@ -28,14 +28,14 @@ export class Lookup<R extends object> {
   ) {
     const names = Array.from({ length: keys }, (_, index) => `k${index}`);
     this.selectOne = select(...names.map((_, index) => `$${index + 1}`));
-    // The lateral LIMIT makes the planner go by the primary keys, whatever it believes of the tables' sizes. Rows come as
-    // JSON, which is read faster than the driver reads columns.
+    // The lateral LIMIT makes the planner use the primary keys whatever its table statistics say. Rows come as JSON,
+    // which is parsed faster than the driver reads columns.
     this.selectMany = `SELECT k."n" AS "n", row_to_json(r) AS "row"
       FROM json_to_recordset($1::json) AS k ("n" integer, ${names.map((name) => `${name} text`).join(', ')})
       CROSS JOIN LATERAL (${select(...names.map((name) => `k.${name}`))} LIMIT 1) AS r`;
   }
 
-  /** The row as committed when asked; null: there is none. The texts of a key hold no `/`. */
+  /** Reads a row as committed at the time of the call; null: no such row. The key's texts must not contain `/`. */
   async find(...key: string[]): Promise<R | null> {
     const { commits } = this.database;
     if (commits === null) return this.batches.ask(key);

@@ -4,10 +4,10 @@ import { columnsAt, sinceOf, type Schema, type Table } from '../../protocol/sche
 import { literal, recordIndexes } from './entities.js';
 import type { ServerTables } from './server-tables.js';
 
-/** Schema version 1 of the records comes one after this. TypeORM orders migrations by the 13 digits that end their names. */
+/** Schema version n of the records is migration FIRST_MIGRATION + n; TypeORM orders by the 13 digits that end a name. */
 export const FIRST_MIGRATION = 1_790_000_000_000;
 
-/** The migrations of the server's own tables, and one for each schema version of the records; TypeORM orders them. */
+/** The migrations of the server's own tables, and one per schema version of the records; TypeORM sorts them. */
 export function migrations(
   dialect: Dialect,
   schema: Schema,

@@ -15,20 +15,21 @@ import { PostgresDatabase } from './postgres.database.js';
 import { checkRecordNames, MIGRATIONS_TABLE, type ServerTables } from './server-tables.js';
 import { SqliteDatabase } from './sqlite.database.js';
 
-/** Any number that other programs on the same database are unlikely to lock. */
+/** The advisory lock of migrations: an arbitrary number that other programs are unlikely to use. */
 export const MIGRATION_LOCK = 7_210_331;
 
-/** The path of the SQLite database inside a data directory. */
+/** The path of the SQLite database in a data directory. */
 export function sqliteFile(dataDir: string): string {
   return join(dataDir, 'tidemark.db');
 }
 
 /**
- * Connects to the configured database and brings it to the declared tables.
+ * Connects to the configured database and migrates it to the declared tables.
  * @param schema the records
  * @param server the server's own tables
- * @param answerTimeoutMs how long PostgreSQL may take to answer a statement that waits for nobody; default: 15 s
- * @throws AppStartError when it cannot be reached, holds other columns than declared, or both declare one name
+ * @param answerTimeoutMs how long PostgreSQL may take to answer a one-shot statement; default: 15 s
+ * @throws AppStartError when the database cannot be reached, lacks declared columns, or `schema` and `server` declare
+ *   the same name
  */
 export async function openDatabase(
   config: Config,
@@ -116,10 +117,10 @@ async function openPostgres(
     extra: {
       max: config.databasePoolSize,
       connectionTimeoutMillis: 5_000,
-      // A firewall that forgets connections may do so without a word: while an answer is awaited, the kernel asks.
+      // A firewall may drop a connection silently: keepalive packets find that out while an answer is awaited.
       keepAlive: true,
       keepAliveInitialDelayMillis: 15_000,
-      // Longer than a reader may stall: the database gives up only on what this process has forgotten.
+      // Longer than a slow reader may take: PostgreSQL ends only transactions that this process has forgotten.
       options: `-c idle_in_transaction_session_timeout=${config.pullStallSeconds * 2_000 + 60_000}`,
       types: { getTypeParser },
     },
@@ -133,7 +134,7 @@ async function openPostgres(
     });
   }
   const { master } = dataSource.driver as unknown as { master: Pool };
-  // Two processes may start at once: the second waits here and finds everything done.
+  // If two processes start at once, the second waits here and finds the migrations done.
   const lock = await master.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -142,7 +143,7 @@ async function openPostgres(
   } finally {
     lock.release();
   }
-  // A quarter of the connections is left for one-shot statements, such as the guard's.
+  // A quarter of the connections stays free for one-shot statements, such as the guard's.
   const half = Math.floor(config.databasePoolSize / 2);
   const limits = {
     snapshots: Math.min(config.maxOpenSnapshots, half),
@@ -151,7 +152,7 @@ async function openPostgres(
   return new PostgresDatabase(dataSource, master, limits, answerTimeoutMs);
 }
 
-/** bigint columns hold epoch milliseconds and clamped integers, so numbers carry them exactly. */
+/** Reads bigint columns as numbers, which is exact: they hold epoch milliseconds and clamped integers. */
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
   oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text');
 
@@ -159,7 +160,7 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^@/]*@/, '//');
 }
 
-/** A column that was declared into a version the database already has would be missing for ever: say so at once. */
+/** Refuses to start if a declared column is missing: no migration adds a column declared in a version already applied. */
 async function checkColumns(database: Database, schema: Schema): Promise<void> {
   const found = await database.query<{ table: string; column: string }>(
     database.dialect === 'sqlite'

@@ -13,12 +13,12 @@ import { Semaphore } from '../flow/semaphore.js';
 
 const SNAPSHOT_WAIT_MS = 1_000;
 const TRANSACTION_WAIT_MS = 30_000;
-/** A statement that waits for nobody, and has no answer by then, gets none: its connection's peer vanished without a word. */
+/** A one-shot statement without an answer by then is given up: PostgreSQL has probably vanished without closing. */
 const ANSWER_TIMEOUT_MS = 15_000;
-/** The same for the work of transactions and snapshots, which may be long, or wait for a row that a long write keeps. */
+/** The same for statements in transactions and snapshots, which may run long or wait for a locked row. */
 const WORK_TIMEOUT_MS = 300_000;
 
-/** PostgreSQL over a pool of connections; statements are prepared once a connection. */
+/** PostgreSQL over a pool of connections; each connection prepares a statement once. */
 export class PostgresDatabase extends Database {
   readonly dialect = 'postgres';
   readonly commits = null;
@@ -27,8 +27,8 @@ export class PostgresDatabase extends Database {
   private readonly transactions: Semaphore;
 
   /**
-   * @param limits together below the pool's size, so that one-shot statements always find a connection
-   * @param answerTimeoutMs how long a statement that waits for nobody may take; one cut off may yet be committed
+   * @param limits their sum must be below the pool's size, so that one-shot statements always find a connection
+   * @param answerTimeoutMs how long a one-shot statement may take; if it is cut off, it may still be committed
    */
   constructor(
     readonly dataSource: DataSource,
@@ -46,7 +46,7 @@ export class PostgresDatabase extends Database {
     return send<R>(this.pool, sql, params, this.answerTimeoutMs);
   }
 
-  /** Commits by itself, without BEGIN and COMMIT. It may wait for a row that is locked, so it counts as a transaction. */
+  /** Commits itself, without BEGIN and COMMIT. It counts as a transaction because it may wait for a locked row. */
   async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
     await this.transactions.acquire();
     try {
@@ -75,7 +75,7 @@ export class PostgresDatabase extends Database {
       await connection.query('COMMIT');
       return result;
     } catch (error) {
-      // A connection that cannot roll back is of no use to the next one.
+      // A connection that cannot roll back must not be used again.
       await this.control(client, 'ROLLBACK').catch((rollbackError: unknown) => (failure = rollbackError));
       throw error;
     } finally {
@@ -123,7 +123,7 @@ export class PostgresDatabase extends Database {
     };
   }
 
-  /** Begins or ends what has nothing to wait for, so that a connection that is dead is found before any work. */
+  /** Runs BEGIN, ROLLBACK or a read-only COMMIT. They wait for no lock, so a short timeout reveals a dead connection. */
   private async control(client: PoolClient, sql: string): Promise<void> {
     await ask(client, sql, [], this.answerTimeoutMs);
   }
@@ -133,8 +133,8 @@ export class PostgresDatabase extends Database {
   }
 }
 
-/** A connection that breaks while it is out says so as an event, which would end the process if nobody listened. */
-const ignore = (): void => undefined; // the statement under way, or the next one, fails and tells
+/** Listens for the 'error' event of a checked-out connection that breaks: without a listener it would end the process. */
+const ignore = (): void => undefined; // the running statement, or the next one, fails and reports it
 
 async function checkOut(pool: Pool): Promise<PoolClient> {
   const client = await pool.connect().catch(rethrow);
@@ -155,7 +155,7 @@ function toConnection(client: PoolClient): Connection {
   return { dialect: 'postgres', query: (sql, params = []) => ask(client, sql, params, WORK_TIMEOUT_MS) };
 }
 
-/** Asks a connection that is out of the pool. Without an answer it is ended: the next statement would wait for it, too. */
+/** Runs a statement on a checked-out connection, and ends the connection without an answer: the next would hang too. */
 function ask<R extends object>(
   client: PoolClient,
   sql: string,
@@ -168,7 +168,7 @@ function ask<R extends object>(
   });
 }
 
-/** Statement names, so that each connection parses a text once. None makes room for another: connections keep them all. */
+/** SQL → statement name, so that a connection parses it once. Names are never dropped: connections keep statements. */
 const names = new Map<string, string>();
 const MAX_PREPARED = 500;
 
@@ -180,7 +180,7 @@ async function send<R extends object>(
 ): Promise<R[]> {
   let name = names.get(text);
   if (!name && names.size < MAX_PREPARED) names.set(text, (name = `tidemark_${names.size}`));
-  // The pool itself gives up a connection that fails; `query_timeout` is missing in the driver's types.
+  // The pool itself discards a connection that fails. `query_timeout` is missing in the driver's types.
   const statement: QueryConfig & { query_timeout: number } = {
     name,
     text,
@@ -191,7 +191,7 @@ async function send<R extends object>(
   return result.rows;
 }
 
-/** Tells a database that is away, going (class 57) or exhausted (53) from a statement that failed. */
+/** Rethrows a statement's own error; OVERLOADED if PostgreSQL is away, stopping (class 57) or exhausted (class 53). */
 function rethrow(error: unknown): never {
   const isOfStatement =
     error instanceof pg.DatabaseError && error.severity !== 'FATAL' && !/^5[37]/.test(error.code ?? '');

@@ -7,9 +7,9 @@ import { AppStartError } from '../errors/app-start-error.js';
 export interface ServerColumn {
   readonly type: Readonly<Record<Dialect, string>>;
   readonly isNullable?: boolean;
-  /** Compared byte by byte on PostgreSQL as well; SQLite always does so. */
+  /** Compared byte by byte on PostgreSQL too; SQLite always does so. */
   readonly isByteOrdered?: boolean;
-  /** Numbered by PostgreSQL. */
+  /** PostgreSQL generates ascending numbers. */
   readonly isGenerated?: boolean;
   /** An SQL expression. */
   readonly default?: string;
@@ -21,7 +21,7 @@ export interface ServerTable {
   readonly columns: Readonly<Record<string, ServerColumn>>;
   readonly primaryKey: readonly string[];
   readonly indexes?: readonly ServerIndex[];
-  /** The only database that has it; default: both do. */
+  /** The only dialect that has the table; default: both. */
   readonly only?: Dialect;
 }
 
@@ -30,23 +30,23 @@ export interface ServerIndex {
   readonly name: string;
   readonly columns: readonly string[];
   readonly isUnique?: boolean;
-  /** Only rows for which this SQL condition holds are in it. */
+  /** SQL condition: the index contains only rows that fulfil it. */
   readonly where?: string;
 }
 
 /**
- * One step by which databases came to have the server's own tables. What was released is a frozen text: databases
- * have run it, so a later change of a table is a migration of its own.
+ * One migration of the server's own tables. After a release its statements never change, because databases have run
+ * them: a later change of a table is a new migration.
  */
 export interface ServerMigration {
-  /** Ends in the 13 digits by which TypeORM orders migrations. */
+  /** Ends with the 13 digits by which TypeORM sorts migrations. */
   readonly name: string;
-  /** The names of the tables that it makes. */
+  /** The names of the tables that it creates. */
   readonly creates: readonly string[];
   readonly statements: (dialect: Dialect) => string[];
 }
 
-/** The server's own tables of one room, or of all. */
+/** The server's own tables, of one room or of all. */
 export interface ServerTables {
   readonly tables: readonly ServerTable[];
   readonly migrations: readonly ServerMigration[];
@@ -54,7 +54,7 @@ export interface ServerTables {
 
 const sameType = (type: string) => ({ sqlite: type, postgres: type });
 
-/** A text that names something: of an account, a device, a video. */
+/** An id, such as of an account, a device or a video. */
 export const id: ServerColumn = { type: sameType('text'), isByteOrdered: true };
 export const text: ServerColumn = { type: sameType('text') };
 /** 32 bits. */
@@ -63,7 +63,7 @@ export const integer: ServerColumn = { type: sameType('integer') };
 export const bigint: ServerColumn = { type: { sqlite: 'integer', postgres: 'bigint' } };
 export const bytes: ServerColumn = { type: { sqlite: 'blob', postgres: 'bytea' } };
 
-/** The column, when there may be no value in it. */
+/** The same column, but nullable. */
 export function optional(column: ServerColumn): ServerColumn {
   return { ...column, isNullable: true };
 }
@@ -126,7 +126,7 @@ const documentLocks: ServerTable = {
   indexes: [{ name: 'document_locks_by_expiry', columns: ['expires_at'], where: 'expires_at IS NOT NULL' }],
 };
 
-/** Where Socket.IO's adapter puts announcements too long for a NOTIFY; the adapter does not make it itself. */
+/** Socket.IO's adapter stores announcements here that are too long for a NOTIFY; it does not create the table itself. */
 const socketIoAttachments: ServerTable = {
   name: 'socket_io_attachments',
   columns: {
@@ -138,7 +138,7 @@ const socketIoAttachments: ServerTable = {
   only: 'postgres',
 };
 
-/** What rate-limiter-flexible counts when several processes may count together; it asks for these columns in this order. */
+/** The counts of rate-limiter-flexible, shared by all processes; it requires these columns in this order. */
 const rateLimits: ServerTable = {
   name: 'rate_limits',
   columns: { key: text, points: integer, expire: optional(bigint) },
@@ -177,7 +177,7 @@ function accountStatements(dialect: Dialect): string[] {
   ];
 }
 
-/** The tables that a database of this kind has. */
+/** The tables that exist in this dialect. */
 export function tablesOn(dialect: Dialect, { tables }: ServerTables): ServerTable[] {
   return tables.filter(({ only }) => only === undefined || only === dialect);
 }
@@ -207,7 +207,7 @@ export function serverEntity(dialect: Dialect, table: ServerTable): EntitySchema
   });
 }
 
-/** The statements that make a table as it is declared: those of its first migration, until a release freezes them. */
+/** The statements that create a table as declared: its first migration uses them until a release freezes their text. */
 export function createServerTable(dialect: Dialect, table: ServerTable): string[] {
   const columns = Object.entries(table.columns).map(([name, column]) => {
     const type = column.isGenerated && dialect === 'postgres' ? 'bigserial' : column.type[dialect];
@@ -231,12 +231,12 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
 }
 
-/** TypeORM's list of the migrations that a database has run. */
+/** The table in which TypeORM lists the migrations that were run. */
 export const MIGRATIONS_TABLE = 'migrations';
 
 /**
- * Checks that no record table is called like a table or an index of the server, on either database.
- * @throws AppStartError naming all that are
+ * Checks that no record table has the name of a server table or index, in either dialect.
+ * @throws AppStartError that names all such tables
  */
 export function checkRecordNames(schema: Schema, { tables }: ServerTables): void {
   const indexes = tables.flatMap((table) => table.indexes ?? []);

@@ -15,7 +15,7 @@ import { Semaphore } from '../flow/semaphore.js';
 
 type Handle = BetterSqlite.Database;
 
-/** Statements kept prepared on one connection. */
+/** Prepared statements kept per connection. */
 const MAX_PREPARED = 500;
 const SNAPSHOT_WAIT_MS = 1_000;
 
@@ -26,13 +26,13 @@ interface Write {
 
 interface Prepared {
   statement: BetterSqlite.Statement;
-  /** For each `?`, which parameter it takes. */
+  /** For each `?`, the index of its parameter. */
   order: number[];
 }
 
 /**
- * SQLite in WAL mode: one connection writes, a queue orders its transactions, and others read. TypeORM alone would
- * share one connection among all, so that reads would see uncommitted rows (typeorm#1884).
+ * SQLite in WAL mode: one connection writes, with its transactions in a queue, and other connections read. TypeORM
+ * alone would use one connection for everything, so reads would see uncommitted rows (typeorm#1884).
  */
 export class SqliteDatabase extends Database {
   readonly dialect = 'sqlite';
@@ -46,8 +46,8 @@ export class SqliteDatabase extends Database {
 
   /**
    * @param writer TypeORM's connection, already configured
-   * @param file path of the database, opened again for readers
-   * @param lock keeps other processes out; released on close
+   * @param file path of the database, for opening readers
+   * @param lock keeps other processes out; released by `close`
    */
   constructor(
     readonly dataSource: DataSource,
@@ -111,15 +111,15 @@ export class SqliteDatabase extends Database {
     this.lock.release();
   }
 
-  /** All by one commit, for one wait for the disk. */
+  /** Runs all writes in one commit, so that they wait for the disk once. */
   private writeTogether(writes: Write[]): Promise<PromiseSettledResult<object[]>[]> {
     return this.inTurn(() =>
       this.commit(async (tx) => {
-        // A statement that fails takes back itself alone …
+        // A failing statement rolls back only itself …
         const outcomes = await Promise.allSettled(writes.map(({ sql, params }) => tx.query(sql, params)));
         const failed = outcomes.find(({ status }) => status === 'rejected') as
           PromiseRejectedResult | undefined;
-        // … unless it is the disk that failed.
+        // … but a disk error rolls back the transaction, so that all writes fail.
         if (failed && !this.writer.inTransaction) throw failed.reason;
         return outcomes;
       }),
@@ -134,7 +134,7 @@ export class SqliteDatabase extends Database {
       this.commits++;
       return result;
     } catch (error) {
-      // A full disk, say, makes SQLite roll back by itself.
+      // After some errors, such as a full disk, SQLite has already rolled back.
       if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
       throw error;
     }

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import { errors } from '../../protocol/errors.js';
 
-/** Documents the problems a route can answer with, 500 and 503 always among them. */
+/** Documents the problems a route can answer with; 500 and 503 are always included. */
 export function ApiProblems(...statuses: number[]) {
   return applyDecorators(
     ...[...statuses, 500, 503].map((status) => {

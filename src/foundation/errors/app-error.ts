@@ -1,10 +1,10 @@
 import { errors, type ErrorCode } from '../../protocol/errors.js';
 
 /**
- * An error that a client is meant to see.
- * @param code decides status, title and hint
- * @param details `detail` is the sentence for a person; `retry_after` (seconds) also becomes the header; the rest
- *   travels as members of the problem
+ * An error whose code and details are sent to the client.
+ * @param code determines status, title and hint
+ * @param details `detail` is a sentence for people; `retry_after` (seconds) is also sent as a header; all others become
+ *   members of the problem
  */
 export class AppError extends Error {
   constructor(

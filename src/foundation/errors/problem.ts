@@ -1,7 +1,7 @@
 import { errors, type Problem } from '../../protocol/errors.js';
 import type { AppError } from './app-error.js';
 
-/** An error as it travels. @param requestId what the log knows the request, or the socket, by */
+/** An error on the wire. @param requestId the request's or socket's id in the log */
 export function toProblem(error: AppError, requestId: string): Problem {
   const { detail, ...details } = error.details;
   const { title, hint, status } = errors[error.code];

@@ -2,8 +2,8 @@ import { ValidationPipe } from '@nestjs/common';
 import { AppError } from './app-error.js';
 
 /**
- * Holds a controller's DTOs to their decorators and drops what they do not declare; faults become BAD_REQUEST. Used by
- * controller: as a global pipe it would also run, to no effect, for each parameter of the sync routes.
+ * Validates a controller's DTOs by their decorators and drops undeclared members; faults become BAD_REQUEST. Used per
+ * controller: a global pipe would also run for each parameter of the sync routes, without effect.
  */
 export const validated = new ValidationPipe({
   whitelist: true,

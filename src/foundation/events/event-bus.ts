@@ -2,37 +2,37 @@ import { EventEmitter } from 'node:events';
 import { Global, Injectable, Module } from '@nestjs/common';
 import type { DocumentChanged, LockChanged, SessionTransferred } from '../../protocol/events.js';
 
-/** What is announced inside the server, after the commit. */
+/** The events inside the server, published after the commit. */
 export interface Events {
   /** Something visible changed in an account's records; `timestamp` is the account's new clock. */
   'records.changed': { accountId: string; deviceId: string; timestamp: number };
-  /** A device came into an account that was there already. */
+  /** A device joined an existing account. */
   'device.joined': { accountId: string; deviceId: string; name: string };
   /** A device no longer belongs to the account: its tokens and sockets end. */
   'device.revoked': { accountId: string; deviceId: string };
   /** A link to a game no longer works. */
   'share.withdrawn': { accountId: string; shareId: string };
-  /** A document was locked, its lock renewed or released, or the lock ran out. */
+  /** A document's lock was taken, renewed or released, or it expired. */
   'lock.changed': { accountId: string; lock: LockChanged };
-  /** The lock of a document went to another session: of the same user, or of one who took over. */
+  /** A document's lock went to another session: of the same user, or of a user who took over. */
   'session.transferred': { accountId: string; transfer: SessionTransferred };
   /** A document has new content, or a version of it was uploaded. */
   'document.changed': { accountId: string; document: DocumentChanged };
-  /** This process takes no more work; work under way may finish. */
+  /** This process accepts no more work; running work may finish. */
   'server.stopping': Record<string, never>;
 }
 
-/** Carries events, published after the commit, to what announces them; a lost event does no harm, as pulls read the database. */
+/** Passes events to their subscribers in this process. A lost event loses no data, because pulls read the database. */
 @Injectable()
 export class EventBus {
   private readonly emitter = new EventEmitter();
 
-  /** Calls every subscriber before it returns. */
+  /** Calls every subscriber, then returns. */
   publish<N extends keyof Events>(name: N, event: Events[N]): void {
     this.emitter.emit(name, event);
   }
 
-  /** @returns a function that ends the subscription */
+  /** Subscribes to an event. @returns a function that ends the subscription */
   subscribe<N extends keyof Events>(name: N, listener: (event: Events[N]) => void): () => void {
     this.emitter.on(name, listener);
     return () => this.emitter.off(name, listener);

@@ -4,14 +4,14 @@ import { AppStartError } from '../errors/app-start-error.js';
 import { syncToDiskSync } from './sync-to-disk.js';
 
 /**
- * Makes a folder for the server's data if need be, for this user alone.
- * @param called what the folder is, for the person at the terminal
- * @throws AppStartError when it cannot be written to
+ * Creates a folder for the server's data if it is missing, accessible only to this user.
+ * @param called the folder's name in the error message
+ * @throws AppStartError when the folder is not writable
  */
 export function makeDataDir(dataDir: string, called = 'data folder'): void {
   try {
     makeFolder(resolve(dataDir));
-    accessSync(`${dataDir}/.`, constants.W_OK); // "/." fails where it is a file
+    accessSync(`${dataDir}/.`, constants.W_OK); // "/." fails if it is a file
   } catch (error) {
     throw new AppStartError(`Cannot write to the ${called} ${dataDir}: ${(error as Error).message}.`, {
       cause: error,
@@ -19,7 +19,7 @@ export function makeDataDir(dataDir: string, called = 'data folder'): void {
   }
 }
 
-/** Node's own recursive mkdir never ends where a folder refuses with ENOENT, as /proc does. */
+/** Creates a folder and its parents. Node's recursive mkdir loops for ever if mkdir fails with ENOENT, as in /proc. */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
@@ -27,7 +27,7 @@ function makeFolder(path: string): void {
     mkdirSync(path, { mode: 0o700 });
     syncToDiskSync(dirname(path));
   } catch (error) {
-    // Another process starting at the same moment made it.
+    // Another process that starts at the same time made it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }

@@ -3,13 +3,13 @@ import { dirname } from 'node:path';
 import { syncToDisk } from './sync-to-disk.js';
 
 /**
- * Gives a whole file its name below `root`; on return also the name outlives a power cut.
- * @param file its bytes must be on the disk already
+ * Renames a complete file to `path` below `root`; on return the new name survives a power cut.
+ * @param file its bytes must already be synced to the disk
  */
 export async function moveDurably(file: string, path: string, root: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await rename(file, path);
-  // Every folder above may be new: made here, or by another write that has not synced it yet.
+  // Sync every folder up to the root: each may be new, made here or by another write that has not synced it yet.
   let folder = path;
   do {
     folder = dirname(folder);

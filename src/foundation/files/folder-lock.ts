@@ -8,16 +8,16 @@ const WAIT_MS = 2_000;
 export class FolderLock {
   private constructor(private readonly handle: BetterSqlite.Database) {}
 
-  /** Waits a moment for a process that is just ending. @throws AppStartError when another process holds the lock */
+  /** Takes the lock, waiting 2 s for a process that is ending. @throws AppStartError when another process holds it */
   static take(dataDir: string): FolderLock {
     const lock = FolderLock.tryTake(dataDir, WAIT_MS);
     if (lock) return lock;
     throw new AppStartError(`The data folder ${dataDir} is in use by another Tidemark; stop that one first.`);
   }
 
-  /** @returns null when another process holds the lock */
+  /** Tries to take the lock. @returns null when another process holds it */
   static tryTake(folder: string, waitMs = 0): FolderLock | null {
-    // Node has no file locks, SQLite has.
+    // Node has no file locks, but SQLite has.
     const handle = new BetterSqlite(join(folder, 'lock'), { timeout: waitMs });
     try {
       handle.exec('BEGIN EXCLUSIVE');

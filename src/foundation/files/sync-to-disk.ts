@@ -1,9 +1,9 @@
 import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 
-// A file system may keep what was written, made or renamed in memory for a while; a power cut loses it until it is synced.
+// A file system may keep writes, new files and renames in memory; a power cut loses those that are not synced.
 
-/** Brings a file's bytes, or the names in a folder, to the disk. Windows can do so for no folder. */
+/** Syncs a file's bytes, or the names in a folder, to the disk; does nothing for folders on Windows, which cannot. */
 export async function syncToDisk(path: string): Promise<void> {
   const flags = flagsFor((await stat(path)).isDirectory());
   if (flags === null) return;
@@ -15,7 +15,7 @@ export async function syncToDisk(path: string): Promise<void> {
   }
 }
 
-/** The same, blocking: for commands, the start, and threads of their own. */
+/** The same, but blocking: for commands, the start and worker threads. */
 export function syncToDiskSync(path: string): void {
   const flags = flagsFor(statSync(path).isDirectory());
   if (flags === null) return;
@@ -27,7 +27,7 @@ export function syncToDiskSync(path: string): void {
   }
 }
 
-/** Windows syncs only what is open for writing, and Linux opens no folder for writing. Null: it cannot be synced. */
+/** Windows syncs only files open for writing, and Linux opens no folder for writing. Null: it cannot be synced. */
 function flagsFor(isFolder: boolean): 'r' | 'r+' | null {
   if (!isFolder) return 'r+';
   return process.platform === 'win32' ? null : 'r';

@@ -6,13 +6,13 @@ interface Asked<Q, A> {
   reject: (error: unknown) => void;
 }
 
-/** Runs one batch at a time; what is asked meanwhile makes up the next batch. */
+/** Runs one batch at a time; questions asked meanwhile form the next batch. */
 export class Batcher<Q, A> {
   private waiting: Asked<Q, A>[] = [];
-  /** Null while there is nothing to answer. */
+  /** Null while nothing is being answered. */
   private running: Promise<void> | null = null;
 
-  /** @param answer resolves to the answers in the order of the questions; its error fails every question of the batch */
+  /** @param answer resolves to the answers in the order of the questions; if it fails, all questions of the batch fail */
   constructor(private readonly answer: (questions: Q[]) => Promise<A[]>) {}
 
   /** Adds a question to the next batch. */
@@ -23,7 +23,7 @@ export class Batcher<Q, A> {
     });
   }
 
-  /** Waits until everything asked so far is answered. */
+  /** Waits until all questions asked so far are answered. */
   async drain(): Promise<void> {
     await this.running;
   }

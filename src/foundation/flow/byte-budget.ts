@@ -8,12 +8,12 @@ export interface ByteShare {
   end(): void;
 }
 
-/** Bounds how many bytes all users hold together. */
+/** Limits how many bytes all users hold together. */
 export class ByteBudget {
   private totalBytes = 0;
 
   /**
-   * @param maxBytes of all shares together; a share that is alone may have more
+   * @param maxBytes of all shares together; a share may exceed it while it is the only one
    * @param refusal details of the error
    */
   constructor(
@@ -21,7 +21,7 @@ export class ByteBudget {
     private readonly refusal: { detail: string; retry_after: number },
   ) {}
 
-  /** Opens a share of no bytes. */
+  /** Opens a share, at first of 0 bytes. */
   begin(): ByteShare {
     let ownBytes = 0;
     const resize = (sizeBytes: number): void => {

@@ -1,4 +1,4 @@
-/** A mutex for each key: work under one key runs one at a time, in the order of the calls. */
+/** A mutex per key: work under the same key runs one at a time, in the order of the calls. */
 export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
 

@@ -1,4 +1,4 @@
-/** Waits for `work` until the signal aborts; the work itself runs on. @throws the signal's reason */
+/** Waits for `work` until the signal aborts, which does not stop the work. @throws the signal's reason */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let breakOff: () => void;
   const aborted = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 import { AppError } from '../errors/app-error.js';
 
-/** A counting semaphore: at most `size` hold it at once, others wait in the order of asking. */
+/** A counting semaphore: at most `size` callers hold it at once; others wait in the order of their calls. */
 export class Semaphore {
   private readonly waiting: (() => void)[] = [];
   private held = 0;
@@ -11,13 +11,13 @@ export class Semaphore {
     private readonly maxWaitMs: number,
   ) {}
 
-  /** Whether no place is taken. */
+  /** Whether nobody holds a place. */
   get isIdle(): boolean {
     return this.held === 0;
   }
 
   /**
-   * Takes one of its places, waiting for a free one if need be.
+   * Takes a place; waits if none is free.
    * @throws AppError OVERLOADED
    */
   async acquire(): Promise<void> {
@@ -40,7 +40,7 @@ export class Semaphore {
     });
   }
 
-  /** Frees a place; the caller that has waited longest gets it. */
+  /** Frees a place; the caller that waited longest gets it. */
   release(): void {
     const next = this.waiting.shift();
     if (next) next();
@@ -48,7 +48,7 @@ export class Semaphore {
   }
 }
 
-/** A semaphore for each of many keys, such as accounts. */
+/** A semaphore per key, such as an account. */
 export class KeyedSemaphore {
   private readonly semaphores = new Map<string, Semaphore>();
 
@@ -59,8 +59,8 @@ export class KeyedSemaphore {
   ) {}
 
   /**
-   * Takes one of the key's places, waiting for a free one if need be.
-   * @returns what frees it; a second call does nothing
+   * Takes one of the key's places; waits if none is free.
+   * @returns a function that frees the place; a second call does nothing
    * @throws AppError OVERLOADED
    */
   async acquire(key: string): Promise<() => void> {

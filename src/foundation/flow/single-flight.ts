@@ -1,13 +1,13 @@
-/** Work whose result many callers want at the same time: at most one run is under way, and at most one waits. */
+/** Shares runs of the same work among concurrent callers: at most one run is active, and at most one waits. */
 export class SingleFlight<T> {
   private running: Promise<unknown> = Promise.resolve();
   private next: Promise<T> | null = null;
 
   constructor(private readonly work: () => Promise<T>) {}
 
-  /** The result of a run that has not begun yet; callers that wait for the same run share it. */
+  /** Resolves to the result of the next run that starts; all callers that wait for it share the result. */
   run(): Promise<T> {
-    // The run under way may have begun before the change that this caller wants to see.
+    // Not the active run: it may have started before the change that this caller wants to see.
     this.next ??= this.running.then(() => {
       this.next = null;
       const result = this.work();

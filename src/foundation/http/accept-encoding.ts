@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Whether the client takes a compressed answer: `Accept-Encoding` names the coding, or `*`, and does not refuse it. */
+/** Whether the client accepts a coding: `Accept-Encoding` names it, or `*`, with a weight above 0. */
 export function acceptsEncoding(request: FastifyRequest, coding: 'gzip' | 'br'): boolean {
   const header = request.headers['accept-encoding'];
   if (typeof header !== 'string') return false;

@@ -13,32 +13,32 @@ declare module 'fastify' {
 
 const TYPES = ['application/gzip', 'application/octet-stream', 'application/vnd.sqlite3'];
 
-/** Marks a route that gets binary bodies as a stream; every other route refuses them. */
+/** Marks a route that receives binary bodies as a stream; all other routes refuse them. */
 export const BinaryBody = () => RouteConfig({ takesBinaryBody: true });
 
-/** Hands binary bodies on as they come in, unread: databases are too large to be collected. */
+/** Passes binary bodies to routes as unread streams, because databases are too large to collect in memory. */
 export function passBinaryBodies(server: FastifyInstance): void {
   server.addContentTypeParser(TYPES, async (request: FastifyRequest, payload: Readable) => {
     if (request.routeOptions.config.takesBinaryBody) return guarded(payload);
     throw new AppError('UNSUPPORTED_MEDIA_TYPE');
   });
-  // A route may answer without reading its body, and a browser takes no answer while its body is stuck.
+  // A route may answer without reading the body, but a browser reads no answer while it cannot send its body.
   server.addHook('onSend', async ({ body }) => {
     if (body instanceof PassThrough) body.destroy();
   });
 }
 
-/** A stream that may be destroyed: destroying the request itself would cut the connection before the answer is sent. */
+/** Wraps a body in a stream that may be destroyed; destroying the request would cut the connection before the answer. */
 function guarded(payload: Readable): Readable {
   const body = new PassThrough();
   payload.once('error', (error) => body.destroy(error));
   payload.once('close', () => {
     if (!payload.readableEnded) body.destroy(new AppError('BAD_REQUEST', { detail: 'The body broke off.' }));
   });
-  // An error that comes before the route reads the body has no other listener, and would end the process.
+  // An error before the route reads the body has no other listener, so it would end the process.
   body.on('error', () => undefined);
   body.once('close', () => {
-    // The stream would unpipe itself later, and pause the payload again.
+    // Unpipe now: the stream would do it later and pause the payload again.
     payload.unpipe(body);
     drain(payload);
   });

@@ -6,13 +6,13 @@ import { AppError } from '../errors/app-error.js';
 import type { LargeBodies } from './large-bodies.js';
 import { cutWhenSilent, drain } from './unread-body.js';
 
-/** A record has some 64 bytes at least; only a body made to exhaust the memory has more objects and arrays. */
+/** Only a body made to exhaust the memory has more: a record takes at least 64 bytes, a body 32 MiB by default. */
 const MAX_CONTAINERS = 1_000_000;
 const TOO_MANY = `A body may have ${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`;
 
 /**
- * Reads bodies as JSON, sent as `application/json` or `text/plain`, plain or gzipped; inflating stops at the limit.
- * Unlike the framework's own parser it lets `__proto__` members pass: the sanitiser drops what is not declared.
+ * Parses JSON bodies sent as `application/json` or `text/plain`, plain or gzipped; inflating stops at the limit. Unlike
+ * Fastify's parser it accepts `__proto__` members: the sanitiser drops undeclared members.
  */
 export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies): void {
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
@@ -32,7 +32,7 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
       };
       const body = await collect(plain, grow).catch((fault: unknown) => {
         if (plain !== payload) {
-          // The inflater would unpipe itself later, and pause the payload again.
+          // Unpipe now: the inflater would do it later and pause the payload again.
           payload.unpipe();
           plain.destroy();
         }
@@ -52,7 +52,7 @@ function tooLarge(limitBytes: number): AppError {
   return new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limitBytes} bytes at most here.` });
 }
 
-/** An upper bound of the objects and arrays in a JSON text. */
+/** An upper bound for the number of objects and arrays in a JSON text. */
 function countContainers(body: Buffer): number {
   let count = 0;
   for (let at = 0; at < body.length; at++) {
@@ -76,8 +76,8 @@ function inflated(request: FastifyRequest, payload: Readable): Readable {
 }
 
 /**
- * Collects a stream by its events: for a small body, iterating over it takes longer than everything else.
- * @param grow takes how many bytes there are by now, and throws what they are refused with
+ * Collects a stream with event listeners: for a small body, async iteration would take longer than all the rest.
+ * @param grow called with the number of bytes so far; throws the error that refuses them
  */
 function collect(stream: Readable, grow: (size: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -99,7 +99,7 @@ function collect(stream: Readable, grow: (size: number) => void): Promise<Buffer
     stream.once('end', () => resolve(Buffer.concat(chunks, size)));
     stream.once('error', fail);
     stream.once('close', () => stream.readableEnded || fail());
-    // A stream that broke off before this listened emits nothing more.
+    // A stream that was destroyed before these listeners were added emits nothing more.
     if (stream.destroyed) fail();
   });
 }

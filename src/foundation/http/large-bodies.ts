@@ -13,27 +13,27 @@ declare module 'fastify' {
   }
 }
 
-/** Ample for every route that is not marked, and for requests that `authorize` refuses. */
+/** The limit for routes without `LargeBody`, and for requests that `authorize` refuses. */
 const SMALL_BYTES = 65_536;
-/** Bodies above this many bytes are parsed and worked on only a few at a time, as they take many times their size. */
+/** Only a few bodies above this size are processed at a time, because they take many times their size in memory. */
 const LARGE_BYTES = 1_048_576;
 const AT_ONCE = 2;
 const MAX_WAIT_MS = 30_000;
-/** What large bodies take together while they come in and wait, in bodies of `maxBytes`. */
+/** How much large bodies hold together while they arrive and wait, in bodies of `maxBytes`. */
 const HELD_BODIES = 8;
 const OVERLOADED = { detail: 'Too many large bodies are coming in.', retry_after: 5 };
 
-/** Marks a route whose JSON bodies may have up to `maxBytes` when the request passes `authorize`. */
+/** Marks a route whose JSON bodies may have up to `maxBytes` if the request passes `authorize`. */
 export const LargeBody = () => RouteConfig({ takesLargeBody: true });
 
-/** Who may send a large body, and what large bodies take together: bytes while they come in, places while they are worked on. */
+/** Limits large bodies: who may send them, their total bytes while they arrive, their number while they are processed. */
 export class LargeBodies {
   private readonly places = new Semaphore(AT_ONCE, MAX_WAIT_MS);
   private readonly budget: ByteBudget;
 
   /**
    * @param maxBytes of one body
-   * @param authorize throws the AppError with which a large body of this request is refused
+   * @param authorize throws the AppError that refuses a large body of this request
    */
   constructor(
     private readonly maxBytes: number,
@@ -42,7 +42,7 @@ export class LargeBodies {
     this.budget = new ByteBudget(HELD_BODIES * maxBytes, OVERLOADED);
   }
 
-  /** How many bytes a request may send; `refusal` is what it gets when it sends more, null: BODY_TOO_LARGE. */
+  /** How many bytes a request may send; if it sends more, it gets `refusal`, or BODY_TOO_LARGE when that is null. */
   limitOf(request: FastifyRequest): { bytes: number; refusal: AppError | null } {
     const isMarked = request.routeOptions.config.takesLargeBody === true;
     const refusal = isMarked ? this.refusalOf(request) : null;
@@ -51,8 +51,8 @@ export class LargeBodies {
   }
 
   /**
-   * Counts one body while it comes in, until its response is closed.
-   * @returns takes the bytes there are by now; throws AppError OVERLOADED
+   * Counts one body's bytes until its response is closed.
+   * @returns a function to call with the number of bytes so far; it throws AppError OVERLOADED
    */
   counterFor(response: ServerResponse): (sizeBytes: number) => void {
     let share: ByteShare | undefined;
@@ -66,7 +66,7 @@ export class LargeBodies {
     };
   }
 
-  /** Waits for a place if the body is large, and keeps it until the response is closed. @throws AppError OVERLOADED */
+  /** If the body is large, takes a place until the response is closed, waiting for it. @throws AppError OVERLOADED */
   async takePlace(body: Buffer, response: ServerResponse): Promise<void> {
     if (body.length <= LARGE_BYTES) return;
     await this.places.acquire();

@@ -14,9 +14,9 @@ const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: JsonSchema) => ({ type: 'array', items });
 
 /**
- * Serves `/openapi.json` (OpenAPI 3.1) and `/docs`, made from the routes and from the declared records. The document is
- * built for the first request that needs it: a tenth of a server's start would go into it.
- * @param descriptions what the compiler read off the docstrings of controllers and DTOs
+ * Serves `/openapi.json` (OpenAPI 3.1) and `/docs`, made from the routes and the declared records. The first request
+ * builds the document, because building it would take a tenth of the server's start.
+ * @param descriptions the docstrings of controllers and DTOs, collected by the compiler
  */
 export async function serveOpenApi(
   app: NestFastifyApplication,
@@ -148,7 +148,7 @@ function rowName(table: string): string {
 
 function rowSchema(table: Table): JsonSchema {
   const columns = Object.entries(table.columns);
-  // What came with a later version is left out for clients that do not know it.
+  // Answers omit columns of later versions for clients that do not know them, so these are not required.
   const always = columns.filter(([, column]) => sinceOf(table, column) === table.since).map(([name]) => name);
   return {
     type: 'object',
@@ -195,7 +195,7 @@ function pullAnswer(schema: Schema): JsonSchema {
   };
 }
 
-/** What may be pushed: columns may be missing, unknown ones are dropped, values are made to fit. */
+/** The schema of a push: columns may be missing, unknown columns are dropped, values are coerced. */
 function pushedChanges(schema: Schema): JsonSchema {
   const tables = Object.entries(schema.tables).map(([name, table]) => {
     const columns = Object.entries(table.columns).map(([column, { jsonSchema }]) => [column, jsonSchema]);

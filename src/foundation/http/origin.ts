@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
 
-/** The origin that a request came to, as a browser would write it. @throws AppError BAD_REQUEST */
+/** The server's origin as the client addressed it, in a browser's notation. @throws AppError BAD_REQUEST */
 export function originOf(request: FastifyRequest): string {
   const origin = `${request.protocol}://${request.host}`;
-  // A name in front of it, or a path behind it, would lead elsewhere.
+  // A user name before the host, or a path after it, would make the origin point elsewhere.
   if (/^[\w.:[\]-]+$/.test(request.host) && URL.canParse(origin)) return new URL(origin).origin;
   throw new AppError('BAD_REQUEST', { detail: 'The Host header is no host.' });
 }

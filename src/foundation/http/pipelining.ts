@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Handles the requests of a connection one after the other, and closes a connection on which a second one has to wait.
- * Node would hand over each as soon as it has come, and a client that sends without reading would fill the memory with
- * answers that wait for their turn.
+ * Handles a connection's requests one at a time. One more request may wait; a further one closes the connection. Node
+ * would dispatch each request on arrival, so a client that sends without reading would fill the memory with unsent
+ * answers.
  */
 export function limitPipelining(server: FastifyInstance): void {
   const waiting = new WeakSet<Socket>();
@@ -15,7 +15,7 @@ export function limitPipelining(server: FastifyInstance): void {
       return;
     }
     waiting.add(socket);
-    // Node emits it when the answer before has been sent.
+    // Node emits `socket` when the previous answer has been sent.
     answer.once('socket', () => {
       waiting.delete(socket);
       next();

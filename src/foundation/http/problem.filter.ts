@@ -5,7 +5,7 @@ import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { ErrorCode } from '../../protocol/errors.js';
 
-/** Turns every error into problem+json; unexpected ones are logged, and their answer gives no details. */
+/** Turns every error into problem+json; unexpected errors are logged, and their answers contain no details. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
@@ -15,7 +15,7 @@ export class ProblemFilter implements ExceptionFilter {
     this.send(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Answers a request with what went wrong; also for what fails before any route is found. */
+  /** Answers a request with an error's problem; also used for errors before a route is found. */
   send(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL')
@@ -25,7 +25,7 @@ export class ProblemFilter implements ExceptionFilter {
     else if (error.code === 'OVERLOADED')
       this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
     if (reply.sent || reply.raw.headersSent) {
-      // Too late for a problem: a broken answer must not look like a whole one.
+      // Too late to send a problem: cut the connection, so that a broken answer does not look complete.
       reply.raw.destroy();
       return;
     }
@@ -44,7 +44,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  // Only input nested without measure exhausts the stack, in the library that reads it into objects.
+  // Only extremely nested input exhausts the stack, in the library that turns it into objects.
   if (thrown instanceof RangeError && thrown.message.startsWith('Maximum call stack')) {
     return new AppError('BAD_REQUEST', { detail: 'The body is nested too deeply.' }, { cause: thrown });
   }

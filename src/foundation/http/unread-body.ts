@@ -1,20 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 
-/** A body that brings nothing for so long has been given up. */
+/** After this time without data, a body counts as abandoned. */
 const STALL_MS = 30_000;
-/** How much of a refused body is read and thrown away; beyond this the connection is cut. */
+/** How much of a refused body is read and discarded; beyond this the connection is cut. */
 const MAX_DRAINED_BYTES = 536_870_912;
 
-/** Cuts the connection when a body that is not in yet brings nothing for 30 s. */
+/** Cuts the connection when an incomplete body brings no data for 30 s. */
 export function cutWhenSilent(request: IncomingMessage): void {
-  // A small body is in before anything asks for it; from then on the client waits for the server, not the other way round.
+  // A small body has already arrived completely: now the client waits for the server.
   if (request.complete) return;
   request.setTimeout(STALL_MS, () => request.destroy());
   request.once('end', () => request.setTimeout(0));
 }
 
-/** Reads what is left of a refused body and throws it away: unread, it would hide the connection's next request. */
+/** Reads and discards the rest of a refused body: left unread, it would block the connection's next request. */
 export function drain(payload: Readable): void {
   let left = MAX_DRAINED_BYTES;
   payload.on('data', (chunk: Buffer) => {

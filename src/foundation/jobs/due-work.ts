@@ -3,25 +3,25 @@ import { KeyedMutex } from '../flow/keyed-mutex.js';
 const BATCH = 200;
 const ANY_TIME = Number.MAX_SAFE_INTEGER;
 
-/** Pieces of work whose due times are in the database. */
+/** A source of pieces of work whose due times are in the database. */
 export interface DueSource<T> {
-  /** At most `limit` pieces that are due by then, epoch ms, the longest due first. */
+  /** At most `limit` pieces that are due by `dueBy` (epoch ms), the longest due first. */
   listDue(dueBy: number, limit: number): Promise<T[]>;
-  /** Distinguishes a piece from all others. */
+  /** A key that is unique to the piece. */
   keyOf(piece: T): string;
-  /** Does one piece. If that fails it reports the failure itself and puts the piece off, see `backoffMs`. */
+  /** Does one piece. If it fails, it reports the failure and postpones the piece itself, see `backoffMs`. */
   run(piece: T): Promise<unknown>;
 }
 
-/** Does work that falls due, a few pieces at once: a slow piece delays nothing but itself, and a failed one waits its time. */
+/** Does due work, a few pieces at once: a slow piece occupies only its own place, and a failed piece is postponed. */
 export class DueWork<T> {
   private readonly mutex = new KeyedMutex();
-  /** By key, whichever call began it; these promises never reject. */
+  /** Running pieces by key, of all calls; these promises never reject. */
   private readonly underWay = new Map<string, Promise<unknown>>();
 
   /**
-   * @param atOnce how many pieces are under way at the same time, at most
-   * @param signal when it aborts, nothing more is begun
+   * @param atOnce how many pieces may run at the same time
+   * @param signal once it aborts, no more pieces are started
    */
   constructor(
     private readonly source: DueSource<T>,
@@ -29,23 +29,23 @@ export class DueWork<T> {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Does everything that is due, and waits for what was under way before. @param dueBy epoch ms, asked for each batch */
+  /** Does all due work and waits for pieces that already ran. @param dueBy returns epoch ms, called for each batch */
   async run(dueBy: () => number): Promise<void> {
-    // One call at a time lists and begins pieces: another would list the same ones that have not begun yet.
+    // Only one call at a time lists and starts pieces: a second one would list the same pieces before they are started.
     await this.mutex.run('begin', () => this.beginAll(dueBy));
     await Promise.all(this.underWay.values());
   }
 
-  /** Does everything before the process ends, due or not, and then what the last requests added. */
+  /** Does all work before the process ends, due or not, and then the work that the last requests added. */
   async finish(requestsEnded: Promise<void>): Promise<void> {
     await this.run(() => ANY_TIME);
     await requestsEnded;
     await this.run(() => ANY_TIME);
   }
 
-  /** Begins every due piece, each as soon as there is a place. */
+  /** Starts every due piece, each as soon as a place is free. */
   private async beginAll(dueBy: () => number): Promise<void> {
-    // Every piece gets one try: with `ANY_TIME` those that fail and are put off would be listed for ever.
+    // Try each piece once: with `ANY_TIME`, failed and postponed pieces would be listed for ever.
     const tried = new Set(this.underWay.keys());
     for (;;) {
       const due = await this.source.listDue(dueBy(), BATCH + tried.size);
@@ -64,7 +64,7 @@ export class DueWork<T> {
     const key = this.source.keyOf(piece);
     const work = this.source
       .run(piece)
-      // The source has reported it; the other pieces go on.
+      // The source has reported the failure; the other pieces continue.
       .catch(() => undefined)
       .finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);

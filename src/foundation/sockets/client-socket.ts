@@ -5,30 +5,30 @@ import type { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { Events } from '../events/event-bus.js';
 
-/** After these there is nothing left to talk about. */
+/** Errors after which the connection is useless. */
 const FINAL: readonly ErrorCode[] = ['DEVICE_REVOKED', 'SHARE_WITHDRAWN', 'QUOTA_EXCEEDED'];
 
 /** An event of the bus, with its name. */
 export type Announcement = { [N in keyof Events]: [name: N, event: Events[N]] }[keyof Events];
 
-/** What one process tells the others. */
+/** Messages from one process to the others. */
 interface ClusterEvents {
   announce: (announcements: Announcement[]) => void;
 }
 
-/** The Socket.IO server of this process. `Data` is what a gateway keeps with each of its sockets. */
+/** The Socket.IO server of this process. `Data` is the data that a gateway stores with each socket. */
 export type SocketServer<Data = unknown> = Server<ClientEvents, ServerEvents, ClusterEvents, Data>;
 
 /** A connected client. */
 export type ClientSocket<Data = unknown> = Socket<ClientEvents, ServerEvents, ClusterEvents, Data>;
 
-/** Tells a client why, then cuts it off. */
+/** Sends a client the reason, then disconnects it. */
 export function hangUp(socket: ClientSocket, error: AppError): void {
   socket.emit('closed', toProblem(error, socket.id));
   socket.disconnect(true);
 }
 
-/** Hangs up when the error is the last word on this connection. */
+/** Hangs up if the error makes the connection useless. */
 export function hangUpIfFinal(socket: ClientSocket, error: AppError): void {
   if (FINAL.includes(error.code)) hangUp(socket, error);
 }

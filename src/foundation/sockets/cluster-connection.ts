@@ -5,16 +5,16 @@ import pg from 'pg';
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** What the adapter does with a connection: it listens for `notification` and `end`, and asks for LISTEN. */
+/** The part of a pg client that the adapter uses: the events `notification` and `end`, and a query for LISTEN. */
 interface ListeningClient extends EventEmitter {
   query(text: string): Promise<pg.QueryResult>;
   release(): void;
 }
 
 /**
- * The one connection to PostgreSQL on which this process hears the others and speaks to them. It stands in for the
- * pool that Socket.IO's adapter asks for: out of a pool, a listening connection that dies is never given back, and its
- * error, which nobody listens to, ends the process.
+ * The one PostgreSQL connection on which this process exchanges announcements with the others. It replaces the pool
+ * that Socket.IO's adapter expects: the adapter never returns a dead listening connection to a pool, and does not listen
+ * to its 'error' event, which then ends the process.
  */
 export class ClusterConnection {
   private readonly logger = new Logger('Realtime');
@@ -28,7 +28,7 @@ export class ClusterConnection {
   /** @param url `postgres://…` */
   constructor(private readonly url: string) {}
 
-  /** Connects, at first and again whenever the adapter has given up the connection before. */
+  /** Connects; the adapter calls it at first and again after each lost connection. */
   async connect(): Promise<ListeningClient> {
     this.drop(this.newest);
     if (this.isClosed) return never();
@@ -38,7 +38,7 @@ export class ClusterConnection {
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: ANSWER_TIMEOUT_MS,
-      // A NOTIFY counts as a change: it would wait for the disk, though nothing of it is kept.
+      // A NOTIFY commits like a write: it would wait for the disk although nothing is stored.
       options: '-c synchronous_commit=off',
     });
     client.on('error', () => undefined); // 'end' follows
@@ -56,7 +56,7 @@ export class ClusterConnection {
     return this.toListeningClient(client);
   }
 
-  /** Runs a statement of the adapter's. @throws Error when there is no connection */
+  /** Runs a statement for the adapter. @throws Error when there is no connection, or the statement fails */
   async query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
     const { client } = this;
     if (!client) throw new Error('Not connected to PostgreSQL.');
@@ -64,13 +64,13 @@ export class ClusterConnection {
       return await this.inTurn(() => client.query(text, values));
     } catch (error) {
       if (this.isClosed) return never();
-      // A connection that does not answer may be half open: ended, it is replaced.
+      // A connection that does not answer may be half open: end it, so that it is replaced.
       if (!(error instanceof pg.DatabaseError)) end(client);
       throw error;
     }
   }
 
-  /** Waits until everything asked for so far was answered, or failed. */
+  /** Waits until all statements so far have succeeded or failed. */
   async flushed(): Promise<void> {
     await this.lastQuery;
   }
@@ -81,12 +81,12 @@ export class ClusterConnection {
     this.drop(this.newest);
   }
 
-  /** The adapter connects again when LISTEN fails and when the connection ends: it is told one of them, once. */
+  /** The adapter reconnects both when LISTEN fails and when the connection ends, so it must learn of only one, once. */
   private toListeningClient(client: pg.Client): ListeningClient {
     const events = new EventEmitter();
     let isListening = false;
     client.on('notification', (message) => {
-      // What this process says comes back to it, too. The adapter would read all of it to find that out.
+      // Drop this process's own notifications here: the adapter would parse each one before it drops it.
       if (message.processId !== (client as { processID?: number }).processID)
         events.emit('notification', message);
     });
@@ -113,7 +113,7 @@ export class ClusterConnection {
     return Object.assign(events, { query: listen, release: () => this.drop(client) });
   }
 
-  /** Ends a connection of which nobody needs to hear any more. */
+  /** Ends a connection, and forgets it first so that its `end` is ignored. */
   private drop(client: pg.Client | null): void {
     if (!client) return;
     if (this.client === client) this.client = null;
@@ -121,13 +121,13 @@ export class ClusterConnection {
     end(client);
   }
 
-  /** Logs what is wrong, not again at every try. */
+  /** Logs a problem, but not again at every try. */
   private complain(message: string): void {
     if (message !== this.lastComplaint) this.logger.warn(message);
     this.lastComplaint = message;
   }
 
-  /** The driver wants one statement at a time. */
+  /** Runs statements one at a time, as the driver requires. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.lastQuery.then(work);
     this.lastQuery = result.catch(() => undefined);
@@ -139,7 +139,7 @@ function end(client: pg.Client): void {
   client.end().catch(() => undefined);
 }
 
-/** Refused anything, the adapter would try again, and keep the process from ending; without an answer it is silent. */
+/** Never settles: after an error, the adapter would try again and keep the process from ending. */
 function never(): Promise<never> {
   return new Promise(() => undefined);
 }

@@ -9,15 +9,15 @@ import { Batcher } from '../flow/batcher.js';
 import type { Announcement, SocketServer } from './client-socket.js';
 import { ClusterConnection } from './cluster-connection.js';
 
-/** Few enough to fit into one NOTIFY, which holds 8,000 bytes; longer ones go through a table. */
+/** Announcements per message: usually few enough for the 8,000 bytes of a NOTIFY; longer messages go through a table. */
 const TOLD_AT_ONCE = 15;
-/** For so long announcements are gathered, but for the first after a quiet time, which goes at once. */
+/** How long announcements are gathered after each batch; the first one after a quiet time is sent at once. */
 const GATHER_MS = 5;
 
 type AdapterClass = Parameters<SocketServer['adapter']>[0] &
   (new (namespace: Namespace) => Namespace['adapter']);
 
-/** The other processes on the same PostgreSQL; on SQLite there are none. */
+/** The connection to the other processes on the same PostgreSQL; on SQLite there are none. */
 @Injectable()
 export class Cluster implements OnModuleDestroy {
   private readonly logger = new Logger('Realtime');
@@ -30,27 +30,27 @@ export class Cluster implements OnModuleDestroy {
     this.connection = config.databaseUrl === null ? null : new ClusterConnection(config.databaseUrl);
   }
 
-  /** Connects the namespace `/` of a server to that of the other processes; every other one stays within the process. */
+  /** Connects the namespace `/` to the other processes' namespace `/`; all other namespaces stay within the process. */
   join(io: SocketServer): void {
     this.io = io;
     if (!this.connection) return;
-    // Without a connection every announcement would say so again.
+    // Log at a low level: without a connection, every announcement fails.
     const errorHandler = ({ message }: Error) => this.logger.log(`An announcement was lost: ${message}`);
     const channelPrefix = 'tidemark';
     const between = createAdapter(this.connection as unknown as Pool, { channelPrefix, errorHandler });
     const within = io.adapter() as AdapterClass;
-    // Called with `new`, which an arrow function is not made for.
+    // Not an arrow function, because Socket.IO calls it with `new`.
     io.adapter(function (namespace: Namespace) {
       return namespace.name === '/' ? between(namespace) : new within(namespace);
     } as unknown as AdapterClass);
   }
 
-  /** Hears what the other processes tell. */
+  /** Subscribes to the announcements of the other processes. */
   listen(listener: (announcements: Announcement[]) => void): void {
     this.io!.on('announce', listener);
   }
 
-  /** Tells the other processes; one that is not reached learns it from the database at its clients' next ping. */
+  /** Sends an announcement to the other processes. If it is lost, their clients learn of the change at the next ping. */
   tell(announcement: Announcement): void {
     if (!this.connection || this.isClosed) return;
     void this.told.ask(announcement);
@@ -62,7 +62,7 @@ export class Cluster implements OnModuleDestroy {
     this.connection?.close();
   }
 
-  /** A NOTIFY takes a lock on all of PostgreSQL: what comes up meanwhile goes together. */
+  /** Sends announcements together, because each NOTIFY takes a lock on the whole PostgreSQL server. */
   private async send(announcements: Announcement[]): Promise<void[]> {
     for (let at = 0; at < announcements.length && !this.isClosed; at += TOLD_AT_ONCE) {
       this.io!.serverSideEmit('announce', announcements.slice(at, at + TOLD_AT_ONCE));

@@ -17,12 +17,12 @@ const HANDSHAKE_MS = 5_000;
 const GOODBYE_MS = 500;
 const MAX_FRAME_BYTES = 16 * 1_024;
 
-/** The one Socket.IO server beside the HTTP routes, on which every gateway has its namespace. */
+/** Runs one Socket.IO server on the HTTP server's port, with a namespace for each gateway. */
 export class SocketIoAdapter extends IoAdapter {
   /** Null: no gateway has asked for a server yet. */
   private io: SocketServer | null = null;
   private readonly connections = new Set<Duplex>();
-  /** The handlers of every gateway that a socket belongs to. */
+  /** For each socket, the handlers of all gateways it belongs to. */
   private readonly handlers = new WeakMap<ClientSocket, WsMessageHandler<string>[]>();
 
   constructor(
@@ -32,11 +32,11 @@ export class SocketIoAdapter extends IoAdapter {
     super(app);
   }
 
-  /** Makes the server, and attaches it to the HTTP server whatever the port. */
+  /** Creates the Socket.IO server and attaches it to the HTTP server; ignores the gateway's port. */
   override createIOServer(): SocketServer {
     const io: SocketServer = new Server({
       path: PATH,
-      // With polling, requests of one client would have to reach the same process.
+      // With polling, all requests of one client would have to reach the same process.
       transports: ['websocket'],
       allowUpgrades: false,
       serveClient: false,
@@ -47,7 +47,7 @@ export class SocketIoAdapter extends IoAdapter {
     });
     this.cluster.join(io);
     const server = this.httpServer as HttpServer;
-    // Before attach: Node has let go of the connection, and an error that nobody listens to ends the process.
+    // Before `attach`: after an upgrade Node handles no errors of the connection, and unhandled ones end the process.
     server.on('upgrade', ({ url }, connection: Duplex) => {
       connection.on('error', () => undefined); // 'close' follows
       if (!url?.startsWith(`${PATH}/`)) {
@@ -63,8 +63,8 @@ export class SocketIoAdapter extends IoAdapter {
   }
 
   /**
-   * Answers a socket's events by the handlers of one gateway more. One listener a socket, instead of the base class's
-   * chain of observables for each socket and handler; a handler answers once, by a promise.
+   * Adds a gateway's handlers to a socket. Each socket has one listener, instead of the base class's chain of observables
+   * per socket and handler; a handler answers once, with a promise.
    */
   override bindMessageHandlers(socket: ClientSocket, handlers: WsMessageHandler<string>[]): void {
     const known = this.handlers.get(socket);
@@ -72,19 +72,19 @@ export class SocketIoAdapter extends IoAdapter {
     if (!known) socket.onAny((name: string, ...args: unknown[]) => void this.answer(socket, name, args));
   }
 
-  /** Closes the server; the namespaces that Nest also names here end with it. */
+  /** Closes the server. Nest also calls this for each namespace, which ends with the server. */
   override async close(server: unknown): Promise<void> {
     if (server !== this.io) return;
     await this.untilDisconnected();
-    // Not io.close, which would also close the HTTP server, whose requests may still run.
+    // Not io.close: it would also close the HTTP server, whose requests may still run.
     this.io?.engine?.close();
-    // Clients that do not answer the closing frame would hold the end up.
+    // Clients that do not answer the closing frame would delay the end.
     for (const connection of this.connections) connection.destroy();
   }
 
   private async answer(socket: ClientSocket, name: string, args: unknown[]): Promise<void> {
     const answer = args.at(-1);
-    // A client that asks for no answer gets none, and costs no work.
+    // Without a callback the client expects no answer, so no handler runs.
     if (typeof answer !== 'function') return;
     const handler = this.handlers.get(socket)!.find(({ message }) => message === name);
     if (!handler) {
@@ -97,7 +97,7 @@ export class SocketIoAdapter extends IoAdapter {
     if (result !== undefined) answer(result);
   }
 
-  /** Gives the clients, which have been told by now, a moment to hear it and to close their end. */
+  /** Waits up to 500 ms for the clients, which were already sent `closed`, to close their connections. */
   private async untilDisconnected(): Promise<void> {
     const timer = new AbortController();
     const closed = Array.from(this.connections, (connection) => once(connection, 'close'));

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * Whether a web page of this origin may connect: the server's own pages, and those of `CORS_ORIGINS`. Browsers ask
- * nobody before they open a WebSocket, so without this any page could. Phones and programs send no origin.
+ * Whether a web page of this origin may connect: the server's own pages and those of `CORS_ORIGINS`. Browsers do not
+ * apply CORS to WebSockets, so without this check any page could connect. Phones and programs send no origin.
  */
 export function isOriginAllowed(
   headers: IncomingHttpHeaders,
@@ -17,7 +17,7 @@ export function isOriginAllowed(
   return own.some((host) => host.trim().toLowerCase() === hostOf(origin));
 }
 
-/** Host and port; a port that goes without saying is left out, as in the Host header. Null: no web origin. */
+/** An origin's host and port, without a default port, as in the Host header. Null: not a valid origin. */
 function hostOf(origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host : null;
 }

@@ -1,4 +1,4 @@
-/** How much clients of one kind may send. */
+/** How many packets a client may send. */
 export interface PacketLimits {
   /** Packets at once. */
   burst: number;
@@ -6,17 +6,17 @@ export interface PacketLimits {
   perSecond: number;
 }
 
-/** How much a device may send. */
+/** The limits of a device. */
 export const DEVICE_LIMITS: PacketLimits = { burst: 50, perSecond: 20 };
 
-/** How much someone may send who came by a link: hardly more than pings. */
+/** The limits of a watcher, who hardly needs more than pings. */
 export const WATCHER_LIMITS: PacketLimits = { burst: 20, perSecond: 5 };
 
-/** What one client may still send. */
+/** A token bucket: how many packets one client may still send. */
 export class PacketAllowance {
   private left: number;
 
-  /** @param at the time, in milliseconds of any clock that does not jump */
+  /** @param at the current time, in ms of a monotonic clock */
   constructor(
     private readonly limits: PacketLimits,
     private at: number,

@@ -5,7 +5,7 @@ import { hangUpIfFinal, type ClientSocket } from './client-socket.js';
 
 const logger = new Logger('Realtime');
 
-/** Answers an event with the problem that its handler threw; hangs up when the problem is final. */
+/** Answers an event with the problem of its handler's error; hangs up if the error makes the connection useless. */
 @Catch()
 export class SocketProblemFilter implements WsExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -16,7 +16,7 @@ export class SocketProblemFilter implements WsExceptionFilter {
   }
 }
 
-/** What a client is told; an error that nobody expected is logged and says nothing of its inside. */
+/** The error to send to a client; an unexpected error is logged and becomes INTERNAL, without details. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   logger.error(thrown);

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Cluster } from './cluster.js';
 
-/** What gateways share. */
+/** Providers that all gateways share. */
 @Module({ providers: [Cluster], exports: [Cluster] })
 export class SocketsModule {}

@@ -5,21 +5,21 @@ import type { Answer } from './child-program.js';
 
 const IDLE_MS = 30_000;
 
-/** What the processes run, and what they may take. */
+/** The program of the child processes, and their limits. */
 export interface ChildOptions {
   /** The compiled program, which calls `answerTasks`. */
   program: URL;
-  /** After so long a task is given up, and its process killed. */
+  /** After this time a task is given up and its process is killed. */
   deadlineMs: number;
-  /** Of JavaScript: native memory, such as SQLite's, does not count. */
+  /** Limit of the JavaScript heap; native memory, such as SQLite's, does not count. */
   maxHeapMb: number;
-  /** The error of a task whose process ended before it. @param reason the signal, or the exit code */
+  /** Makes the error of a task whose process ended early. @param reason the signal, or the exit code */
   toError: (reason: string) => Error;
 }
 
 /**
- * Works on tasks in child processes, each on one at a time, as many as there are tasks. What can be neither interrupted
- * nor contained within a thread, because it may run for hours, take all memory or crash, ends with its process alone.
+ * Runs tasks in child processes, one task per process at a time; idle processes are reused. A task may run for hours,
+ * exhaust the memory or crash: a thread could not be interrupted, or would end the server; a process ends alone.
  */
 export class ChildProcesses<Task extends object, Result> {
   private readonly all = new Set<ChildProcess>();
@@ -29,8 +29,9 @@ export class ChildProcesses<Task extends object, Result> {
   constructor(private readonly options: ChildOptions) {}
 
   /**
-   * @throws AppError SHUTTING_DOWN; what `toError` makes when the process ends before the task; Error with the stack of
-   *   what the task threw; the system's Error when no process can be started
+   * Runs a task.
+   * @throws AppError SHUTTING_DOWN; the error of `toError` if the process ends early; Error with the stack of the error
+   *   that the task threw; the system's Error if no process can be started
    */
   async run(task: Task): Promise<Result> {
     if (this.isClosed) throw new AppError('SHUTTING_DOWN', { retry_after: 5 });
@@ -41,7 +42,7 @@ export class ChildProcesses<Task extends object, Result> {
     return answer.result;
   }
 
-  /** Ends all processes at once, whatever they do. */
+  /** Kills all processes immediately, with their tasks. */
   async close(): Promise<void> {
     this.isClosed = true;
     await Promise.all(Array.from(this.all, kill));
@@ -55,13 +56,13 @@ export class ChildProcesses<Task extends object, Result> {
       serialization: 'advanced',
       env: {}, // no secrets
     });
-    // A process that could not be started has no id, and never exits.
+    // A process that could not be started has no pid and never emits `exit`.
     if (child.pid !== undefined) this.all.add(child);
     child.once('exit', () => {
       this.all.delete(child);
       this.takeFromIdle(child);
     });
-    // `ask` hears of errors while it waits; at other times they need no answer, and unheard they would end the server.
+    // `ask` gets errors while it waits. Ignore others: an 'error' event without a listener would end the server.
     child.on('error', () => undefined);
     return child;
   }
@@ -73,7 +74,7 @@ export class ChildProcesses<Task extends object, Result> {
     try {
       const answered = once(child, 'message', ended) as Promise<[Answer<Result>]>;
       const died = once(child, 'exit', ended).then(([code, signal]) => this.failDead(String(signal ?? code)));
-      // Nothing can be sent to a process that could not be started; its `error` event says why.
+      // Do not send to a process that could not be started; its `error` event rejects `answered`.
       if (this.all.has(child)) child.send(task);
       const [answer] = await Promise.race([answered, died]);
       return answer;
@@ -88,7 +89,7 @@ export class ChildProcesses<Task extends object, Result> {
     throw this.options.toError(reason);
   }
 
-  /** Keeps a process for the next task, which may come soon. */
+  /** Keeps a process for the next task for 30 s. */
   private keepIdle(child: ChildProcess): void {
     if (!child.connected) return;
     this.idle.push(child);
@@ -96,7 +97,7 @@ export class ChildProcesses<Task extends object, Result> {
     setTimeout(() => this.takeFromIdle(child) && child.kill('SIGKILL'), IDLE_MS).unref();
   }
 
-  /** @returns whether it was idle */
+  /** @returns whether the process was idle */
   private takeFromIdle(child: ChildProcess): boolean {
     const at = this.idle.indexOf(child);
     if (at >= 0) this.idle.splice(at, 1);

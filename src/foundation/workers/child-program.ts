@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 
-/** What a child process says of a task: what came of it, or the stack of its error. */
+/** A child process's answer to a task: the result, or the stack of the error. */
 export type Answer<Result> = { result: Result } | { error: string };
 
-/** Makes this process one of `ChildProcesses`: it works on the tasks of its parent, one after another, until that ends. */
+/** Makes this process a child of `ChildProcesses`: it runs its parent's tasks one by one until the parent ends. */
 export function answerTasks<Task, Result>(work: (task: Task) => Result): void {
-  // Ctrl-C and some supervisors send a signal to all processes of a group; the parent decides when this one ends.
+  // Ctrl-C and some supervisors signal the whole process group, but the parent decides when this process ends.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
   const parentPid = Number(process.argv[2]);
   new Worker(new URL('./parent-watch.js', import.meta.url), { workerData: parentPid });

@@ -1,7 +1,7 @@
 import { workerData as parentPid } from 'node:worker_threads';
 
-// A thread of a child process that ends the process when its parent has died: work that blocks the main thread, for
-// hours if it comes to that, keeps it from hearing of the parent's end.
+// A thread that ends its child process when the parent has died. A task may block the main thread for hours, so the
+// main thread cannot notice the parent's end.
 
 const LOOK_EVERY_MS = 1_000;
 

@@ -12,33 +12,33 @@ import { checkKey } from '../storage-key.js';
 import { ObjectStorage, type DownloadRequest, type WrittenObject } from '../storage.js';
 import { CHUNK_BYTES, holdFailure, translated } from '../streams.js';
 
-/** Where files grow until they are whole; no key has a '+'. */
+/** The folder of files that are still being written; keys contain no '+'. */
 const UNFINISHED = '+unfinished';
-/** A file that has not grown for this long is nobody's: its writer died, or fails when it comes to renaming it. */
+/** A file that has not grown for this long is removed: its writer died, or will fail when it renames the file. */
 const ABANDONED_AFTER_MS = 3_600_000;
 const GATHERED_BYTES = 1_048_576;
 
-/** An object that is open; whoever opened it closes the handle. */
+/** An open object; the caller that opened it closes the handle. */
 export interface OpenObject {
   handle: FileHandle;
   sizeBytes: number;
-  /** Identifies these bytes, quotes included. */
+  /** The ETag of these bytes, including the quotes. */
   etag: string;
 }
 
-/** Objects as files in a folder, served by this server under signed links. */
+/** Objects as files in a folder; this server serves them by signed links. */
 export class FileStorage extends ObjectStorage {
   private constructor(
     private readonly folder: string,
-    /** Of the downloads of this storage. */
+    /** Makes and checks the links to downloads from this storage. */
     readonly links: DownloadLinks,
   ) {
     super();
   }
 
   /**
-   * Opens a folder, making it if need be, and removes what killed processes left unfinished in it.
-   * @throws AppStartError when it cannot be written to
+   * Opens a folder, creates it if missing, and removes unfinished files that killed processes left.
+   * @throws AppStartError when the folder is not writable
    */
   static async open(folder: string, links: DownloadLinks): Promise<FileStorage> {
     const path = resolve(folder);
@@ -59,7 +59,7 @@ export class FileStorage extends ObjectStorage {
       return written;
     } catch (error) {
       body.destroy();
-      // What cannot be removed now is removed at a later start; the failure itself matters more.
+      // If this fails, a later start removes the file; report the first error.
       await rm(unfinished, { force: true }).catch(() => {});
       throw error;
     }
@@ -89,7 +89,7 @@ export class FileStorage extends ObjectStorage {
     return this.links.make(key, request);
   }
 
-  /** Opens an object for reading; it stays whole even when it is replaced meanwhile. @throws AppError OBJECT_NOT_FOUND */
+  /** Opens an object for reading; a later replacement does not affect the handle. @throws AppError OBJECT_NOT_FOUND */
   async openObject(key: string): Promise<OpenObject> {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
     const path = this.pathOf(key);
@@ -112,7 +112,7 @@ export class FileStorage extends ObjectStorage {
   }
 }
 
-/** Writes all of a source to a new file, down to the disk. The source's own failure is thrown as it is. */
+/** Writes a source to a new file and syncs it to the disk. The source's own error is thrown unchanged. */
 async function fill(path: string, body: Readable): Promise<WrittenObject> {
   const handle = await attempt(() => open(path, 'wx', 0o600));
   try {
@@ -130,7 +130,7 @@ async function fill(path: string, body: Readable): Promise<WrittenObject> {
   }
 }
 
-/** Puts small chunks together, as each write is a trip to another thread. */
+/** Joins small chunks, because each write is a round trip to another thread. */
 async function* gather(body: Readable): AsyncGenerator<Buffer> {
   let chunks: Buffer[] = [];
   let sizeBytes = 0;
@@ -174,7 +174,7 @@ const SENTENCES: Record<string, string> = {
   EROFS: 'The storage can only be read.',
 };
 
-/** Without the path, which is nobody's business but the operator's: the cause has it. */
+/** Translates a file error. Clients do not see the path; it is in `cause`, for the operator. */
 function unavailable(error: NodeJS.ErrnoException): AppError {
   const detail = SENTENCES[error.code ?? ''] ?? `The storage failed (${error.code ?? error.name}).`;
   return new AppError('STORAGE_UNAVAILABLE', { detail }, { cause: error });

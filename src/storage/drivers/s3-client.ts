@@ -5,16 +5,16 @@ import type { S3Options } from './s3-url.js';
 /** How long a store may take, in milliseconds. */
 export interface S3Patience {
   connectMs: number;
-  /** Without a byte in either direction. */
+  /** Time without a byte in either direction. */
   idleMs: number;
-  /** From a request's first byte to the head of its answer. */
+  /** From a request's first byte to the headers of its answer. */
   answerMs: number;
 }
 
 const PATIENCE: S3Patience = { connectMs: 5_000, idleMs: 30_000, answerMs: 300_000 };
 const ATTEMPTS = 3;
 
-/** Makes a client of the SDK that works with AWS and with the stores that are merely compatible. */
+/** Creates an SDK client that works with AWS and with S3-compatible stores. */
 export function makeS3Client(options: S3Options, patience: S3Patience = PATIENCE): S3Client {
   const { endpoint, region, credentials } = options;
   const config: S3ClientConfig = {
@@ -22,7 +22,7 @@ export function makeS3Client(options: S3Options, patience: S3Patience = PATIENCE
     region,
     credentials,
     forcePathStyle: endpoint !== undefined,
-    // The SDK's own checksums are unknown to many stores; parts carry Content-MD5 and a signed SHA-256 instead.
+    // Many stores do not know the SDK's own checksums; parts carry Content-MD5 and a signed SHA-256 instead.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: ATTEMPTS,
@@ -36,7 +36,7 @@ export function makeS3Client(options: S3Options, patience: S3Patience = PATIENCE
   return new S3Client(config);
 }
 
-/** What a failure of the SDK means. The sentence quotes codes only: messages may hold addresses with signatures. */
+/** Translates an error of the SDK. The sentence quotes only codes, because messages may contain signed URLs. */
 export function unavailable(error: Error): AppError {
   return new AppError('STORAGE_UNAVAILABLE', { detail: sentenceFor(error) }, { cause: error });
 }
@@ -50,12 +50,12 @@ function sentenceFor(error: Error): string {
   return `The store does not answer as it should: ${code ?? error.name}.`;
 }
 
-/** Whether a store says that it has no such object; HEAD has no body to say it in. */
+/** Whether the store reports a missing object: `NoSuchKey`, or `NotFound` for HEAD, whose answer has no body. */
 export function isMissing(error: unknown): boolean {
   return error instanceof S3ServiceException && (error.name === 'NoSuchKey' || error.name === 'NotFound');
 }
 
-/** Runs requests of the SDK, their failures translated. @throws AppError STORAGE_UNAVAILABLE */
+/** Runs SDK requests and translates their errors. @throws AppError STORAGE_UNAVAILABLE */
 export async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,18 +1,18 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
-/** A stretch of an object, with what proves to the store that it arrived as it was sent. */
+/** A part of an object, with the hashes by which the store checks it. */
 export interface Part {
   /** From 1. */
   number: number;
   bytes: Buffer;
-  /** In base64, as Content-MD5 has it. */
+  /** Base64, for Content-MD5. */
   md5: string;
-  /** In hexadecimal, as signatures have it. */
+  /** Hexadecimal, for the request's signature. */
   sha256: string;
 }
 
-/** Cuts a source into parts, hashing as its chunks come in: hashed at once, a part would hold up everything else. */
+/** Cuts a source into parts and hashes each chunk as it arrives: hashing a whole part would block the event loop. */
 export class PartReader {
   sizeBytes = 0;
   private readonly whole = createHash('sha256');
@@ -22,12 +22,12 @@ export class PartReader {
     private readonly partBytes: number,
   ) {}
 
-  /** The sha256 of all that was read, in hexadecimal; ends the reading. */
+  /** The hexadecimal sha256 of everything read; call it once, after the last part. */
   digest(): string {
     return this.whole.digest('hex');
   }
 
-  /** The parts in order, each but the last one full; one empty part for an empty source. */
+  /** The parts in order, all full except the last; an empty source has one empty part. */
   async *parts(): AsyncGenerator<Part> {
     let number = 1;
     let open = new OpenPart(this.partBytes);
@@ -35,7 +35,7 @@ export class PartReader {
       this.whole.update(chunk);
       this.sizeBytes += chunk.length;
       for (let rest = chunk; rest.length > 0;) {
-        // Only when more is known to come, so that a source of exactly one part has one.
+        // Start a new part only when more bytes have come: a source of exactly one part's size has one part.
         if (open.isFull) {
           yield open.close(number++);
           open = new OpenPart(this.partBytes);
@@ -59,7 +59,7 @@ class OpenPart {
     return this.sizeBytes === this.maxBytes;
   }
 
-  /** Takes what fits in and gives the rest back. */
+  /** Takes the bytes that fit and returns the rest. */
   take(chunk: Buffer): Buffer {
     const taken = chunk.subarray(0, this.maxBytes - this.sizeBytes);
     this.chunks.push(taken);

@@ -17,17 +17,17 @@ const PART_BYTES = 8_388_608;
 const PARTS_AT_ONCE = 2;
 const HEADERS = { ContentType: 'application/vnd.sqlite3', ContentEncoding: 'gzip' };
 
-/** Where an object goes, as the SDK has it. */
+/** An object's bucket and key, as the SDK names them. */
 export interface S3Target {
   Bucket: string;
   Key: string;
 }
 
-/** Brings one object to a store: whole when it is small, else in parts. Until all of it is there, nothing shows. */
+/** Writes one object to a store: in one request if it is small, else in parts. Readers see only the complete object. */
 export class S3Upload {
   private readonly reader: PartReader;
   private readonly stop = new AbortController();
-  /** The first failure of a part; those that it brings about tell nothing. */
+  /** The first error of a part; the errors that follow from it are not reported. */
   private failure: unknown;
 
   constructor(
@@ -39,7 +39,7 @@ export class S3Upload {
     this.reader = new PartReader(source, PART_BYTES);
   }
 
-  /** @throws AppError STORAGE_UNAVAILABLE, or what the source failed with */
+  /** @throws AppError STORAGE_UNAVAILABLE, or the source's own error */
   async run(): Promise<WrittenObject> {
     const parts = this.reader.parts();
     try {
@@ -68,7 +68,7 @@ export class S3Upload {
       const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
       await attempt(() => this.client.send(complete));
     } catch (error) {
-      // Should this fail, too, the store's own rule for unfinished uploads removes the parts; see docs/decisions/0009.
+      // If this fails too, the store's rule for unfinished uploads removes the parts; see docs/decisions/0009.
       await this.client.send(new AbortMultipartUploadCommand(upload)).catch(() => {});
       throw error;
     }
@@ -79,7 +79,7 @@ export class S3Upload {
     parts: AsyncGenerator<Part>,
   ): Promise<CompletedPart[]> {
     const sent: CompletedPart[] = [];
-    // Several loops over one generator share its parts out among themselves.
+    // Several loops over one generator share its parts.
     const sendOneByOne = async (): Promise<void> => {
       for await (const part of parts) sent.push(await this.sendPart(upload, part));
     };
@@ -101,7 +101,7 @@ export class S3Upload {
       return { ETag, PartNumber: number };
     } catch (error) {
       this.failure ??= error;
-      // The other loop may be sending, or waiting for a source that never ends.
+      // Stop the other loop: it may be sending, or waiting for a source that never ends.
       this.stop.abort();
       this.source.destroy();
       throw error;
@@ -109,9 +109,9 @@ export class S3Upload {
   }
 }
 
-/** Has a request signed with the hash of its body that is known already, which the SDK would make at one go. */
+/** Signs a request with the body's known hash; the SDK would hash the whole body at once and block the event loop. */
 function withHash<C extends PutObjectCommand | UploadPartCommand>(command: C, sha256: string): C {
-  // Either one: the compiler sees no common signature.
+  // The cast only satisfies the compiler: the two commands have no common signature.
   (command as PutObjectCommand).middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };

@@ -2,18 +2,18 @@ import type { Config } from '../../foundation/config/config.js';
 import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import { isKey } from '../storage-key.js';
 
-/** Where an S3 store is, and by what to enter. */
+/** An S3 store's address and credentials. */
 export interface S3Options {
   bucket: string;
   /** Before every key: empty, or ending in `/`. */
   prefix: string;
   /** Undefined: AWS. */
   endpoint?: string;
-  /** What download addresses begin with, where people reach the store by another name. Undefined: the endpoint. */
+  /** The origin of download URLs, if clients reach the store at another address. Undefined: the endpoint. */
   publicEndpoint?: string;
-  /** Undefined: as AWS tools find it. */
+  /** Undefined: the SDK finds it, as AWS tools do. */
   region?: string;
-  /** Undefined: as AWS tools find them. */
+  /** Undefined: the SDK finds them, as AWS tools do. */
   credentials?: { accessKeyId: string; secretAccessKey: string };
 }
 
@@ -22,8 +22,8 @@ const PARAMETERS = ['endpoint', 'public_endpoint', 'region'];
 const REGION_OF_NO_MEANING = 'us-east-1';
 
 /**
- * Reads STORAGE_URL with the keys that belong to it.
- * @throws AppStartError with a sentence that quotes nothing of what might be a secret
+ * Parses STORAGE_URL, and takes the credentials from the settings.
+ * @throws AppStartError, whose sentence quotes nothing that may be secret
  */
 export function parseS3Url(text: string, config: Config): S3Options {
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -52,7 +52,7 @@ export function parseS3Url(text: string, config: Config): S3Options {
     prefix: prefix === '' ? '' : `${prefix}/`,
     endpoint,
     publicEndpoint: originIn(url, 'public_endpoint'),
-    // Stores of one's own want some region in signatures, and mostly do not care which.
+    // Self-hosted stores need a region in signatures, and most accept any.
     region: url.searchParams.get('region') ?? (endpoint ? REGION_OF_NO_MEANING : undefined),
     credentials: credentialsIn(config),
   };

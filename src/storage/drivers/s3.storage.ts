@@ -12,10 +12,10 @@ import { attempt, isMissing, makeS3Client, unavailable, type S3Patience } from '
 import { S3Upload, type S3Target } from './s3-upload.js';
 import type { S3Options } from './s3-url.js';
 
-/** Objects in a bucket of AWS or of a store that speaks its protocol. */
+/** Objects in a bucket of AWS S3 or of a compatible store. */
 export class S3Storage extends ObjectStorage implements OnApplicationShutdown {
   private readonly client: S3Client;
-  /** Of the address that people reach the store by; it signs and never connects. */
+  /** Signs download URLs for the public endpoint; it never connects. */
   private readonly publicClient: S3Client;
 
   /** @param patience how long the store may take; default: as in production */
@@ -86,7 +86,7 @@ export class S3Storage extends ObjectStorage implements OnApplicationShutdown {
       ResponseContentDisposition: contentDisposition(fileName),
     });
     const url = await attempt(() => getSignedUrl(this.publicClient, command, { expiresIn }));
-    // Signatures know whole seconds.
+    // Signatures count whole seconds.
     const signedAt = Math.floor(this.now() / 1_000) * 1_000;
     return { url, expiresAt: signedAt + expiresIn * 1_000 };
   }
