@@ -41,7 +41,7 @@ export function decide(row: LockRow, request: LockRequest, now: number, ttlMs: n
   return { outcome: 'refuse', held };
 }
 
-/** Decides on a release at `now` (epoch ms). @param userId null: a job on the server's side */
+/** Decides on a release at `now` (epoch ms). @param userId null: an operator's job */
 export function decideRelease(row: LockRow, sessionId: string, userId: string | null, now: number): Release {
   const holder = row.lock?.holder;
   if (holder?.sessionId === sessionId && holder.userId === userId) return { outcome: 'free', lock: null };
@@ -69,7 +69,7 @@ function renewed(held: Lock, { reason, session }: LockRequest, expiresAt: number
   };
 }
 
-/** Whether the request must wait: a job on the server's side rewrites the whole document, so clients cannot take over. */
+/** Whether the request must wait: an operator's job rewrites the whole document, so clients cannot take over. */
 export function mustWait(held: Lock, request: LockRequest): boolean {
   return held.type === 'server' && request.type === 'client';
 }

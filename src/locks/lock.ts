@@ -10,9 +10,9 @@ export interface DocumentRef {
 /** A session that asks for a lock or holds it. */
 export interface Session {
   sessionId: string;
-  /** The person; null: a job on the server's side. */
+  /** The person; null: an operator's job. */
   userId: string | null;
-  /** Null: a job on the server's side. */
+  /** Null: an operator's job. */
   deviceId: string | null;
   /** Shown to people. */
   name: string;

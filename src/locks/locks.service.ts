@@ -64,7 +64,7 @@ export class LocksService {
 
   /**
    * Releases the lock if the session holds it; otherwise does nothing.
-   * @param userId null: a job on the server's side
+   * @param userId null: an operator's job
    * @throws AppError LOCK_OF_ANOTHER when another user's session with the same id holds it; OVERLOADED
    */
   async release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
