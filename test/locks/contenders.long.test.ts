@@ -13,7 +13,7 @@ import {
 import { moveTo, until } from '../support/exchange.js';
 import { startServer, type ServerProcess } from '../support/server-process.js';
 import { createStorage, type Storage } from '../support/storage.js';
-import { databaseOf, locksOf, newDocument, person, request } from './support.js';
+import { databaseOf, expectOneWinnerEach, locksOf, newDocument, person, request } from './support.js';
 
 const CONTENDERS = 50;
 const DEADLINE_MS = 240_000;
@@ -140,21 +140,8 @@ describe('50 contenders for one lock, over two servers on one PostgreSQL', () =>
     for (const { token, session } of entries) expect(granted.get(token)).toBe(session);
   });
 
-  test('of all who ask for a free lock at the same moment exactly one gets it, round after round', async () => {
-    const users = Array.from({ length: CONTENDERS }, (_, index) => person(`user-${index}`));
-    for (let round = 0; round < 20; round++) {
-      const document = newDocument();
-      const outcomes = await Promise.allSettled(
-        users.map((user, index) => locksOf(serverOf(index)).acquire(document, request(user))),
-      );
-      const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-      expect(locks).toHaveLength(1);
-      for (const outcome of outcomes) {
-        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LOCK_HELD' });
-      }
-      expect(await locksOf(here).find(document)).toEqual(locks[0]);
-    }
-  });
+  test('of all who ask for a free lock at the same moment exactly one gets it, round after round', () =>
+    expectOneWinnerEach(20, CONTENDERS, serverOf));
 });
 
 describe('50 contenders for one lock, over two server processes', () => {

@@ -39,6 +39,27 @@ export function request(session: Session, options: Partial<LockRequest> = {}): L
   return { type, session, reason: null, takeOver: false, ...options };
 }
 
+/** Lets many people ask for free locks at the same moment, a new lock each round: exactly one of them gets it. */
+export async function expectOneWinnerEach(
+  rounds: number,
+  contenders: number,
+  serverOf: (index: number) => TestApp,
+): Promise<void> {
+  const users = Array.from({ length: contenders }, (_, index) => person(`user-${index}`));
+  for (let round = 0; round < rounds; round++) {
+    const document = newDocument();
+    const outcomes = await Promise.allSettled(
+      users.map((user, index) => locksOf(serverOf(index)).acquire(document, request(user))),
+    );
+    const locks = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    expect(locks).toHaveLength(1);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'LOCK_HELD' });
+    }
+    expect(await locksOf(serverOf(0)).find(document)).toEqual(locks[0]);
+  }
+}
+
 /** The error with which `work` was refused. @throws Error when it was not refused */
 export async function refusal(work: Promise<unknown>): Promise<{ code: ErrorCode; details: unknown }> {
   const outcome = await work.then(

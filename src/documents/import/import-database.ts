@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statfsSync, statSync, writeSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
+import { syncToDiskSync } from '../../foundation/files/sync-to-disk.js';
 import { normalized, type DocumentKind } from '../kinds.js';
 import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 import { checkRawSchema } from './raw-schema.js';
@@ -38,7 +39,7 @@ export function importDatabase({
   dropWal(source);
   asInvalid(() => checkSource(kind, source));
   asInvalid(() => copyRows(kind, source, target, maxBytes));
-  sync(target);
+  syncToDiskSync(target);
 }
 
 function checkSource(kind: DocumentKind, source: string): void {
@@ -166,13 +167,4 @@ function damaged(complaint: string, cause?: unknown): InvalidDatabase {
   // Cut before and after normalizing, as the message may quote a very long name.
   const text = normalized(complaint.slice(0, 1_000).replace('*** in database main ***', ''));
   return new InvalidDatabase(`The database is damaged: ${text.slice(0, 200)}.`, { cause });
-}
-
-function sync(file: string): void {
-  const handle = openSync(file, 'r+');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
