@@ -35,7 +35,7 @@ interface Import {
 
 const files = trees.flatMap((tree) =>
   readdirSync(tree, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.tsx?$/.test(file))
+    .filter((file) => /\.tsx?$/.test(file) && !file.split(sep).includes('node_modules')) // the bench installs its peers
     .map((file) => `${tree}/${file.replaceAll(sep, '/')}`),
 );
 const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
