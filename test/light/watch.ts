@@ -1,4 +1,4 @@
-import type { SyncStatus } from '../../mobile/src/sync/status.js';
+import type { SyncStatus } from '../../client/src/light/status.js';
 import type { LocalRows } from './local-rows.js';
 
 /** A device that can be watched. */

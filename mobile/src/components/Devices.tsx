@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import { StyleSheet, View } from 'react-native';
-import type { DeviceInfo } from '../session/session';
+import type { DeviceInfo } from '../../../client/src/tidemark';
 import { radius, space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button, IconButton } from './Button';

@@ -1,4 +1,4 @@
-import type { SyncStatus } from '../sync/status';
+import type { SyncStatus } from '../../../client/src/light/status';
 import { ProgressLine } from './ProgressLine';
 import { describeProgress, progressShare } from './words';
 

@@ -3,7 +3,7 @@ import { StyleSheet, View } from 'react-native';
 import type { RejectionReason } from '../../../src/protocol/sync';
 import { dropEntry, findLongTexts, shortenText, type LongText } from '../games/mending';
 import { useLive } from '../games/use-live';
-import type { SyncStatus } from '../sync/status';
+import type { SyncStatus } from '../../../client/src/light/status';
 import { radius, space, useColors } from '../theme';
 import { AppText, Heading } from './AppText';
 import { Button } from './Button';

@@ -1,4 +1,4 @@
-import type { Reason } from '../sync/reason';
+import type { Reason } from '../../../client/src/light/reason';
 
 type Texts = Pick<Reason, 'message' | 'hint'>;
 

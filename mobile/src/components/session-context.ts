@@ -1,6 +1,6 @@
 import { createContext, useContext, useSyncExternalStore } from 'react';
-import type { Session } from '../session/session';
-import type { SyncStatus } from '../sync/status';
+import type { Session } from '../../../client/src/tidemark';
+import type { SyncStatus } from '../../../client/src/light/status';
 
 const SessionContext = createContext<Session | null>(null);
 

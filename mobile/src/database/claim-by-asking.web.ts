@@ -1,4 +1,4 @@
-import { Cell } from '../sync/observable';
+import { Cell } from '../../../client/src/light/observable';
 import type { ClaimState, DatabaseClaim } from './claim';
 
 const CHANNEL = 'tidemark-database-owner';

@@ -8,7 +8,7 @@ import { Icon } from '../components/Icon';
 import { radius, space, TWO_COLUMNS, useColors } from '../theme';
 import { Callout, Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from './documents-api';
+import { keyOf } from '../../../client/src/documents/documents-api';
 import { chooseFile, saveFrom } from './files';
 import { UploadBar } from './UploadBar';
 import { Versions } from './Versions';

@@ -8,7 +8,7 @@ import { useValue } from '../components/session-context';
 import { radius, space, useColors } from '../theme';
 import { Callout, Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from './documents-api';
+import { keyOf } from '../../../client/src/documents/documents-api';
 import { DocumentRow } from './DocumentRow';
 import { NewDocument } from './NewDocument';
 import { IDLE } from './view';

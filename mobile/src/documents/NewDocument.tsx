@@ -9,7 +9,7 @@ import { useValue } from '../components/session-context';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from './documents-api';
+import { keyOf } from '../../../client/src/documents/documents-api';
 import { chooseFile } from './files';
 import { UploadBar } from './UploadBar';
 import { kindName } from './words';

@@ -7,7 +7,7 @@ import { ago, size } from '../components/words';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { Refusal } from './Callout';
 import type { Documents } from './documents';
-import { versionText } from './documents-api';
+import { versionText } from '../../../client/src/documents/documents-api';
 import { nameOf } from './words';
 
 const SHOWN_OF_SHA256 = 12;

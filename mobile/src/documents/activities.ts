@@ -1,6 +1,6 @@
-import type { Cell } from '../sync/observable';
-import { toSyncError } from '../sync/sync-error';
-import { keyOf, type DocumentRef } from './documents-api';
+import type { Cell } from '../../../client/src/light/observable';
+import { toSyncError } from '../../../client/src/api/sync-error';
+import { keyOf, type DocumentRef } from '../../../client/src/documents/documents-api';
 import { IDLE, type Activity, type DocumentsView, type UploadProgress } from './view';
 
 /** This page's actions on each document and their results, kept in the view. */

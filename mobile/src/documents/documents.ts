@@ -1,11 +1,11 @@
 import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
-import type { Session } from '../session/session';
-import type { DocumentNews } from '../sync/document-feed';
-import { Cell, type Observable } from '../sync/observable';
-import { SyncError, toSyncError } from '../sync/sync-error';
+import type { Session } from '../../../client/src/tidemark';
+import type { DocumentNews } from '../../../client/src/connection/document-feed';
+import { Cell, type Observable } from '../../../client/src/light/observable';
+import { SyncError, toSyncError } from '../../../client/src/api/sync-error';
 import { Activities } from './activities';
-import { DocumentsApi, keyOf, versionText, type DocumentRef, type Grant } from './documents-api';
-import { Leases } from './leases';
+import { DocumentsApi, keyOf, versionText, type DocumentRef, type Grant } from '../../../client/src/documents/documents-api';
+import { Leases } from '../../../client/src/documents/leases';
 import { pack } from './pack';
 import { NOTHING, type DocumentsView } from './view';
 

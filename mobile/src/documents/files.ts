@@ -1,4 +1,4 @@
-import type { DocumentRef } from './documents-api';
+import type { DocumentRef } from '../../../client/src/documents/documents-api';
 
 /** The file types that the dialog offers; the server checks the content. */
 const CHOSEN = '.db,.sqlite,.sqlite3,.gz';

@@ -12,7 +12,7 @@ import { useSnackbar } from '../components/Snackbar';
 import { count, messageOf } from '../components/words';
 import { leaveAccount } from '../games/leave-account';
 import { pathOf, type Navigation, type Routes } from '../navigation/routes';
-import type { LocalData } from '../session/session';
+import type { LocalData } from '../../../client/src/tidemark';
 import { radius, space, useColors } from '../theme';
 
 /** Joins another device's account by its pairing code; asks what to do with the games on this device. */

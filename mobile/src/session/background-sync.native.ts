@@ -1,6 +1,6 @@
 import * as BackgroundTask from 'expo-background-task';
 import * as TaskManager from 'expo-task-manager';
-import type { Session } from './session';
+import type { Session } from '../../../client/src/tidemark';
 
 const TASK = 'tidemark-sync';
 /** The shortest interval that iOS and Android allow. */

@@ -1,4 +1,4 @@
-import type { Credentials, CredentialStore } from '../sync/credentials';
+import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
 
 const KEY = 'tidemark-credentials';
 

@@ -1,10 +1,10 @@
 import { openDatabase } from '../database/open';
 import { syncInBackground } from './background-sync';
 import { credentialStore } from './credential-store';
-import { Session } from './session';
+import { Session } from '../../../client/src/tidemark';
 import { watchSurroundings } from './surroundings';
 import { defaultServerUrl, thisDevice } from './this-device';
-import { xhrTransport } from './xhr-transport';
+import { xhrTransport } from '../../../client/src/api/xhr-transport';
 
 let opened: Promise<Session> | null = null;
 

@@ -1,6 +1,6 @@
 import NetInfo from '@react-native-community/netinfo';
 import { AppState } from 'react-native';
-import type { Sync } from '../sync/sync';
+import type { Sync } from '../../../client/src/records/sync';
 
 /** Tells the sync when the app is in the foreground and when the phone is online. @returns a function that stops it */
 export function watchSurroundings(sync: Sync): () => void {

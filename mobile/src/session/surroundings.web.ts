@@ -1,4 +1,4 @@
-import type { Sync } from '../sync/sync';
+import type { Sync } from '../../../client/src/records/sync';
 
 /**
  * Tells the sync when the page is visible and when the browser is online. Makes the browser ask before it closes the

@@ -1,8 +1,8 @@
 import { Documents } from '../../src/documents/documents';
-import { keyOf, versionText } from '../../src/documents/documents-api';
+import { keyOf, versionText } from '../../../client/src/documents/documents-api';
 import { IDLE } from '../../src/documents/view';
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import type { Transport } from '../../src/sync/transport';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import type { Transport } from '../../../client/src/api/transport';
 import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 import { backgroundsIn, layoutFile, strangeFile } from './layout';

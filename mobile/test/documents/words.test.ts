@@ -7,7 +7,7 @@ import {
   explain,
   holderOf,
 } from '../../src/documents/words';
-import { SyncError } from '../../src/sync/sync-error';
+import { SyncError } from '../../../client/src/api/sync-error';
 
 const MINUTE_MS = 60_000;
 const NOW = new Date(2026, 4, 4, 14, 30).getTime();

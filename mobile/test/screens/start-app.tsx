@@ -5,9 +5,9 @@ import { SafeAreaProvider } from 'react-native-safe-area-context';
 import { SessionProvider } from '../../src/components/session-context';
 import { SnackbarProvider } from '../../src/components/Snackbar';
 import { Navigator } from '../../src/navigation/Navigator';
-import { Session } from '../../src/session/session';
-import type { Credentials, CredentialStore } from '../../src/sync/credentials';
-import { fetchTransport } from '../../src/sync/fetch-transport';
+import { Session } from '../../../client/src/tidemark';
+import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
 import { newDatabase } from '../support/new-database';
 
 const METRICS = {

@@ -1,6 +1,6 @@
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import { SyncError } from '../../src/sync/sync-error';
-import type { Transport } from '../../src/sync/transport';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import { SyncError } from '../../../client/src/api/sync-error';
+import type { Transport } from '../../../client/src/api/transport';
 import { eventually, Phone } from '../support/phone';
 import { Server, sharedServer } from '../support/server';
 

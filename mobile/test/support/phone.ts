@@ -1,11 +1,11 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { Fields, Game, TableName } from '../../src/database/models';
-import { Session, type LocalData, type SessionParts } from '../../src/session/session';
-import type { Credentials, CredentialStore } from '../../src/sync/credentials';
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import { columnsOf, TABLES } from '../../src/sync/raw-row';
-import type { SyncState, SyncStatus } from '../../src/sync/status';
-import type { Transport } from '../../src/sync/transport';
+import { Session, type LocalData, type SessionParts } from '../../../client/src/tidemark';
+import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import { columnsOf, TABLES } from '../../../client/src/records/raw-row';
+import type { SyncState, SyncStatus } from '../../../client/src/light/status';
+import type { Transport } from '../../../client/src/api/transport';
 import { newDatabase } from './new-database';
 
 const DEADLINE_MS = 30_000;

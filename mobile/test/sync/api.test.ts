@@ -1,7 +1,7 @@
-import { Api } from '../../src/sync/api';
-import type { Credentials } from '../../src/sync/credentials';
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import type { HttpRequest, Transport } from '../../src/sync/transport';
+import { Api } from '../../../client/src/api/api';
+import type { Credentials } from '../../../client/src/api/credentials';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import type { HttpRequest, Transport } from '../../../client/src/api/transport';
 import { MemoryCredentials } from '../support/phone';
 import { sharedServer } from '../support/server';
 

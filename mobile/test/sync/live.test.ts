@@ -1,6 +1,6 @@
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import { Sync } from '../../src/sync/sync';
-import type { Transport } from '../../src/sync/transport';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import { Sync } from '../../../client/src/records/sync';
+import type { Transport } from '../../../client/src/api/transport';
 import { newDatabase } from '../support/new-database';
 import { eventually, MemoryCredentials, Phone } from '../support/phone';
 import { Server, sharedServer } from '../support/server';

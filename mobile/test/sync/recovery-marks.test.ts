@@ -1,4 +1,4 @@
-import { dropOrphans, keepUnsynced, markAllCreated } from '../../src/sync/recovery';
+import { dropOrphans, keepUnsynced, markAllCreated } from '../../../client/src/records/recovery';
 import { Phone } from '../support/phone';
 
 describe('marks', () => {

@@ -1,4 +1,4 @@
-import { Schedule } from '../../src/sync/schedule';
+import { Schedule } from '../../../client/src/records/schedule';
 
 let now = 0;
 let runs = 0;

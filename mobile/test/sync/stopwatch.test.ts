@@ -1,4 +1,4 @@
-import { Stopwatch } from '../../src/sync/stopwatch';
+import { Stopwatch } from '../../../client/src/light/stopwatch';
 
 test.each([
   ['both clocks go on', [1_000, 1_000], 1_000],

@@ -1,5 +1,5 @@
-import { fetchTransport } from '../../src/sync/fetch-transport';
-import type { HttpRequest, Transport } from '../../src/sync/transport';
+import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import type { HttpRequest, Transport } from '../../../client/src/api/transport';
 import { newDatabase } from '../support/new-database';
 import { eventually, Phone } from '../support/phone';
 import { sharedServer } from '../support/server';

@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpRequest } from './transport';
+import type { HttpAnswer, HttpRequest } from './transport.js';
 
 /** Makes requests with `fetch`, which reports each received piece, but not what was sent. */
 export async function fetchTransport(request: HttpRequest): Promise<HttpAnswer> {

@@ -1,4 +1,4 @@
-import type { SyncError } from './sync-error';
+import type { SyncError } from '../api/sync-error.js';
 
 /** How often to sync without a reason, in case an announcement was lost. */
 export const NET_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Progress } from './reason';
+import type { Progress } from '../light/reason.js';
 
 /** The beginning of every row in an answer. */
 const ROW = '{"id":';

@@ -1,5 +1,5 @@
 import type { Rejection, Timestamp } from '../../../src/protocol/sync.js';
-import type { Progress, Reason } from './reason';
+import type { Progress, Reason } from './reason.js';
 
 // All that the light is computed from. `reduce` turns events, each with the moment it happened, into facts. Moments
 // (`now`, `sentAt`) are milliseconds of one stopwatch; names with `Wall` are epoch ms.

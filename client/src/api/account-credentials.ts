@@ -1,5 +1,5 @@
-import type { Credentials, CredentialStore } from '../sync/credentials';
-import { Cell, type Observable } from '../sync/observable';
+import type { Credentials, CredentialStore } from './credentials.js';
+import { Cell, type Observable } from '../light/observable.js';
 
 /** The account and the device of this installation. */
 export interface Account {

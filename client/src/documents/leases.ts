@@ -1,6 +1,6 @@
-import { toSyncError } from '../sync/sync-error';
-import { Mutex } from '../sync/mutex';
-import { keyOf, type DocumentRef, type DocumentsApi, type Grant } from './documents-api';
+import { toSyncError } from '../api/sync-error.js';
+import { Mutex } from '../mutex.js';
+import { keyOf, type DocumentRef, type DocumentsApi, type Grant } from './documents-api.js';
 
 /** The share of a lease after which it is renewed. */
 const RENEW_AT = 1 / 3;

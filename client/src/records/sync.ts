@@ -1,24 +1,24 @@
 import type { Database } from '@nozbe/watermelondb';
-import { Api } from './api';
-import { Connection } from './connection';
-import { DeviceNames } from './device-names';
-import type { CredentialStore } from './credentials';
-import { isBehind } from './facts';
-import { StatusLight } from './light';
-import { LocalData, type RecoveryWay } from './local-data';
-import { LocalState } from './local-state';
-import { Notices, type Notice } from './notices';
-import type { Observable } from './observable';
-import { BARREN_MS, EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from './pace';
-import { PendingChanges } from './pending';
-import { Records } from './records';
-import { Schedule } from './schedule';
-import { Refusals } from './refusals';
-import type { SyncStatus } from './status';
-import { Stopwatch } from './stopwatch';
-import { SyncError, toSyncError } from './sync-error';
-import type { Transport } from './transport';
-import { Mutex } from './mutex';
+import { Api } from '../api/api.js';
+import { Connection } from '../connection/connection.js';
+import { DeviceNames } from './device-names.js';
+import type { CredentialStore } from '../api/credentials.js';
+import { isBehind } from '../light/facts.js';
+import { StatusLight } from '../light/light.js';
+import { LocalData, type RecoveryWay } from './local-data.js';
+import { LocalState } from './local-state.js';
+import { Notices, type Notice } from './notices.js';
+import type { Observable } from '../light/observable.js';
+import { BARREN_MS, EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from '../light/pace.js';
+import { PendingChanges } from './pending.js';
+import { Records } from './records.js';
+import { Schedule } from './schedule.js';
+import { Refusals } from './refusals.js';
+import type { SyncStatus } from '../light/status.js';
+import { Stopwatch } from '../light/stopwatch.js';
+import { SyncError, toSyncError } from '../api/sync-error.js';
+import type { Transport } from '../api/transport.js';
+import { Mutex } from '../mutex.js';
 
 /** What the sync is built from. */
 export interface SyncOptions {

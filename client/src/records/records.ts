@@ -9,15 +9,15 @@ import {
 } from '@nozbe/watermelondb/sync/index.js';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
-import type { Api } from './api';
-import type { LocalState } from './local-state';
-import { DownloadMeter, uploadMeter } from './meter';
-import type { MergedRow, Notices } from './notices';
-import { contentOf, type IdsByTable, type LocalChanges } from './raw-row';
-import { dropOrphans, keepUnsynced } from './recovery';
-import type { Refusals } from './refusals';
-import type { Progress } from './reason';
-import { SyncError } from './sync-error';
+import type { Api } from '../api/api.js';
+import type { LocalState } from './local-state.js';
+import { DownloadMeter, uploadMeter } from '../api/meter.js';
+import type { MergedRow, Notices } from './notices.js';
+import { contentOf, type IdsByTable, type LocalChanges } from './raw-row.js';
+import { dropOrphans, keepUnsynced } from './recovery.js';
+import type { Refusals } from './refusals.js';
+import type { Progress } from '../light/reason.js';
+import { SyncError } from '../api/sync-error.js';
 
 /** What happens during a sync. */
 export interface RecordsListener {

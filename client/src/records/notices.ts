@@ -1,8 +1,8 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { Rejection } from '../../../src/protocol/sync.js';
-import type { DeviceNames } from './device-names';
-import { Cell, type Observable } from './observable';
+import type { DeviceNames } from './device-names.js';
+import { Cell, type Observable } from '../light/observable.js';
 
 /** A message to the user about what a sync did; shown until dismissed. */
 export interface Notice {

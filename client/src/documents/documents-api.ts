@@ -1,5 +1,5 @@
 import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
-import type { Api } from '../sync/api';
+import type { Api } from '../api/api.js';
 
 /** What identifies a document within the account. */
 export type DocumentRef = Pick<DocumentState, 'video_id' | 'database'>;

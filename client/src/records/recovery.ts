@@ -1,5 +1,5 @@
 import { Q, type Database, type Model } from '@nozbe/watermelondb';
-import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row';
+import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row.js';
 
 // A replacement destroys every local row that the server does not have, unless the row is marked as created. The marks
 // set here decide which rows survive. Where the server has the row too, the columns in `_changed` keep the local value.

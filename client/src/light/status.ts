@@ -1,6 +1,6 @@
 import type { Rejection } from '../../../src/protocol/sync.js';
-import { hasPulse, isUpToDate, type Facts } from './facts';
-import type { Progress, Reason } from './reason';
+import { hasPulse, isUpToDate, type Facts } from './facts.js';
+import type { Progress, Reason } from './reason.js';
 
 /** The state of syncing between this device and the server. */
 export type SyncState =

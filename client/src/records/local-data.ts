@@ -1,8 +1,8 @@
 import type { Database } from '@nozbe/watermelondb';
-import type { LocalState } from './local-state';
-import { countUnsynced } from './pending';
-import { eraseAll, markAllCreated } from './recovery';
-import type { Refusals } from './refusals';
+import type { LocalState } from './local-state.js';
+import { countUnsynced } from './pending.js';
+import { eraseAll, markAllCreated } from './recovery.js';
+import type { Refusals } from './refusals.js';
 
 /** A way out of `incompatible`. */
 export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';

@@ -1,12 +1,12 @@
 import type { Database } from '@nozbe/watermelondb';
-import { Api } from '../sync/api';
-import type { CredentialStore } from '../sync/credentials';
-import type { Observable } from '../sync/observable';
-import { countUnsynced } from '../sync/pending';
-import { hasRows } from '../sync/recovery';
-import { Sync } from '../sync/sync';
-import type { Transport } from '../sync/transport';
-import { AccountCredentials, type Account } from './account-credentials';
+import { Api } from './api/api.js';
+import type { CredentialStore } from './api/credentials.js';
+import type { Observable } from './light/observable.js';
+import { countUnsynced } from './records/pending.js';
+import { hasRows } from './records/recovery.js';
+import { Sync } from './records/sync.js';
+import type { Transport } from './api/transport.js';
+import { AccountCredentials, type Account } from './api/account-credentials.js';
 
 /** The parts of a session that differ between phones, browsers and tests. */
 export interface SessionParts {

@@ -1,4 +1,4 @@
-import type { Api } from './api';
+import type { Api } from '../api/api.js';
 
 /** The names of the account's devices, read from the server when needed. */
 export class DeviceNames {

@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpRequest } from '../sync/transport';
+import type { HttpAnswer, HttpRequest } from './transport.js';
 
 /** Makes requests with XMLHttpRequest: unlike `fetch` it reports what was sent and, on phones, what was received. */
 export function xhrTransport(request: HttpRequest): Promise<HttpAnswer> {

@@ -1,6 +1,6 @@
-import { Cell, type Observable } from './observable';
-import { nothingKnown, reduce, type Facts, type SyncEvent } from './facts';
-import { statusOf, type SyncStatus } from './status';
+import { Cell, type Observable } from './observable.js';
+import { nothingKnown, reduce, type Facts, type SyncEvent } from './facts.js';
+import { statusOf, type SyncStatus } from './status.js';
 
 /** How often the status is computed again: the proof of being up to date expires without any event. */
 const LOOK_EVERY_MS = 200;

@@ -1,7 +1,7 @@
-import { type Credentials, type CredentialStore } from './credentials';
-import { StallWatch } from './stall-watch';
-import { SyncError } from './sync-error';
-import type { HttpRequest, Transport } from './transport';
+import { type Credentials, type CredentialStore } from './credentials.js';
+import { StallWatch } from '../light/stall-watch.js';
+import { SyncError } from './sync-error.js';
+import type { HttpRequest, Transport } from './transport.js';
 
 /** The path prefix of the API. */
 const PREFIX = '/api/v1';

@@ -1,6 +1,6 @@
 import type { Problem } from '../../../src/protocol/errors.js';
-import type { Failure } from './facts';
-import type { Reason } from './reason';
+import type { Failure } from '../light/facts.js';
+import type { Reason } from '../light/reason.js';
 
 /** The client's own codes, in addition to the server's. */
 type ClientCode = 'NO_ANSWER' | 'STALLED' | 'CANCELED' | 'NOT_SIGNED_IN' | 'HTTP_ERROR' | 'FRAME_TOO_LARGE';

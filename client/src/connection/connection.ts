@@ -1,12 +1,12 @@
 import { PROTOCOL_VERSION } from '../../../src/protocol/version.js';
 import type { Hello } from '../../../src/protocol/events.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
-import type { Api } from './api';
-import type { Credentials } from './credentials';
-import { DocumentFeed } from './document-feed';
-import { Link } from './link';
-import type { LocalState } from './local-state';
-import { toSyncError, type SyncError } from './sync-error';
+import type { Api } from '../api/api.js';
+import type { Credentials } from '../api/credentials.js';
+import { DocumentFeed } from './document-feed.js';
+import { Link } from './link.js';
+import type { LocalState } from '../records/local-state.js';
+import { toSyncError, type SyncError } from '../api/sync-error.js';
 
 /** The wait before the first retry. It is short because most interruptions are. */
 const FIRST_WAIT_MS = 250;

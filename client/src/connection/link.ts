@@ -8,8 +8,8 @@ import type {
 } from '../../../src/protocol/events.js';
 import type { Problem } from '../../../src/protocol/errors.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
-import type { DocumentNews } from './document-feed';
-import { SyncError } from './sync-error';
+import type { DocumentNews } from './document-feed.js';
+import { SyncError } from '../api/sync-error.js';
 
 /** How long the handshake may take, hello included. */
 const HANDSHAKE_MS = 3_000;

@@ -1,7 +1,7 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { Rejection } from '../../../src/protocol/sync.js';
-import { isUnsynced, TABLES } from './raw-row';
-import type { Refusals } from './refusals';
+import { isUnsynced, TABLES } from './raw-row.js';
+import type { Refusals } from './refusals.js';
 
 /** What happens to local changes. */
 export interface PendingListener {

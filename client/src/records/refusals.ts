@@ -1,6 +1,6 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { PushAnswer, Rejection } from '../../../src/protocol/sync.js';
-import { contentOf, type IdsByTable, type LocalChanges } from './raw-row';
+import { contentOf, type IdsByTable, type LocalChanges } from './raw-row.js';
 
 const KEY = 'tidemark_refused';
 const DELETION = 'deleted';
