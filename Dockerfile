@@ -9,18 +9,21 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY client/package.json client/
 RUN npm ci --include=dev
 COPY tsconfig.json tsconfig.build.json nest-cli.json .swcrc ./
 COPY scripts scripts
 COPY bin bin
 COPY src src
-RUN npm run build && npm prune --omit=dev
+# Without its workspace: the server does not need what the client does.
+RUN npm run build && npm pkg delete workspaces && npm prune --omit=dev
 
 FROM node:${NODE_VERSION}-bookworm-slim AS app
 WORKDIR /app
 COPY package.json ./
 COPY scripts scripts
 COPY src/protocol src/protocol
+COPY client client
 COPY mobile mobile
 RUN --mount=type=cache,target=/root/.npm npm run build:app
 

@@ -30,8 +30,9 @@ export default {
   },
   transformIgnorePatterns: [],
   moduleNameMapper: {
+    '^@tidemark/client$': '<rootDir>/client/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
-    // The app's own sync code is tested here too; it must not bring second copies of these along.
+    // The app is tested here too; it must not bring second copies of these along.
     '^(@nozbe/watermelondb|socket\\.io-client)(/.*)?$': '<rootDir>/node_modules/$1$2',
   },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],

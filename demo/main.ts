@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { Phone } from '../test/support/phone.js';
 import { startServer, type ServerProcess } from '../test/support/server-process.js';
 import { createStorage, type DatabaseName } from '../test/support/storage.js';
+import { clientSync } from './client-sync.js';
 import { chapters } from './chapters.js';
 import { Dice, GAMES, playSeason, type PaperGame } from './season.js';
 import { playStory, syncAll, type Cast, type KillableServer } from './story.js';
@@ -128,7 +129,7 @@ async function findServer(
 
 /** Installs the app on three devices, the second and third paired by a code. */
 async function gather(url: string, season: PaperGame[], timeline: Timeline): Promise<Cast> {
-  const kitchen = await Phone.open(url, { name: 'kitchen phone' });
+  const kitchen = await Phone.open(url, { name: 'kitchen phone', makeSync: clientSync });
   const basement = await kitchen.pair({ name: 'basement phone' });
   const tablet = await kitchen.pair({ name: 'tablet' });
   timeline.heading('Before the season');

@@ -1,4 +1,4 @@
-import { SyncError } from '../examples/watermelondb/sync.js';
+import { SyncError } from '../client/src/api/sync-error.js';
 import type { Phone } from '../test/support/phone.js';
 import { Scorekeeper } from './scorekeeper.js';
 import { GAMES, GAMES_AN_EVENING, type Dice, type PaperGame } from './season.js';

@@ -1,6 +1,10 @@
 const common = {
-  // The server's own source, where imports name files as they are once compiled.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    // The client and the protocol are used as sources, where imports name files as they are once compiled.
+    '^@tidemark/client$': '<rootDir>/../client/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^(@nozbe/watermelondb|socket\\.io-client)(/.*)?$': '<rootDir>/node_modules/$1$2',
+  },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
 };
 

@@ -37,7 +37,8 @@ export async function ensureAppInstalled() {
 
 /** Builds the web app into mobile/dist, if anything that goes into it has changed since the last build. */
 export async function ensureAppBuilt() {
-  const wanted = hashOf([...listSources(), ...listFiles(join(root, 'src/protocol'))]);
+  const shared = ['src/protocol', 'client/src'].flatMap((folder) => listFiles(join(root, folder)));
+  const wanted = hashOf([...listSources(), ...shared]);
   if (readText(join(built, BUILD_STAMP)) === wanted) return;
   await ensureAppInstalled();
   say('Building the web app (about half a minute; only when it has changed) …');

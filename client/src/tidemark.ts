@@ -1,24 +1,48 @@
 import type { Database } from '@nozbe/watermelondb';
+import { AccountCredentials, type Account } from './api/account-credentials.js';
 import { Api } from './api/api.js';
 import type { CredentialStore } from './api/credentials.js';
-import type { Observable } from './light/observable.js';
-import { countUnsynced } from './records/pending.js';
-import { hasRows } from './records/recovery.js';
-import { Sync } from './records/sync.js';
+import { databaseCredentials } from './api/database-credentials.js';
+import { fetchTransport } from './api/fetch-transport.js';
 import type { Transport } from './api/transport.js';
-import { AccountCredentials, type Account } from './api/account-credentials.js';
+import { xhrTransport } from './api/xhr-transport.js';
+import type { DocumentFeed } from './connection/document-feed.js';
+import type { Observable } from './light/observable.js';
+import type { SyncStatus } from './light/status.js';
+import type { RecoveryWay } from './records/local-data.js';
+import type { DescribeRow, Notice } from './records/notices.js';
+import { countUnsynced } from './records/pending.js';
+import type { Synchronize } from './records/records.js';
+import { hasRows } from './records/recovery.js';
+import { SyncEngine } from './records/sync-engine.js';
+import { SyncedTables, type Parents } from './records/synced-tables.js';
 
-/** The parts of a session that differ between phones, browsers and tests. */
-export interface SessionParts {
+/** What a client is made from. */
+export interface TidemarkOptions {
   database: Database;
-  credentials: CredentialStore;
-  transport: Transport;
-  /** The server's origin unless the user set another one; empty: none is configured. */
-  defaultServerUrl: string;
-  /** The name and the platform that this installation registers with. */
+  /** WatermelonDB's `synchronize`, from `@nozbe/watermelondb/sync`. */
+  synchronize: Synchronize;
+  /** The server's origin, such as `https://sync.example.org`, unless the user has set another one; empty: none yet. */
+  serverUrl: string;
+  /** The name and platform that this installation registers with. */
   device: { name: string; platform: string };
-  /** Reports to the sync when the app's visibility or connection changes. @returns a function that stops it */
-  watch?(sync: Sync): () => void;
+  /** The columns that refer to parents; default: no table has any. `tidemark tables model` prints them. */
+  parents?: Parents;
+  /** Where the tokens are kept; default: in the database, unencrypted. */
+  credentials?: CredentialStore;
+  /** Makes the HTTP requests; default: XMLHttpRequest, or `fetch` where there is none. */
+  transport?: Transport;
+  /** Names a row for the notices; default: "an entry". */
+  describe?: DescribeRow;
+  /** Epoch ms; default: Date.now. */
+  now?: () => number;
+}
+
+/** A code with which one more device joins the account, once. */
+export interface PairingCode {
+  code: string;
+  /** Epoch ms. */
+  expiresAt: number;
 }
 
 /** A device of the account. */
@@ -35,7 +59,7 @@ export interface DeviceInfo {
 }
 
 /** What to do with the data on this device when it joins another account. */
-export type LocalData = 'bring-along' | 'start-fresh';
+export type JoinWith = 'bring-along' | 'start-fresh';
 
 interface DeviceAnswer {
   device_id: string;
@@ -48,59 +72,156 @@ interface DeviceAnswer {
 
 const SERVER_URL = 'tidemark_server_url';
 
-/** One run of the app: the database, its sync, and this device's account. */
-export class Session {
+/** Keeps one WatermelonDB database in step with a Tidemark server, and shows at every moment how far it is. */
+export class Tidemark {
   readonly database: Database;
-  readonly sync: Sync;
+  /** Makes requests to the server as this device. */
+  readonly api: Api;
   /** Null until this device is registered. */
   readonly account: Observable<Account | null>;
-  private readonly unwatch: () => void;
+  private readonly tables: SyncedTables;
+  private readonly transport: Transport;
+  private readonly engine: SyncEngine;
 
   private constructor(
-    private readonly parts: SessionParts,
+    private readonly options: TidemarkOptions,
     private readonly credentials: AccountCredentials,
     serverUrl: string,
   ) {
-    const { database, transport, device } = parts;
+    const { database, synchronize, device, parents = {}, describe = () => 'an entry', now } = options;
     this.database = database;
     this.account = credentials.account;
-    this.sync = new Sync({ database, serverUrl, credentials, transport, device });
-    this.unwatch = parts.watch?.(this.sync) ?? (() => undefined);
-    this.sync.start();
+    this.transport = options.transport ?? xhrTransport ?? fetchTransport;
+    this.api = new Api(serverUrl, credentials, this.transport, now);
+    this.tables = new SyncedTables(database.schema, parents);
+    const { api, tables } = this;
+    this.engine = new SyncEngine({ database, tables, synchronize, api, credentials, device, describe });
   }
 
-  /** Opens the local data and starts syncing; never waits for the network. The first sync registers a new device. */
-  static async open(parts: SessionParts): Promise<Session> {
-    const serverUrl = await parts.database.localStorage.get<string>(SERVER_URL);
-    return new Session(
-      parts,
-      await AccountCredentials.open(parts.credentials),
-      serverUrl ?? parts.defaultServerUrl,
-    );
+  /** Makes a client, which does nothing before `start` or `sync`; never waits for the network. Make one per database. */
+  static async open(options: TidemarkOptions): Promise<Tidemark> {
+    const { database } = options;
+    const serverUrl = await database.localStorage.get<string>(SERVER_URL);
+    const credentials = await AccountCredentials.open(options.credentials ?? databaseCredentials(database));
+    return new Tidemark(options, credentials, serverUrl ?? options.serverUrl);
+  }
+
+  /** The light: how far this device is, how many changes wait to be sent, the progress, and why it is stuck. */
+  get status(): Observable<SyncStatus> {
+    return this.engine.status;
+  }
+
+  /** What syncs did that the user should know. */
+  get notices(): Observable<Notice[]> {
+    return this.engine.notices;
+  }
+
+  /** The server's messages about documents. */
+  get documentFeed(): DocumentFeed {
+    return this.engine.connection.documents;
   }
 
   /** The server's origin; empty: none yet. */
   get serverUrl(): string {
-    return this.sync.api.serverUrl;
+    return this.api.serverUrl;
+  }
+
+  /** Syncs from now on: at once, after each local change, and when another device has pushed. Registers a new device. */
+  start(): void {
+    this.engine.start();
+  }
+
+  /** Stops syncing until `start` or `sync`; resolves when the sync under way has ended. */
+  stop(): Promise<void> {
+    return this.engine.stop();
+  }
+
+  /**
+   * Syncs now, even in the state `incompatible`, and starts if necessary.
+   * @throws SyncError why this sync failed; the status shows it too, and syncing goes on by itself
+   */
+  sync(): Promise<void> {
+    return this.engine.sync();
+  }
+
+  /** Ends all syncing and writing for good; resolves when the last write to the database has ended. */
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  /** Stops syncing, runs `work`, and starts again with what the database then holds. @throws SyncError when closed */
+  whileStopped<T>(work: () => Promise<T>): Promise<T> {
+    return this.engine.whileStopped(work);
+  }
+
+  /** In the background no pings are sent; back in the foreground the client connects and syncs at once. */
+  setForeground(isForeground: boolean): void {
+    this.engine.setForeground(isForeground);
+  }
+
+  /** Offline, nothing is tried until the device is online again. */
+  setOnline(isOnline: boolean): void {
+    this.engine.setOnline(isOnline);
+  }
+
+  dismissNotice(id: string): void {
+    this.engine.dismissNotice(id);
+  }
+
+  /**
+   * Takes a way out of `incompatible`: take the server's data and keep unsynced local changes, upload this device's
+   * data, or start empty.
+   * @returns how many local changes were discarded
+   */
+  resolve(way: RecoveryWay): Promise<{ dropped: number }> {
+    return this.engine.resolve(way);
   }
 
   /** Changes the server's address. If another server answers there, the status becomes `incompatible`. */
   async setServerUrl(url: string): Promise<void> {
-    await this.sync.whileStopped(() => this.useServer(url));
+    await this.whileStopped(() => this.useServer(url));
   }
 
-  /** Makes a pairing code, with which one more device joins the account. @throws SyncError */
-  async createPairingCode(): Promise<{ code: string; expiresAt: number }> {
-    const answer = await this.sync.api.request<{ code: string; expires_at: number }>(
+  /** Makes a code with which one more device joins this account. @throws SyncError */
+  async pair(): Promise<PairingCode> {
+    const answer = await this.api.request<{ code: string; expires_at: number }>(
       'POST',
       '/auth/pairing-codes',
     );
     return { code: answer.code, expiresAt: answer.expires_at };
   }
 
+  /**
+   * Joins the account that made the code. `localData` decides whether this device's data goes along or is erased.
+   * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
+   */
+  async join(code: string, options: { serverUrl?: string; localData: JoinWith }): Promise<void> {
+    const url = options.serverUrl ?? this.serverUrl;
+    const api = new Api(url, this.credentials, this.transport);
+    const credentials = await api.register({ ...this.options.device, pairingCode: code });
+    await this.whileStopped(async () => {
+      // The data first: if we are interrupted in between, it must not count as data of the other account.
+      if (options.localData === 'start-fresh') await this.engine.localData.erase();
+      else await this.engine.localData.bringAlong();
+      await this.useServer(url);
+      await this.credentials.write(credentials);
+    });
+  }
+
+  /** Erases the data on this device and leaves the account; the account's other devices keep everything. */
+  async signOut(): Promise<void> {
+    const account = this.account.get();
+    await this.whileStopped(async () => {
+      // If the server cannot be reached, the device stays on the account's list; another device can remove it.
+      if (account) await this.revokeDevice(account.deviceId).catch(() => undefined);
+      await this.engine.localData.erase();
+      await this.credentials.clear();
+    });
+  }
+
   /** The account's devices, the oldest first. @throws SyncError */
   async listDevices(): Promise<DeviceInfo[]> {
-    const devices = await this.sync.api.request<DeviceAnswer[]>('GET', '/auth/devices');
+    const devices = await this.api.request<DeviceAnswer[]>('GET', '/auth/devices');
     return devices.map((device) => ({
       deviceId: device.device_id,
       name: device.name,
@@ -113,90 +234,32 @@ export class Session {
 
   /** @throws SyncError */
   async renameDevice(deviceId: string, name: string): Promise<void> {
-    await this.sync.api.request('PATCH', devicePath(deviceId), { body: { name } });
+    await this.api.request('PATCH', devicePath(deviceId), { body: { name } });
   }
 
   /** Removes a device from the account. @throws SyncError */
   async revokeDevice(deviceId: string): Promise<void> {
-    await this.sync.api.request('DELETE', devicePath(deviceId));
-  }
-
-  /**
-   * Joins the account that made the code. `localData` decides whether this device's data goes along or is erased.
-   * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
-   */
-  async join(code: string, options: { serverUrl?: string; localData: LocalData }): Promise<void> {
-    const url = options.serverUrl ?? this.serverUrl;
-    const api = new Api(url, this.credentials, this.parts.transport);
-    const credentials = await api.register({ ...this.parts.device, pairingCode: code });
-    await this.sync.whileStopped(async () => {
-      // The data first: if we are interrupted in between, it must not count as data of the other account.
-      if (options.localData === 'start-fresh') await this.sync.localData.erase();
-      else await this.sync.localData.bringAlong();
-      await this.useServer(url);
-      await this.credentials.write(credentials);
-    });
+    await this.api.request('DELETE', devicePath(deviceId));
   }
 
   /** Whether this device has rows, or deletions that were not pushed. */
   async hasLocalData(): Promise<boolean> {
-    return (await hasRows(this.database)) || (await this.countUnsynced()) > 0;
+    return (await hasRows(this.database, this.tables)) || (await this.countUnsynced()) > 0;
   }
 
   /** How many local changes the server has not acknowledged, refused ones included. */
   countUnsynced(): Promise<number> {
-    return countUnsynced(this.database);
-  }
-
-  /** Erases the data on this device and leaves the account; the account's other devices keep everything. */
-  async signOut(): Promise<void> {
-    const account = this.account.get();
-    await this.sync.whileStopped(async () => {
-      // If the server cannot be reached, the device stays on the account's list; another device can remove it.
-      if (account) await this.revokeDevice(account.deviceId).catch(() => undefined);
-      await this.sync.localData.erase();
-      await this.credentials.clear();
-    });
-  }
-
-  /** Makes a link to a read-only scoreboard of one game. @throws SyncError */
-  async createShare(gameId: string): Promise<{ shareId: string; url: string }> {
-    const answer = await this.sync.api.request<{ share_id: string; url: string }>('POST', sharesPath(gameId));
-    return { shareId: answer.share_id, url: answer.url };
-  }
-
-  /** The links to a game that have not been withdrawn. @throws SyncError */
-  async listShares(gameId: string): Promise<{ shareId: string; createdAt: number }[]> {
-    const shares = await this.sync.api.request<{ share_id: string; created_at: number }[]>(
-      'GET',
-      sharesPath(gameId),
-    );
-    return shares.map((share) => ({ shareId: share.share_id, createdAt: share.created_at }));
-  }
-
-  /** @throws SyncError */
-  async withdrawShare(shareId: string): Promise<void> {
-    await this.sync.api.request('DELETE', `/shares/${encodeURIComponent(shareId)}`);
-  }
-
-  /** Ends all syncing and writing for good; another tab may then open the database. */
-  async close(): Promise<void> {
-    this.unwatch();
-    await this.sync.close();
+    return countUnsynced(this.database, this.tables);
   }
 
   private async useServer(url: string): Promise<void> {
-    this.sync.api.serverUrl = url;
+    this.api.serverUrl = url;
     const { localStorage } = this.database;
-    if (url === this.parts.defaultServerUrl) await localStorage.remove(SERVER_URL);
+    if (url === this.options.serverUrl) await localStorage.remove(SERVER_URL);
     else await localStorage.set(SERVER_URL, url);
   }
 }
 
 function devicePath(deviceId: string): string {
   return `/auth/devices/${encodeURIComponent(deviceId)}`;
-}
-
-function sharesPath(gameId: string): string {
-  return `/games/${encodeURIComponent(gameId)}/shares`;
 }

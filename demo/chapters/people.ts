@@ -126,7 +126,8 @@ export const sameMoment: Chapter = async (stage, keeper) => {
     'kitchen phone',
     'and the tablet correct the same round and edit the same game at the same moment',
   );
-  const course = kitchen.network.exchanges.map(({ request, status }) => `${request} ${status}`).join(', ');
+  const exchanges = kitchen.network.exchanges.filter(({ request }) => /^pu(ll|sh)$/.test(request));
+  const course = exchanges.map(({ request, status }) => `${request} ${status}`).join(', ');
   timeline.note(`${course}: merged and pushed again by itself`);
   await keeper.finish(kitchen);
   await syncAll(kitchen, tablet, basement);

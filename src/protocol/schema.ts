@@ -64,3 +64,14 @@ export function columnsAt(table: Table, schemaVersion: number): [name: string, c
 export function tablesAt(schema: Schema, schemaVersion: number): [name: string, table: Table][] {
   return Object.entries(schema.tables).filter(([, table]) => table.since <= schemaVersion);
 }
+
+/** By table, the columns that refer to a row's parents, each with the parent's table. A row is deleted with any of them. */
+export function parentsOf({ tables }: Schema): Record<string, Record<string, string>> {
+  const entries = Object.entries(tables).map(([name, { columns }]) => {
+    const parents = Object.entries(columns).flatMap(([key, { isParent, references }]) =>
+      isParent && references !== undefined ? [[key, references] as const] : [],
+    );
+    return [name, Object.fromEntries(parents)] as const;
+  });
+  return Object.fromEntries(entries);
+}

@@ -133,6 +133,26 @@ test("apps share the protocol with the server, and none of the server's own code
   expect(strangers).toEqual([]);
 });
 
+test('the app and the pages use the client by its package name, as other people do', () => {
+  const strangers = imports.filter(
+    ({ from, to }) => from.startsWith('mobile/src/') && to !== null && !/^(mobile|src\/protocol)\//.test(to),
+  );
+  expect(strangers).toEqual([]);
+});
+
+test('the client imports nothing but the protocol, WatermelonDB and Socket.IO', () => {
+  const packages = files
+    .filter((file) => file.startsWith('client/src/'))
+    .flatMap((file) => [...texts.get(file)!.matchAll(/ from '([^.'][^']*)';/g)].map(([, name]) => name!));
+  expect(
+    [...new Set(packages)].filter((name) => !/^(@nozbe\/watermelondb|socket\.io-client)(\/|$)/.test(name)),
+  ).toEqual([]);
+  const strangers = imports.filter(
+    ({ from, to }) => from.startsWith('client/') && to !== null && !/^(client\/src|src\/protocol)\//.test(to),
+  );
+  expect(strangers).toEqual([]);
+});
+
 test('only repositories hold SQL, with what they are made of and the declarations of tables', () => {
   const isAllowed = (file: string) =>
     /\.(repository|reader|sql)\.ts$|\/tables\.ts$/.test(file) ||

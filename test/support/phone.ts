@@ -1,12 +1,14 @@
-import { Database, Q } from '@nozbe/watermelondb';
+import { Q, type Database } from '@nozbe/watermelondb';
 import type { SyncConflictResolver } from '@nozbe/watermelondb/sync/index.js';
-import * as lokijs from '@nozbe/watermelondb/adapters/lokijs/index.js';
 import * as logging from '@nozbe/watermelondb/utils/common/logger/index.js';
-import { TidemarkSync, type Session } from '../../examples/watermelondb/sync.js';
+import { TidemarkSync } from '../../examples/watermelondb/sync.js';
 import type { ColumnValue } from '../../src/protocol/columns.js';
 import { columnsAt, tablesAt, type Schema } from '../../src/protocol/schema.js';
 import { schema as declaredSchema } from '../../src/protocol/tables.js';
+import { defaultOf } from './default-of.js';
 import { TestDevice } from './device.js';
+import { deviceCredentials } from './device-credentials.js';
+import { openMemoryDatabase, type MemoryDatabase } from './memory-database.js';
 import { Network } from './network.js';
 import { watermelonSchema } from './watermelon-schema.js';
 
@@ -15,6 +17,19 @@ export type PhoneRow = { id: string } & Record<string, ColumnValue>;
 
 /** Columns to write; what a new row leaves out takes its declared default. */
 export type Fields = Readonly<Record<string, ColumnValue>>;
+
+/** What syncs a phone's database with the server. */
+export type PhoneSync = Pick<TidemarkSync, 'sync' | 'createPairingCode'>;
+
+/** What a `PhoneSync` is made from. */
+export interface PhoneSyncParts {
+  database: Database;
+  device: TestDevice;
+  network: Network;
+  /** The declaration that the database was made from. */
+  schema: Schema;
+  conflictResolver?: SyncConflictResolver;
+}
 
 export interface PhoneOptions {
   name?: string;
@@ -25,14 +40,9 @@ export interface PhoneOptions {
   /** The device this phone is; default: a new one on a new account. */
   device?: TestDevice;
   conflictResolver?: SyncConflictResolver;
+  /** Default: the code of our example. */
+  makeSync?: (parts: PhoneSyncParts) => PhoneSync;
 }
-
-// A CommonJS module's default is `.default` when compiled by Jest and `.default.default` when imported by Node.
-function defaultOf<T>(module: { default: { default: T } }): T {
-  return module.default.default ?? (module.default as T);
-}
-const LokiJSAdapter = defaultOf(lokijs);
-type LokiAdapter = InstanceType<typeof LokiJSAdapter>;
 
 // WatermelonDB logs what it considers a bug of the server, and continues. Here the sync fails instead.
 const complaints: string[] = [];
@@ -40,11 +50,11 @@ const logger = defaultOf(logging) as unknown as Record<string, (...messages: unk
 logger.debug = logger.log = () => undefined;
 logger.warn = logger.error = (...messages) => complaints.push(messages.map(String).join(' '));
 
-/** One installation of an app: a real WatermelonDB database in memory, synced by the code of our example. */
+/** One installation of an app: a real WatermelonDB database in memory. */
 export class Phone {
   /** The network between this phone and the server. */
   readonly network: Network;
-  private opened!: { database: Database; adapter: LokiAdapter; client: TidemarkSync };
+  private opened!: MemoryDatabase & { client: PhoneSync };
 
   private constructor(
     readonly name: string,
@@ -67,7 +77,7 @@ export class Phone {
     return this.opened.database;
   }
 
-  get client(): TidemarkSync {
+  get client(): PhoneSync {
     return this.opened.client;
   }
 
@@ -79,14 +89,14 @@ export class Phone {
   /** Installs the same app on one more device of this account, paired by a code. */
   async pair(options: PhoneOptions = {}): Promise<Phone> {
     const { code } = await this.client.createPairingCode();
-    const { schema, version } = this.options;
+    const { schema, version, makeSync } = this.options;
     const name = options.name ?? 'phone';
     const device = await TestDevice.register(this.network.url, {
       name,
       platform: 'node',
       pairing_code: code,
     });
-    return Phone.open(this.network.url, { schema, version, ...options, device });
+    return Phone.open(this.network.url, { schema, version, makeSync, ...options, device });
   }
 
   /** Pulls and pushes. @throws SyncError, or Error with the complaint of WatermelonDB */
@@ -97,7 +107,7 @@ export class Phone {
 
   /** Restarts the app on its saved data, possibly as a newer release. */
   async restart(update: Pick<PhoneOptions, 'schema' | 'version' | 'conflictResolver'> = {}): Promise<void> {
-    const { loki } = this.opened.adapter._driver;
+    const { loki } = this.opened;
     await new Promise<void>((resolve, reject) => {
       loki.saveDatabase((error?: Error) => (error ? reject(error) : resolve()));
     });
@@ -169,7 +179,7 @@ export class Phone {
 
   /** How many local changes the server has not acknowledged, deletions included. */
   async unsyncedCount(): Promise<number> {
-    const { loki } = this.opened.adapter._driver;
+    const { loki } = this.opened;
     return this.tables.reduce(
       (count, table) => count + loki.getCollection(table).count({ _status: { $ne: 'synced' } }),
       0,
@@ -182,28 +192,11 @@ export class Phone {
   }
 
   private async start(savedDatabase?: unknown): Promise<void> {
-    const { schema, migrations, modelClasses } = watermelonSchema(this.schema, this.version);
-    const adapter = new LokiJSAdapter({
-      schema,
-      migrations,
-      useWebWorker: false,
-      useIncrementalIndexedDB: true,
-      extraLokiOptions: { autosave: false },
-      ...(savedDatabase ? { _testLokiAdapter: savedDatabase as never } : {}),
-    });
-    const database = new Database({ adapter, modelClasses: modelClasses as never });
-    const client = new TidemarkSync({
-      database,
-      url: 'http://server/api/v1', // the network adds the origin
-      store: {
-        read: () => Promise.resolve(this.readSession()),
-        write: (session) => this.writeSession(session),
-      },
-      conflictResolver: this.options.conflictResolver,
-      fetch: this.network.fetch,
-    });
-    this.opened = { database, adapter, client };
-    await database.adapter.getLocal('anything'); // answered once the database is set up
+    const opened = await openMemoryDatabase(watermelonSchema(this.schema, this.version), savedDatabase);
+    const { makeSync = exampleSync, conflictResolver } = this.options;
+    const { device, network, schema } = this;
+    const client = makeSync({ database: opened.database, device, network, schema, conflictResolver });
+    this.opened = { ...opened, client };
   }
 
   private async fetch(table: string, conditions: Q.Clause[]): Promise<PhoneRow[]> {
@@ -229,25 +222,31 @@ export class Phone {
     if (!declaration) throw new Error(`This phone knows no table "${table}".`);
     return columnsAt(declaration, this.version);
   }
+}
 
-  // The device keeps the tokens, so that plain requests and syncs of this phone always use the same ones.
-  private readSession(): Session {
-    const { accountId, deviceId, accessToken, refreshToken } = this.device;
-    const claims = JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as {
-      exp: number;
-    };
-    return {
-      account_id: accountId,
-      device_id: deviceId,
-      access_token: accessToken,
-      refresh_token: refreshToken,
-      expires_at: claims.exp * 1000,
-    };
-  }
-
-  private writeSession(session: Session): Promise<void> {
-    this.device.accessToken = session.access_token;
-    this.device.refreshToken = session.refresh_token;
-    return Promise.resolve();
-  }
+function exampleSync({ database, device, network, conflictResolver }: PhoneSyncParts): PhoneSync {
+  // The device keeps the tokens, so that plain requests and syncs of a phone always use the same ones.
+  const credentials = deviceCredentials(device);
+  return new TidemarkSync({
+    database,
+    url: 'http://server/api/v1', // the network adds the origin
+    store: {
+      read: async () => {
+        const stored = (await credentials.read())!;
+        return {
+          account_id: stored.accountId,
+          device_id: stored.deviceId,
+          access_token: stored.accessToken,
+          refresh_token: stored.refreshToken,
+          expires_at: stored.expiresAt,
+        };
+      },
+      write: async (session) => {
+        device.accessToken = session.access_token;
+        device.refreshToken = session.refresh_token;
+      },
+    },
+    conflictResolver,
+    fetch: network.fetch,
+  });
 }

@@ -16,7 +16,7 @@ test('the app away for longer than deletions are remembered keeps what is unsync
   const remembered = await kitchen.play('Deleted lately');
   await eventually(() => kitchen.status.pending === 0 && kitchen.status.state === 'synced');
   await using basement = await kitchen.pair({ name: 'Basement phone' });
-  await basement.sync.stop();
+  await basement.tidemark.stop();
   const [round] = (await basement.everything()).rounds!.filter(({ game_id }) => game_id === edited);
   await basement.update('games', edited, { name: 'Edited below' });
   await basement.update('rounds', round!.id, { round_number: 7 });
@@ -28,10 +28,10 @@ test('the app away for longer than deletions are remembered keeps what is unsync
   await kitchen.remove('games', remembered);
   await eventually(() => kitchen.status.pending === 0);
 
-  basement.sync.start();
+  basement.tidemark.start();
 
   await basement.isInStepWith(kitchen);
   expect(await kitchen.games()).toEqual(['Edited below']);
   expect(await kitchen.find('rounds', round!.id)).toMatchObject({ round_number: 7 });
-  expect(basement.sync.notices.get()).toMatchObject([{ kind: 'dropped' }]);
+  expect(basement.tidemark.notices.get()).toMatchObject([{ kind: 'dropped' }]);
 });

@@ -1,9 +1,12 @@
 import type { HttpAnswer, HttpRequest } from './transport.js';
 
-/** Makes requests with `fetch`, which reports each received piece, but not what was sent. */
-export async function fetchTransport(request: HttpRequest): Promise<HttpAnswer> {
+/**
+ * Makes requests with `fetch`, which reports each received piece, but not what was sent.
+ * @param send stands in for the global `fetch`
+ */
+export async function fetchTransport(request: HttpRequest, send = fetch): Promise<HttpAnswer> {
   const { method, url, headers, body, signal } = request;
-  const response = await fetch(url, { method, headers, body, signal });
+  const response = await send(url, { method, headers, body, signal });
   const header = (name: string): string | null => response.headers.get(name);
   request.onHeaders?.(header);
   const length = Number(header('content-length'));
@@ -16,6 +19,7 @@ export async function fetchTransport(request: HttpRequest): Promise<HttpAnswer> 
   };
   const decoder = new TextDecoder();
   const reader = response.body?.getReader();
+  if (!reader) take(await response.text()); // React Native's `fetch` has no streams
   for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
     take(decoder.decode(read.value, { stream: true }));
   }

@@ -1,9 +1,39 @@
-import type { HttpAnswer, HttpRequest } from './transport.js';
+import type { HttpAnswer, HttpRequest, Transport } from './transport.js';
 
-/** Makes requests with XMLHttpRequest: unlike `fetch` it reports what was sent and, on phones, what was received. */
-export function xhrTransport(request: HttpRequest): Promise<HttpAnswer> {
+// Declared here, because Node has none and its compiler settings do not know it.
+interface ProgressEvent {
+  loaded: number;
+  total: number;
+  lengthComputable: boolean;
+}
+interface Xhr {
+  readonly readyState: number;
+  readonly status: number;
+  readonly responseText: string;
+  readonly upload: { onprogress: ((event: ProgressEvent) => void) | null };
+  onreadystatechange: (() => void) | null;
+  onprogress: ((event: ProgressEvent) => void) | null;
+  onload: (() => void) | null;
+  onerror: (() => void) | null;
+  onabort: (() => void) | null;
+  ontimeout: (() => void) | null;
+  open(method: string, url: string): void;
+  setRequestHeader(name: string, value: string): void;
+  getResponseHeader(name: string): string | null;
+  send(body: string | Blob | null): void;
+  abort(): void;
+}
+const { XMLHttpRequest: Request } = globalThis as { XMLHttpRequest?: new () => Xhr };
+const HEADERS_RECEIVED = 2;
+
+/**
+ * Makes requests with XMLHttpRequest: unlike `fetch` it reports what was sent and, on phones, what was received. Null:
+ * there is none here, as in Node.
+ */
+export const xhrTransport: Transport | null = Request ? (request) => send(new Request(), request) : null;
+
+function send(xhr: Xhr, request: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const xhr = new XMLHttpRequest();
     const header = (name: string): string | null => xhr.getResponseHeader(name);
     let received = 0;
     const abort = (): void => xhr.abort();
@@ -19,7 +49,7 @@ export function xhrTransport(request: HttpRequest): Promise<HttpAnswer> {
     xhr.upload.onprogress = ({ loaded, total, lengthComputable }) =>
       request.onSent?.(loaded, lengthComputable ? total : null);
     xhr.onreadystatechange = () => {
-      if (xhr.readyState === XMLHttpRequest.HEADERS_RECEIVED && xhr.status > 0) request.onHeaders?.(header);
+      if (xhr.readyState === HEADERS_RECEIVED && xhr.status > 0) request.onHeaders?.(header);
     };
     xhr.onprogress = ({ total, lengthComputable }) => takePiece(lengthComputable ? total : null);
     xhr.onload = () => {

@@ -5,7 +5,6 @@ import type { Api } from '../api/api.js';
 import type { Credentials } from '../api/credentials.js';
 import { DocumentFeed } from './document-feed.js';
 import { Link } from './link.js';
-import type { LocalState } from '../records/local-state.js';
 import { toSyncError, type SyncError } from '../api/sync-error.js';
 
 /** The wait before the first retry. It is short because most interruptions are. */
@@ -53,7 +52,8 @@ export class Connection {
 
   constructor(
     private readonly api: Api,
-    private readonly state: LocalState,
+    /** The history that the local data belongs to; null before the first pull. */
+    private readonly historyId: () => Promise<string | null>,
     private readonly schemaVersion: number,
     private readonly stopwatch: () => number,
     private readonly listener: ConnectionListener,
@@ -101,7 +101,7 @@ export class Connection {
     this.listener.onConnecting();
     try {
       const credentials = await this.usableCredentials();
-      const historyId = await this.state.historyId();
+      const historyId = await this.historyId();
       if (attempt !== this.attempt) return;
       this.link = this.dial(credentials, historyId);
     } catch (error) {

@@ -3,6 +3,7 @@ import type { LocalState } from './local-state.js';
 import { countUnsynced } from './pending.js';
 import { eraseAll, markAllCreated } from './recovery.js';
 import type { Refusals } from './refusals.js';
+import type { SyncedTables } from './synced-tables.js';
 
 /** A way out of `incompatible`. */
 export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
@@ -14,6 +15,7 @@ export type RecoveryWay = 'take-server' | 'upload-everything' | 'start-fresh';
 export class LocalData {
   constructor(
     private readonly database: Database,
+    private readonly tables: SyncedTables,
     private readonly state: LocalState,
     private readonly refusals: Refusals,
   ) {}
@@ -28,10 +30,10 @@ export class LocalData {
 
   /** Erases the data on this device only; the server keeps its own. @returns how many local changes were discarded */
   async erase(): Promise<number> {
-    const dropped = await countUnsynced(this.database);
+    const dropped = await countUnsynced(this.database, this.tables);
     // First, or a device that was erased halfway would count as up to date.
     await this.state.forgetHistory({ isReplaced: true });
-    await eraseAll(this.database);
+    await eraseAll(this.database, this.tables);
     await this.refusals.clear();
     await this.state.forgetHistory({ isReplaced: false });
     return dropped;
@@ -43,7 +45,7 @@ export class LocalData {
   }
 
   private async makeNew(whose: { isOursNewer: boolean }): Promise<void> {
-    await markAllCreated(this.database, whose);
+    await markAllCreated(this.database, this.tables, whose);
     await this.state.forgetHistory({ isReplaced: false });
   }
 }

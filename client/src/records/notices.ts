@@ -1,4 +1,3 @@
-import { Q, type Database } from '@nozbe/watermelondb';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { Rejection } from '../../../src/protocol/sync.js';
 import type { DeviceNames } from './device-names.js';
@@ -12,6 +11,9 @@ export interface Notice {
   /** One plain sentence. */
   text: string;
 }
+
+/** Names a row in the middle of a sentence, such as `the game “Friday”`; `raw` has the columns by name. */
+export type DescribeRow = (table: string, raw: DirtyRaw) => string | Promise<string>;
 
 /** A row that was changed both on this device and on another one. */
 export interface MergedRow {
@@ -31,8 +33,8 @@ export class Notices {
   private readonly announced = new Set<string>();
 
   constructor(
-    private readonly database: Database,
     private readonly devices: DeviceNames,
+    private readonly describe: DescribeRow,
   ) {}
 
   get all(): Observable<Notice[]> {
@@ -55,7 +57,7 @@ export class Notices {
     if (rows.length === 0) return;
     const who = (await this.devices.nameOf(by)) ?? 'Another device';
     const texts = new Set<string>();
-    for (const { table, raw } of rows) texts.add(`${who} also changed ${await this.nameOf(table, raw)}.`);
+    for (const { table, raw } of rows) texts.add(`${who} also changed ${await this.describe(table, raw)}.`);
     if (texts.size > TOLD_ONE_BY_ONE) {
       this.add('merged', `${who} also changed ${rows.length} entries that were changed here.`);
     } else {
@@ -89,26 +91,5 @@ export class Notices {
     if (this.cell.get().some((notice) => notice.text === text)) return;
     this.count += 1;
     this.cell.set([...this.cell.get(), { id: `notice-${this.count}`, kind, text }].slice(-MAX_NOTICES));
-  }
-
-  private async nameOf(table: string, raw: DirtyRaw): Promise<string> {
-    switch (table) {
-      case 'games':
-        return raw.name ? `the game “${raw.name}”` : 'the game';
-      case 'game_players':
-        return raw.name ? `the player “${raw.name}”` : 'a player';
-      case 'rounds':
-        return `round ${raw.round_number}`;
-      case 'scores': {
-        const [round] = await this.find('rounds', raw.round_id as string);
-        return round ? `round ${round.round_number}` : 'a score';
-      }
-      default:
-        return 'an entry';
-    }
-  }
-
-  private find(table: string, id: string): Promise<DirtyRaw[]> {
-    return this.database.get(table).query(Q.where('id', id)).unsafeFetchRaw();
   }
 }

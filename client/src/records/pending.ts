@@ -1,6 +1,6 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { Rejection } from '../../../src/protocol/sync.js';
-import { isUnsynced, TABLES } from './raw-row.js';
+import { isUnsynced, type SyncedTables } from './synced-tables.js';
 import type { Refusals } from './refusals.js';
 
 /** What happens to local changes. */
@@ -18,13 +18,14 @@ export class PendingChanges {
 
   constructor(
     private readonly database: Database,
+    private readonly tables: SyncedTables,
     private readonly refusals: Refusals,
     private readonly listener: PendingListener,
   ) {}
 
   start(): void {
     this.stop();
-    this.unsubscribe = TABLES.map((table) =>
+    this.unsubscribe = this.tables.names.map((table) =>
       this.database.get(table).experimentalSubscribe((changes) => {
         // Rows that a pull writes are synced. A destroyed record may be a deletion to push; the count decides.
         if (changes.some(({ record }) => isUnsynced(record))) this.listener.onEdited();
@@ -57,16 +58,16 @@ export class PendingChanges {
   }
 
   private async count(): Promise<{ pending: number; refused: Rejection[] }> {
-    const unsynced = await countUnsynced(this.database);
+    const unsynced = await countUnsynced(this.database, this.tables);
     const refused = await this.refusals.inEffect();
     return { pending: Math.max(0, unsynced - refused.length), refused };
   }
 }
 
 /** How many local changes the server has not acknowledged, refused rows included. */
-export async function countUnsynced(database: Database): Promise<number> {
+export async function countUnsynced(database: Database, tables: SyncedTables): Promise<number> {
   const counts = await Promise.all(
-    TABLES.map(async (table) => {
+    tables.names.map(async (table) => {
       const dirty = Q.where('_status', Q.oneOf(['created', 'updated']));
       const deleted = await database.adapter.getDeletedRecords(table);
       return (await database.get(table).query(dirty).fetchCount()) + deleted.length;

@@ -1,11 +1,11 @@
 import { Q, type Database } from '@nozbe/watermelondb';
-import {
-  synchronize,
-  type SyncConflictResolver,
-  type SyncPullArgs,
-  type SyncPullResult,
-  type SyncPushArgs,
-  type SyncPushResult,
+import type {
+  SyncArgs,
+  SyncConflictResolver,
+  SyncPullArgs,
+  SyncPullResult,
+  SyncPushArgs,
+  SyncPushResult,
 } from '@nozbe/watermelondb/sync/index.js';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
@@ -13,11 +13,25 @@ import type { Api } from '../api/api.js';
 import type { LocalState } from './local-state.js';
 import { DownloadMeter, uploadMeter } from '../api/meter.js';
 import type { MergedRow, Notices } from './notices.js';
-import { contentOf, type IdsByTable, type LocalChanges } from './raw-row.js';
 import { dropOrphans, keepUnsynced } from './recovery.js';
 import type { Refusals } from './refusals.js';
+import type { IdsByTable, LocalChanges, SyncedTables } from './synced-tables.js';
 import type { Progress } from '../light/reason.js';
 import { SyncError } from '../api/sync-error.js';
+
+/** WatermelonDB's `synchronize`, or a function that calls it with these arguments. */
+export type Synchronize = (args: SyncArgs) => Promise<void>;
+
+/** What syncing records needs. */
+export interface RecordsParts {
+  database: Database;
+  tables: SyncedTables;
+  synchronize: Synchronize;
+  api: Api;
+  state: LocalState;
+  refusals: Refusals;
+  notices: Notices;
+}
 
 /** What happens during a sync. */
 export interface RecordsListener {
@@ -34,11 +48,7 @@ export class Records {
   private readonly echoes = new Map<string, string>();
 
   constructor(
-    private readonly database: Database,
-    private readonly api: Api,
-    private readonly state: LocalState,
-    private readonly refusals: Refusals,
-    private readonly notices: Notices,
+    private readonly parts: RecordsParts,
     private readonly listener: RecordsListener,
   ) {}
 
@@ -63,49 +73,51 @@ export class Records {
       work.catch(() => undefined); // `Promise.all` below reports the error
       queued.push(work);
     };
-    await synchronize({
-      database: this.database,
-      sendCreatedAsUpdated: true,
-      migrationsEnabledAtVersion: 1,
-      pullChanges: async (args) => {
-        const answer = await this.pull(args, signal);
-        isReplacement = answer.experimentalStrategy === 'replacement';
-        isWhole = isReplacement || !args.lastPulledAt;
-        changes = answer.changes;
-        return answer as unknown as SyncPullResult; // the whole answer: WatermelonDB reads `experimentalStrategy` in it
-      },
-      onWillApplyRemoteChanges: async ({ remoteChangeCount: totalRows }) => {
-        if (totalRows > 0) {
-          this.listener.onMoved({ phase: 'apply', rows: 0, totalRows, bytes: 0, totalBytes: null });
-        }
-        // Count before `keepUnsynced`: it marks parents of unsynced rows as created, so they would count as edits.
-        queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
-        // Not awaited: WatermelonDB's replacing write must be queued directly behind this one, with no edit between.
-        if (isReplacement) queue(keepUnsynced(this.database));
-      },
-      conflictResolver: this.noteMerges(merged),
-      onDidPullChanges: async (answer) => {
-        // Queued too, before WatermelonDB reads the changes to push.
-        if (isReplacement) queue(this.dropOrphans());
-        this.listener.onPulled((answer as PullAnswer).timestamp);
-        this.notices.tellDeleted(deletedEdits);
-        // Not awaited, and errors are ignored: it may ask the server for a device name.
-        // A pull of all rows does not say which of them are new, so nothing is reported.
-        this.notices.tellMerged(isWhole ? [] : merged).catch(() => undefined);
-      },
-      pushChanges: (args) => this.push(args, signal),
-    }).finally(() => Promise.all(queued));
+    await this.parts
+      .synchronize({
+        database: this.parts.database,
+        sendCreatedAsUpdated: true,
+        migrationsEnabledAtVersion: 1,
+        pullChanges: async (args) => {
+          const answer = await this.pull(args, signal);
+          isReplacement = answer.experimentalStrategy === 'replacement';
+          isWhole = isReplacement || !args.lastPulledAt;
+          changes = answer.changes;
+          return answer as unknown as SyncPullResult; // the whole answer: WatermelonDB reads `experimentalStrategy` in it
+        },
+        onWillApplyRemoteChanges: async ({ remoteChangeCount: totalRows }) => {
+          if (totalRows > 0) {
+            this.listener.onMoved({ phase: 'apply', rows: 0, totalRows, bytes: 0, totalBytes: null });
+          }
+          // Count before `keepUnsynced`: it marks parents of unsynced rows as created, so they would count as edits.
+          queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
+          // Not awaited: WatermelonDB's replacing write must be queued directly behind this one, with no edit between.
+          if (isReplacement) queue(keepUnsynced(this.parts.database, this.parts.tables));
+        },
+        conflictResolver: this.noteMerges(merged),
+        onDidPullChanges: async (answer) => {
+          // Queued too, before WatermelonDB reads the changes to push.
+          if (isReplacement) queue(this.dropOrphans());
+          this.listener.onPulled((answer as PullAnswer).timestamp);
+          this.parts.notices.tellDeleted(deletedEdits);
+          // Not awaited, and errors are ignored: it may ask the server for a device name.
+          // A pull of all rows does not say which of them are new, so nothing is reported.
+          this.parts.notices.tellMerged(isWhole ? [] : merged).catch(() => undefined);
+        },
+        pushChanges: (args) => this.push(args, signal),
+      })
+      .finally(() => Promise.all(queued));
   }
 
   private async pull({ lastPulledAt, schemaVersion, migration }: SyncPullArgs, signal: AbortSignal) {
     const isFirst = !lastPulledAt;
     const meter = new DownloadMeter(this.listener.onMoved);
-    const answer = await this.api.request<PullAnswer>('GET', '/sync/pull', {
+    const answer = await this.parts.api.request<PullAnswer>('GET', '/sync/pull', {
       query: {
         last_pulled_at: lastPulledAt,
         schema_version: schemaVersion,
         migration: migration && JSON.stringify(migration),
-        history_id: await this.state.historyId(),
+        history_id: await this.parts.state.historyId(),
         replacement: 1,
       },
       signal,
@@ -115,35 +127,38 @@ export class Records {
     this.listener.onHeard(answer.timestamp);
     if (!isFirst) return answer;
     // From the first pull on this database belongs to that history; a server with another history refuses it.
-    await this.state.setHistoryId(answer.history_id);
-    if (await this.state.isReplacedByFirstPull()) answer.experimentalStrategy = 'replacement';
+    await this.parts.state.setHistoryId(answer.history_id);
+    if (await this.parts.state.isReplacedByFirstPull()) answer.experimentalStrategy = 'replacement';
     return answer;
   }
 
   // Never store the answer's `timestamp` as the last pull's: changes of other devices may have lower stamps.
   private async push({ changes, lastPulledAt }: SyncPushArgs, signal: AbortSignal): Promise<SyncPushResult> {
-    const { rest, heldBack } = this.refusals.holdBack(changes as LocalChanges);
+    const { rest, heldBack } = this.parts.refusals.holdBack(changes as LocalChanges);
     const count = countOf(rest);
     if (count === 0) return { experimentalRejectedIds: heldBack };
     this.noteEchoes(rest);
-    const answer = await this.api.request<PushAnswer>('POST', '/sync/push', {
-      query: { schema_version: this.database.schema.version, history_id: await this.state.historyId() },
+    const answer = await this.parts.api.request<PushAnswer>('POST', '/sync/push', {
+      query: {
+        schema_version: this.parts.database.schema.version,
+        history_id: await this.parts.state.historyId(),
+      },
       body: { changes: rest, last_pulled_at: lastPulledAt },
       signal,
       onSent: uploadMeter(count, this.listener.onMoved),
     });
     this.listener.onHeard(answer.timestamp);
-    await this.refusals.note(rest, answer);
-    this.notices.tellRejected(answer.rejected ?? []);
+    await this.parts.refusals.note(rest, answer);
+    this.parts.notices.tellRejected(answer.rejected ?? []);
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
   }
 
   /** How many of the rows that were deleted on other devices have unsynced changes on this one. */
   private countEdited(changes: PullAnswer['changes']): Promise<number> {
-    return this.database.read(async () => {
+    return this.parts.database.read(async () => {
       let count = 0;
       for (const [table, { deleted }] of Object.entries(changes)) {
-        const collection = this.database.collections.map[table];
+        const collection = this.parts.database.collections.map[table];
         if (!collection || deleted.length === 0) continue;
         const gone = new Set(deleted);
         const edited = await collection.query(Q.where('_status', Q.notEq('synced'))).unsafeFetchRaw();
@@ -156,13 +171,15 @@ export class Records {
   }
 
   private isEcho(table: string, raw: DirtyRaw): boolean {
-    return this.echoes.get(`${table}/${raw.id}`) === contentOf(table, raw);
+    return this.echoes.get(`${table}/${raw.id}`) === this.parts.tables.contentOf(table, raw);
   }
 
   private noteMerges(merged: MergedRow[]): SyncConflictResolver {
     return (table, local, remote, resolved) => {
       const isEdited = local._status === 'updated' || (local._status === 'created' && local._changed !== '');
-      const isNews = !this.isEcho(table, remote) && contentOf(table, remote) !== contentOf(table, local);
+      const isNews =
+        !this.isEcho(table, remote) &&
+        this.parts.tables.contentOf(table, remote) !== this.parts.tables.contentOf(table, local);
       if (isEdited && isNews) merged.push({ table, raw: { ...resolved } });
       return resolved;
     };
@@ -172,13 +189,13 @@ export class Records {
     this.echoes.clear();
     for (const [table, { created, updated }] of Object.entries(changes)) {
       for (const raw of [...created, ...updated])
-        this.echoes.set(`${table}/${raw.id}`, contentOf(table, raw));
+        this.echoes.set(`${table}/${raw.id}`, this.parts.tables.contentOf(table, raw));
     }
   }
 
   private async dropOrphans(): Promise<void> {
-    const dropped = await dropOrphans(this.database);
-    this.notices.tellDropped(Object.values(dropped).reduce((sum, count) => sum + count, 0));
+    const dropped = await dropOrphans(this.parts.database, this.parts.tables);
+    this.parts.notices.tellDropped(Object.values(dropped).reduce((sum, count) => sum + count, 0));
   }
 }
 

@@ -1,5 +1,5 @@
 import { Q, type Database, type Model } from '@nozbe/watermelondb';
-import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row.js';
+import { isUnsynced, type SyncedTables } from './synced-tables.js';
 
 // A replacement destroys every local row that the server does not have, unless the row is marked as created. The marks
 // set here decide which rows survive. Where the server has the row too, the columns in `_changed` keep the local value.
@@ -8,15 +8,15 @@ import { columnsOf, isUnsynced, ownersOf, TABLES } from './raw-row.js';
  * Marks all unsynced rows and their parents as created, so that a replacement keeps them. Queue the replacing write
  * directly behind this one: an edit in between would not be marked.
  */
-export function keepUnsynced(database: Database): Promise<void> {
+export function keepUnsynced(database: Database, tables: SyncedTables): Promise<void> {
   return database.write(async () => {
-    const rows = await readAll(database);
+    const rows = await readAll(database, tables);
     const kept = new Map<string, Model>();
     const keep = (record: Model | undefined): void => {
       if (!record || kept.has(keyOf(record.table, record.id))) return;
       kept.set(keyOf(record.table, record.id), record);
-      for (const { key, ownerTable } of ownersOf(record.table)) {
-        keep(rows.get(keyOf(ownerTable, record._getRaw(key) as string)));
+      for (const { key, parentTable } of tables.parentsOf(record.table)) {
+        keep(rows.get(keyOf(parentTable, record._getRaw(key) as string)));
       }
     };
     for (const record of rows.values()) if (isUnsynced(record)) keep(record);
@@ -29,44 +29,52 @@ export function keepUnsynced(database: Database): Promise<void> {
  * Marks every row as created, so that all of them are pushed.
  * @param isOursNewer where the server has the row too: true, all local columns win; false, only those edited here
  */
-export function markAllCreated(database: Database, { isOursNewer }: { isOursNewer: boolean }): Promise<void> {
+export function markAllCreated(
+  database: Database,
+  tables: SyncedTables,
+  { isOursNewer }: { isOursNewer: boolean },
+): Promise<void> {
   return database.write(async () => {
-    const rows = await readAll(database);
+    const rows = await readAll(database, tables);
     const marked = [...rows.values()].map((record) => {
-      const all = columnsOf(record.table).map(([name]) => name);
-      return prepareMark(record, isOursNewer ? all.join(',') : record._raw._changed);
+      const all = tables.columnsOf(record.table).join(',');
+      return prepareMark(record, isOursNewer ? all : record._raw._changed);
     });
     await database.batch(marked);
   }, 'mark everything as created');
 }
 
-/** Destroys unsynced rows whose parent is gone. @returns how many of each table */
-export async function dropOrphans(database: Database): Promise<Record<string, number>> {
+/** Destroys unsynced rows whose parent is gone, and then theirs. @returns how many of each table */
+export async function dropOrphans(database: Database, tables: SyncedTables): Promise<Record<string, number>> {
   return database.write(async () => {
-    const rows = await readAll(database);
-    const dropped: Record<string, number> = {};
+    const rows = await readAll(database, tables);
+    const isOrphan = (record: Model): boolean =>
+      isUnsynced(record) &&
+      tables
+        .parentsOf(record.table)
+        .some(({ key, parentTable }) => !rows.has(keyOf(parentTable, record._getRaw(key) as string)));
     const orphans: Model[] = [];
-    // Tables are declared parents first, so the children of a destroyed row are found after it.
-    for (const [key, record] of rows) {
-      const isOrphan = ownersOf(record.table).some(
-        (owner) => !rows.has(keyOf(owner.ownerTable, record._getRaw(owner.key) as string)),
-      );
-      if (!isOrphan || !isUnsynced(record)) continue;
-      rows.delete(key);
-      orphans.push(record);
-      dropped[record.table] = (dropped[record.table] ?? 0) + 1;
-    }
+    const dropped: Record<string, number> = {};
+    let found: Model[];
+    do {
+      found = [...rows.values()].filter(isOrphan);
+      for (const record of found) {
+        rows.delete(keyOf(record.table, record.id));
+        dropped[record.table] = (dropped[record.table] ?? 0) + 1;
+      }
+      orphans.push(...found);
+    } while (found.length > 0);
     await database.batch(orphans.map((record) => record.prepareDestroyPermanently()));
     return dropped;
   }, 'drop what nobody owns');
 }
 
 /** Destroys every row, and forgets every deletion not pushed yet. */
-export function eraseAll(database: Database): Promise<void> {
+export function eraseAll(database: Database, tables: SyncedTables): Promise<void> {
   return database.write(async () => {
-    const rows = await readAll(database);
+    const rows = await readAll(database, tables);
     await database.batch([...rows.values()].map((record) => record.prepareDestroyPermanently()));
-    for (const table of TABLES) {
+    for (const table of tables.names) {
       const deleted = await database.adapter.getDeletedRecords(table);
       if (deleted.length > 0) await database.adapter.destroyDeletedRecords(table, deleted);
     }
@@ -74,16 +82,16 @@ export function eraseAll(database: Database): Promise<void> {
 }
 
 /** Whether the synced tables have any row. */
-export async function hasRows(database: Database): Promise<boolean> {
-  for (const table of TABLES) {
+export async function hasRows(database: Database, tables: SyncedTables): Promise<boolean> {
+  for (const table of tables.names) {
     if ((await database.get(table).query(Q.take(1)).fetchCount()) > 0) return true;
   }
   return false;
 }
 
-async function readAll(database: Database): Promise<Map<string, Model>> {
+async function readAll(database: Database, tables: SyncedTables): Promise<Map<string, Model>> {
   const rows = new Map<string, Model>();
-  for (const table of TABLES) {
+  for (const table of tables.names) {
     for (const record of await database.get(table).query().fetch()) rows.set(keyOf(table, record.id), record);
   }
   return rows;

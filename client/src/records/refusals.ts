@@ -1,6 +1,6 @@
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { PushAnswer, Rejection } from '../../../src/protocol/sync.js';
-import { contentOf, type IdsByTable, type LocalChanges } from './raw-row.js';
+import type { IdsByTable, LocalChanges, SyncedTables } from './synced-tables.js';
 
 const KEY = 'tidemark_refused';
 const DELETION = 'deleted';
@@ -17,7 +17,10 @@ interface Refusal extends Rejection {
 export class Refusals {
   private refusals: Refusal[] = [];
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly tables: SyncedTables,
+  ) {}
 
   async load(): Promise<void> {
     this.refusals = (await this.database.localStorage.get<Refusal[]>(KEY)) ?? [];
@@ -40,8 +43,8 @@ export class Refusals {
         return isHeld;
       };
       rest[table] = {
-        created: created.filter((raw) => !isRefused(raw.id as string, contentOf(table, raw))),
-        updated: updated.filter((raw) => !isRefused(raw.id as string, contentOf(table, raw))),
+        created: created.filter((raw) => !isRefused(raw.id as string, this.tables.contentOf(table, raw))),
+        updated: updated.filter((raw) => !isRefused(raw.id as string, this.tables.contentOf(table, raw))),
         deleted: deleted.filter((id) => !isRefused(id, DELETION)),
       };
     }
@@ -58,7 +61,7 @@ export class Refusals {
         const rejection = answer.rejected?.find((one) => one.table === table && one.id === id);
         refused.push({ table, id, reason: rejection?.reason ?? 'TABLE_UNKNOWN', content });
       };
-      for (const raw of [...created, ...updated]) note(raw.id as string, contentOf(table, raw));
+      for (const raw of [...created, ...updated]) note(raw.id as string, this.tables.contentOf(table, raw));
       for (const id of deleted) note(id, DELETION);
     }
     const wasPushed = ({ table, id }: Rejection): boolean => {
@@ -86,7 +89,7 @@ export class Refusals {
     if (!collection) return false;
     if (content === DELETION) return (await this.database.adapter.getDeletedRecords(table)).includes(id);
     const [raw] = await collection.query(Q.where('id', id)).unsafeFetchRaw();
-    return raw !== undefined && raw._status !== 'synced' && contentOf(table, raw) === content;
+    return raw !== undefined && raw._status !== 'synced' && this.tables.contentOf(table, raw) === content;
   }
 
   private async save(refusals: Refusal[]): Promise<void> {

@@ -1,12 +1,12 @@
+import type { DeviceInfo } from '@tidemark/client';
 import { useCallback, useEffect, useState } from 'react';
 import { StyleSheet, View } from 'react-native';
-import type { DeviceInfo } from '../../../client/src/tidemark';
 import { radius, space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button, IconButton } from './Button';
 import { ConfirmDialog, Dialog } from './Dialog';
 import { Field } from './Field';
-import { useSession, useSyncStatus, useValue } from './session-context';
+import { useTidemark, useSyncStatus, useValue } from './tidemark-context';
 import { ago, messageOf } from './words';
 
 const MAX_DEVICE_NAME = 100;
@@ -14,8 +14,8 @@ const MAX_DEVICE_NAME = 100;
 /** The devices of the account, which the user can rename and remove. */
 export function Devices() {
   const colors = useColors();
-  const session = useSession();
-  const account = useValue(session.account);
+  const tidemark = useTidemark();
+  const account = useValue(tidemark.account);
   const { state } = useSyncStatus();
   const isOffline = state === 'disconnected';
   const [devices, setDevices] = useState<DeviceInfo[]>();
@@ -24,11 +24,11 @@ export function Devices() {
   const load = useCallback(async () => {
     setError(undefined);
     try {
-      setDevices(await session.listDevices());
+      setDevices(await tidemark.listDevices());
     } catch (failure) {
       setError(messageOf(failure));
     }
-  }, [session]);
+  }, [tidemark]);
   useEffect(() => {
     if (account) void load();
   }, [account, isOffline, load]);
@@ -63,7 +63,7 @@ function DeviceRow({
   onChanged: () => Promise<void>;
 }) {
   const colors = useColors();
-  const session = useSession();
+  const tidemark = useTidemark();
   const [name, setName] = useState(device.name);
   const [open, setOpen] = useState<'rename' | 'remove' | null>(null);
   const [error, setError] = useState<string>();
@@ -124,14 +124,14 @@ function DeviceRow({
           look="primary"
           testID="save-device-name"
           isDisabled={name.trim() === ''}
-          onPress={() => void act(() => session.renameDevice(device.deviceId, name.trim()))}
+          onPress={() => void act(() => tidemark.renameDevice(device.deviceId, name.trim()))}
         />
       </Dialog>
       <ConfirmDialog
         title={`Take off ${device.name}?`}
         isOpen={open === 'remove'}
         confirmLabel="Take it off"
-        onConfirm={() => void act(() => session.revokeDevice(device.deviceId))}
+        onConfirm={() => void act(() => tidemark.revokeDevice(device.deviceId))}
         onCancel={() => setOpen(null)}
       >
         <AppText>It keeps the games it has, but no longer gets or sends anything.</AppText>

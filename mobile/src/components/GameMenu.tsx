@@ -5,7 +5,7 @@ import { restore } from '../games/trash';
 import type { Navigation } from '../navigation/routes';
 import { Button } from './Button';
 import { Dialog } from './Dialog';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { ShareDialog } from './ShareDialog';
 import { useSnackbar } from './Snackbar';
 import { messageOf } from './words';
@@ -23,7 +23,7 @@ export function GameMenu({
   onClose: () => void;
 }) {
   const navigation = useNavigation<Navigation>();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const showSnack = useSnackbar();
   const [isSharing, setSharing] = useState(false);
 

@@ -5,7 +5,7 @@ import { useGame } from '../games/use-live';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Icon } from './Icon';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { count, day, points } from './words';
 
 /** One game in the list: its name, its standing, and when it began. */
@@ -20,7 +20,7 @@ export function GameRow({
   onPress: () => void;
 }) {
   const colors = useColors();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const records = useGame(database, game.id);
   const sheet = records ? scoresheet(records) : undefined;
   return (

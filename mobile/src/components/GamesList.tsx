@@ -6,7 +6,7 @@ import { space } from '../theme';
 import { Button } from './Button';
 import { EmptyState } from './EmptyState';
 import { GameRow } from './GameRow';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 
 /** Every game, the newest first, with the button that begins a new one. */
 export function GamesList({
@@ -18,7 +18,7 @@ export function GamesList({
   columns?: 1 | 2;
 }) {
   const navigation = useNavigation<Navigation>();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const games = useGames(database);
   const newGame = (
     <Button

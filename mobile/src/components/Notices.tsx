@@ -2,15 +2,15 @@ import { StyleSheet, View } from 'react-native';
 import { space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { IconButton } from './Button';
-import { useSession, useValue } from './session-context';
+import { useTidemark, useValue } from './tidemark-context';
 
 const SHOWN_AT_ONCE = 2;
 
 /** Messages to the user about what syncs did, each shown until it is dismissed. */
 export function Notices() {
   const colors = useColors();
-  const { sync } = useSession();
-  const notices = useValue(sync.notices);
+  const tidemark = useTidemark();
+  const notices = useValue(tidemark.notices);
   return (
     <View aria-live="polite">
       {notices.slice(0, SHOWN_AT_ONCE).map(({ id, text }) => (
@@ -26,7 +26,7 @@ export function Notices() {
             label="Dismiss this notice"
             icon="close"
             testID="dismiss-notice"
-            onPress={() => sync.dismissNotice(id)}
+            onPress={() => tidemark.dismissNotice(id)}
           />
         </View>
       ))}

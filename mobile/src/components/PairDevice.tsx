@@ -6,20 +6,20 @@ import { AppText } from './AppText';
 import { Button } from './Button';
 import { Dialog } from './Dialog';
 import { QrCode } from './QrCode';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { messageOf } from './words';
 
 /** Makes a pairing code for one more device; shows it as text and as a QR code. */
 export function PairDevice() {
   const colors = useColors();
-  const session = useSession();
+  const tidemark = useTidemark();
   const [pairing, setPairing] = useState<{ code: string; expiresAt: number }>();
   const [error, setError] = useState<string>();
 
   const create = async () => {
     setError(undefined);
     try {
-      setPairing(await session.createPairingCode());
+      setPairing(await tidemark.pair());
     } catch (failure) {
       setError(messageOf(failure));
     }
@@ -45,7 +45,7 @@ export function PairDevice() {
             Scan this with the other device’s camera, or open Settings there, choose “Join another device’s
             games” and type the code.
           </AppText>
-          <QrCode text={linkOf(pairing.code, session.serverUrl)} label="The pairing code as a QR code" />
+          <QrCode text={linkOf(pairing.code, tidemark.serverUrl)} label="The pairing code as a QR code" />
           <AppText kind="number" selectable testID="pairing-code" style={styles.code}>
             {pairing.code}
           </AppText>

@@ -1,4 +1,4 @@
-import type { SyncStatus } from '../../../client/src/light/status';
+import type { SyncStatus } from '@tidemark/client';
 import { ProgressLine } from './ProgressLine';
 import { describeProgress, progressShare } from './words';
 

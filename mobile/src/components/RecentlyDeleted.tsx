@@ -4,14 +4,14 @@ import { KEPT_FOR_DAYS, listDeleted, restore, type Deleted } from '../games/tras
 import { radius, space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button } from './Button';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { useSnackbar } from './Snackbar';
 import { ago, messageOf } from './words';
 
 /** The games and rounds deleted on this device that can be restored. */
 export function RecentlyDeleted() {
   const colors = useColors();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const showSnack = useSnackbar();
   const [deleted, setDeleted] = useState<Deleted[]>();
   const load = useCallback(async () => setDeleted(await listDeleted(database)), [database]);

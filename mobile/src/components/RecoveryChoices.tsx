@@ -4,7 +4,7 @@ import { leaveAccount } from '../games/leave-account';
 import { space, useColors } from '../theme';
 import { AppText, Heading } from './AppText';
 import { Button } from './Button';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
@@ -30,7 +30,8 @@ export function RecoveryChoices({
   onJoin: () => void;
 }) {
   const colors = useColors();
-  const { database, sync } = useSession();
+  const tidemark = useTidemark();
+  const { database } = tidemark;
   const showSnack = useSnackbar();
   const [isWorking, setWorking] = useState(false);
   const [error, setError] = useState<string>();
@@ -43,7 +44,7 @@ export function RecoveryChoices({
     setError(undefined);
     setAsked(undefined);
     try {
-      const { dropped } = await sync.recover(way);
+      const { dropped } = await tidemark.resolve(way);
       if (way === 'start-fresh') await leaveAccount(database);
       if (dropped > 0) showSnack({ message: `${count(dropped, 'entry', 'entries')} could not be kept.` });
     } catch (failure) {

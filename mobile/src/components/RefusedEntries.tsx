@@ -1,14 +1,14 @@
+import type { SyncStatus } from '@tidemark/client';
 import { useState } from 'react';
 import { StyleSheet, View } from 'react-native';
 import type { RejectionReason } from '../../../src/protocol/sync';
 import { dropEntry, findLongTexts, shortenText, type LongText } from '../games/mending';
 import { useLive } from '../games/use-live';
-import type { SyncStatus } from '../../../client/src/light/status';
 import { radius, space, useColors } from '../theme';
 import { AppText, Heading } from './AppText';
 import { Button } from './Button';
 import { Field } from './Field';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
@@ -43,7 +43,7 @@ export function RefusedEntries({ refused }: { refused: readonly Refusal[] }) {
 
 function RefusedEntry({ refusal, index }: { refusal: Refusal; index: number }) {
   const colors = useColors();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const attempt = useAttempt();
   const { table, id, reason } = refusal;
   const texts = useLive(database, [table], `${table}/${id}`, () => findLongTexts(database, table, id));
@@ -70,7 +70,7 @@ function RefusedEntry({ refusal, index }: { refusal: Refusal; index: number }) {
 }
 
 function Shorten({ refusal, long }: { refusal: Refusal; long: LongText }) {
-  const { database } = useSession();
+  const { database } = useTidemark();
   const attempt = useAttempt();
   const [text, setText] = useState(long.text);
   const excess = text.length - long.maxLength;

@@ -8,7 +8,7 @@ import { IconButton } from './Button';
 import { Icon } from './Icon';
 import { Notices } from './Notices';
 import { ProgressBar } from './ProgressBar';
-import { useSyncStatus } from './session-context';
+import { useSyncStatus } from './tidemark-context';
 import { StatusLight } from './StatusLight';
 
 /** The frame of every screen: a header with title and status light, then notices and the content. */

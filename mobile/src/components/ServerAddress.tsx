@@ -4,21 +4,21 @@ import { space } from '../theme';
 import { AppText } from './AppText';
 import { Button } from './Button';
 import { Field } from './Field';
-import { useSession } from './session-context';
+import { useTidemark } from './tidemark-context';
 import { useSnackbar } from './Snackbar';
 import { messageOf } from './words';
 
 /** The server's address. The web app always uses the server it came from; on a phone the user can change it. */
 export function ServerAddress() {
-  const { serverUrl } = useSession();
+  const { serverUrl } = useTidemark();
   if (Platform.OS !== 'web') return <AddressForm />;
   return <AppText testID="server-url">{serverUrl}</AppText>;
 }
 
 function AddressForm() {
-  const session = useSession();
+  const tidemark = useTidemark();
   const showSnack = useSnackbar();
-  const [url, setUrl] = useState(session.serverUrl);
+  const [url, setUrl] = useState(tidemark.serverUrl);
   const [error, setError] = useState<string>();
 
   const save = async () => {
@@ -26,7 +26,7 @@ function AddressForm() {
     if (!address) return setError('An address looks like https://sync.example.org.');
     setError(undefined);
     try {
-      await session.setServerUrl(address);
+      await tidemark.setServerUrl(address);
       setUrl(address);
       showSnack({ message: 'Server address saved' });
     } catch (failure) {
@@ -51,7 +51,7 @@ function AddressForm() {
       <Button
         label="Save address"
         testID="save-server-url"
-        isDisabled={url.trim() === session.serverUrl}
+        isDisabled={url.trim() === tidemark.serverUrl}
         onPress={() => void save()}
       />
     </View>

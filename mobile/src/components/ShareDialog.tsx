@@ -7,7 +7,8 @@ import { AppText } from './AppText';
 import { Button } from './Button';
 import { Dialog } from './Dialog';
 import { QrCode } from './QrCode';
-import { useSession } from './session-context';
+import { createShare, listShares, withdrawShare } from '../games/shares';
+import { useTidemark } from './tidemark-context';
 import { messageOf } from './words';
 
 interface Share {
@@ -35,8 +36,8 @@ export function ShareDialog({
 
 function Shares({ gameId }: { gameId: string }) {
   const colors = useColors();
-  const session = useSession();
-  const { database } = session;
+  const tidemark = useTidemark();
+  const { database } = tidemark;
   const [shares, setShares] = useState<Share[]>();
   const [error, setError] = useState<string>();
   const [isCopied, setCopied] = useState(false);
@@ -51,23 +52,23 @@ function Shares({ gameId }: { gameId: string }) {
   }, []);
 
   const create = useCallback(async (): Promise<Share> => {
-    const made = await session.createShare(gameId);
+    const made = await createShare(tidemark.api, gameId);
     await keepShareLink(database, made.shareId, made.url);
     return made;
-  }, [database, gameId, session]);
+  }, [database, gameId, tidemark]);
 
   useEffect(() => {
     void attempt(async () => {
       const links = await readShareLinks(database);
-      const listed = await session.listShares(gameId);
+      const listed = await listShares(tidemark.api, gameId);
       const known = listed.map(({ shareId }): Share => ({ shareId, url: links[shareId] ?? null }));
       return known.some((share) => share.url) ? known : [...known, await create()];
     });
-  }, [attempt, create, database, gameId, session]);
+  }, [attempt, create, database, gameId, tidemark]);
 
   const withdraw = (shareId: string) =>
     attempt(async () => {
-      await session.withdrawShare(shareId);
+      await withdrawShare(tidemark.api, shareId);
       await forgetShareLink(database, shareId);
       return (shares ?? []).filter((share) => share.shareId !== shareId);
     });

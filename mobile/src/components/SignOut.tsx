@@ -5,28 +5,28 @@ import { space, useColors } from '../theme';
 import { AppText } from './AppText';
 import { Button } from './Button';
 import { ConfirmDialog } from './Dialog';
-import { useSession, useSyncStatus } from './session-context';
+import { useTidemark, useSyncStatus } from './tidemark-context';
 import { useSnackbar } from './Snackbar';
 import { count, messageOf } from './words';
 
 /** Signs out and erases the data on this device; first says what would be lost. */
 export function SignOut() {
   const colors = useColors();
-  const session = useSession();
+  const tidemark = useTidemark();
   const showSnack = useSnackbar();
   const isIncompatible = useSyncStatus().state === 'incompatible';
   const [unsynced, setUnsynced] = useState<number | null>(null);
 
   const ask = () =>
-    session
+    tidemark
       .countUnsynced()
       .then(setUnsynced)
       .catch((failure: unknown) => showSnack({ message: messageOf(failure) }));
   const leave = async () => {
     setUnsynced(null);
     try {
-      await session.signOut();
-      await leaveAccount(session.database);
+      await tidemark.signOut();
+      await leaveAccount(tidemark.database);
       showSnack({ message: 'Signed out. This device is empty now.' });
     } catch (failure) {
       showSnack({ message: messageOf(failure) });

@@ -4,7 +4,7 @@ import { Pressable, StyleSheet, useWindowDimensions, View } from 'react-native';
 import type { Navigation } from '../navigation/routes';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { AppText } from './AppText';
-import { useSyncStatus } from './session-context';
+import { useSyncStatus } from './tidemark-context';
 import { SyncDetails } from './SyncDetails';
 import { describeState, stateWords } from './words';
 

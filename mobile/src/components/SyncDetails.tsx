@@ -6,7 +6,7 @@ import { Dialog } from './Dialog';
 import { explain } from './reasons';
 import { RecoveryChoices } from './RecoveryChoices';
 import { RefusedEntries } from './RefusedEntries';
-import { useSession, useSyncStatus } from './session-context';
+import { useTidemark, useSyncStatus } from './tidemark-context';
 import { ago, count, describeProgress, describeState, duration } from './words';
 import { useNow } from './use-now';
 
@@ -32,9 +32,10 @@ export function SyncDetails({
 
 function Details({ onJoin }: { onJoin: () => void }) {
   const colors = useColors();
-  const { sync } = useSession();
+  const tidemark = useTidemark();
   const status = useSyncStatus();
   const now = useNow(TICK_MS);
+  const retry = (): void => void tidemark.sync().catch(() => undefined); // the status shows why it failed
   const waitSeconds = status.nextTryAt === null ? 0 : (status.nextTryAt - now) / 1000;
   return (
     <View style={styles.details} testID="sync-details">
@@ -66,7 +67,7 @@ function Details({ onJoin }: { onJoin: () => void }) {
       {status.state === 'incompatible' && status.reason && (
         <RecoveryChoices code={status.reason.code} pending={status.pending} onJoin={onJoin} />
       )}
-      <Button label="Try now" icon="retry" onPress={() => sync.retry()} testID="retry" />
+      <Button label="Try now" icon="retry" onPress={retry} testID="retry" />
     </View>
   );
 }

@@ -1,4 +1,4 @@
-import type { Reason } from '../../../client/src/light/reason';
+import type { Reason } from '@tidemark/client';
 
 type Texts = Pick<Reason, 'message' | 'hint'>;
 

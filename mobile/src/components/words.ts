@@ -1,4 +1,4 @@
-import type { SyncState, SyncStatus } from '../../../client/src/light/status';
+import type { SyncState, SyncStatus } from '@tidemark/client';
 
 /** A number of points with a real minus sign: "12", "−5". */
 export function points(value: number): string {

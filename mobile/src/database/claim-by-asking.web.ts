@@ -1,4 +1,4 @@
-import { Cell } from '../../../client/src/light/observable';
+import { Cell } from '@tidemark/client';
 import type { ClaimState, DatabaseClaim } from './claim';
 
 const CHANNEL = 'tidemark-database-owner';

@@ -1,4 +1,4 @@
-import { Cell } from '../../../client/src/light/observable';
+import { Cell } from '@tidemark/client';
 import type { ClaimState, DatabaseClaim } from './claim';
 
 /** Claims the database. On a phone the claim always succeeds: there are no tabs. */

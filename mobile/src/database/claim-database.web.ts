@@ -1,4 +1,4 @@
-import { Cell } from '../../../client/src/light/observable';
+import { Cell } from '@tidemark/client';
 import { claimByAsking } from './claim-by-asking';
 import type { ClaimState, DatabaseClaim } from './claim';
 

@@ -1,4 +1,4 @@
-import type { Observable } from '../../../client/src/light/observable';
+import type { Observable } from '@tidemark/client';
 
 /** Whether this tab may use the database. Only one may: each tab holds a whole copy, and the last to save would win. */
 export type ClaimState = 'waiting' | 'owned' | 'elsewhere';

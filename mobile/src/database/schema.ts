@@ -7,7 +7,7 @@ import {
   type SchemaMigrations,
 } from '@nozbe/watermelondb/Schema/migrations/index.js';
 import type { Column } from '../../../src/protocol/columns.js';
-import { columnsAt, sinceOf, tablesAt, type Schema } from '../../../src/protocol/schema.js';
+import { columnsAt, parentsOf, sinceOf, tablesAt, type Schema } from '../../../src/protocol/schema.js';
 import { schema as declared } from '../../../src/protocol/tables.js';
 
 /** WatermelonDB's schema for a declaration at one schema version (default: the newest). */
@@ -28,6 +28,9 @@ export function migrationsOf(declaration: Schema, version = declaration.version)
 
 /** The tables and columns of the local database, derived from what the server declares. */
 export const schema = schemaOf(declared);
+
+/** By table, the columns that refer to parents: a row is deleted with them. */
+export const parents = parentsOf(declared);
 
 /** The migrations from an older release's database to this release's. */
 export const migrations = migrationsOf(declared);

@@ -1,3 +1,4 @@
+import { keyOf } from '@tidemark/client';
 import { useState } from 'react';
 import { StyleSheet, useWindowDimensions, View } from 'react-native';
 import type { DocumentState } from '../../../src/protocol/documents.js';
@@ -8,7 +9,6 @@ import { Icon } from '../components/Icon';
 import { radius, space, TWO_COLUMNS, useColors } from '../theme';
 import { Callout, Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from '../../../client/src/documents/documents-api';
 import { chooseFile, saveFrom } from './files';
 import { UploadBar } from './UploadBar';
 import { Versions } from './Versions';

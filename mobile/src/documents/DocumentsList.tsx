@@ -1,14 +1,14 @@
+import { keyOf } from '@tidemark/client';
 import { useState } from 'react';
 import { FlatList, StyleSheet, View } from 'react-native';
 import type { DocumentState } from '../../../src/protocol/documents.js';
 import { AppText, Heading } from '../components/AppText';
 import { Button } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
-import { useValue } from '../components/session-context';
+import { useValue } from '../components/tidemark-context';
 import { radius, space, useColors } from '../theme';
 import { Callout, Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from '../../../client/src/documents/documents-api';
 import { DocumentRow } from './DocumentRow';
 import { NewDocument } from './NewDocument';
 import { IDLE } from './view';

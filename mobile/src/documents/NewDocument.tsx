@@ -1,3 +1,4 @@
+import { keyOf } from '@tidemark/client';
 import { useState } from 'react';
 import { Pressable, StyleSheet, View } from 'react-native';
 import { VIDEO_ID_PATTERN } from '../../../src/protocol/documents.js';
@@ -5,11 +6,10 @@ import { AppText } from '../components/AppText';
 import { Button } from '../components/Button';
 import { Dialog } from '../components/Dialog';
 import { Field } from '../components/Field';
-import { useValue } from '../components/session-context';
+import { useValue } from '../components/tidemark-context';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { Refusal } from './Callout';
 import type { Documents } from './documents';
-import { keyOf } from '../../../client/src/documents/documents-api';
 import { chooseFile } from './files';
 import { UploadBar } from './UploadBar';
 import { kindName } from './words';

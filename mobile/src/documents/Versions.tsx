@@ -1,3 +1,4 @@
+import { versionText } from '@tidemark/client';
 import { useEffect, useState } from 'react';
 import { Pressable, StyleSheet, View } from 'react-native';
 import type { DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
@@ -7,7 +8,6 @@ import { ago, size } from '../components/words';
 import { radius, space, TOUCH, useColors } from '../theme';
 import { Refusal } from './Callout';
 import type { Documents } from './documents';
-import { versionText } from '../../../client/src/documents/documents-api';
 import { nameOf } from './words';
 
 const SHOWN_OF_SHA256 = 12;

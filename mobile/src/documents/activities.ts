@@ -1,6 +1,4 @@
-import type { Cell } from '../../../client/src/light/observable';
-import { toSyncError } from '../../../client/src/api/sync-error';
-import { keyOf, type DocumentRef } from '../../../client/src/documents/documents-api';
+import { keyOf, toSyncError, type Cell, type DocumentRef } from '@tidemark/client';
 import { IDLE, type Activity, type DocumentsView, type UploadProgress } from './view';
 
 /** This page's actions on each document and their results, kept in the view. */

@@ -1,11 +1,19 @@
+import {
+  Cell,
+  DocumentsApi,
+  Leases,
+  SyncError,
+  keyOf,
+  toSyncError,
+  versionText,
+  type DocumentNews,
+  type DocumentRef,
+  type Grant,
+  type Observable,
+  type Tidemark,
+} from '@tidemark/client';
 import type { ContentVersion, DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
-import type { Session } from '../../../client/src/tidemark';
-import type { DocumentNews } from '../../../client/src/connection/document-feed';
-import { Cell, type Observable } from '../../../client/src/light/observable';
-import { SyncError, toSyncError } from '../../../client/src/api/sync-error';
 import { Activities } from './activities';
-import { DocumentsApi, keyOf, versionText, type DocumentRef, type Grant } from '../../../client/src/documents/documents-api';
-import { Leases } from '../../../client/src/documents/leases';
 import { pack } from './pack';
 import { NOTHING, type DocumentsView } from './view';
 
@@ -28,10 +36,10 @@ export class Documents {
 
   /** @param sessionId identifies this page as a holder of locks */
   constructor(
-    private readonly session: Session,
+    private readonly tidemark: Tidemark,
     readonly sessionId: string,
   ) {
-    const { api } = session.sync;
+    const { api } = tidemark;
     this.api = new DocumentsApi(api);
     this.now = api.now;
     this.leases = new Leases(this.api, sessionId, this.now, (ref) => this.read(ref));
@@ -43,10 +51,10 @@ export class Documents {
 
   /** Reads the list and follows its changes. */
   open(): void {
-    let accountId = this.session.account.get()?.accountId;
+    let accountId = this.tidemark.account.get()?.accountId;
     this.endings = [
-      this.session.sync.connection.documents.watch((news) => this.hear(news)),
-      this.session.account.subscribe((account) => {
+      this.tidemark.documentFeed.watch((news) => this.hear(news)),
+      this.tidemark.account.subscribe((account) => {
         if (account?.accountId === accountId) return;
         accountId = account?.accountId;
         this.startOver();

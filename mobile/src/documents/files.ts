@@ -1,4 +1,4 @@
-import type { DocumentRef } from '../../../client/src/documents/documents-api';
+import type { DocumentRef } from '@tidemark/client';
 
 /** The file types that the dialog offers; the server checks the content. */
 const CHOSEN = '.db,.sqlite,.sqlite3,.gz';

@@ -1,4 +1,4 @@
-import { SyncError } from '../../../client/src/api/sync-error';
+import { SyncError } from '@tidemark/client';
 
 const GZIP = [0x1f, 0x8b];
 const SQLITE = [...'SQLite format 3'].map((letter) => letter.charCodeAt(0));

@@ -1,5 +1,5 @@
+import type { SyncError } from '@tidemark/client';
 import type { DocumentState } from '../../../src/protocol/documents.js';
-import type { SyncError } from '../../../client/src/api/sync-error';
 
 /** The progress of an import. */
 export interface UploadProgress {

@@ -1,7 +1,6 @@
+import { toSyncError, versionText, type DocumentRef, type SyncError } from '@tidemark/client';
 import type { DocumentState } from '../../../src/protocol/documents.js';
 import { ago, count, size } from '../components/words';
-import { toSyncError, type SyncError } from '../../../client/src/api/sync-error';
-import { versionText, type DocumentRef } from '../../../client/src/documents/documents-api';
 import type { LostLock, UploadProgress } from './view';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

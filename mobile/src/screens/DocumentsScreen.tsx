@@ -5,7 +5,7 @@ import { IconButton } from '../components/Button';
 import { EmptyState } from '../components/EmptyState';
 import { useKeyboard } from '../components/keyboard';
 import { Screen } from '../components/Screen';
-import { useSession, useSyncStatus, useValue } from '../components/session-context';
+import { useTidemark, useSyncStatus, useValue } from '../components/tidemark-context';
 import { Documents } from '../documents/documents';
 import { DocumentsList } from '../documents/DocumentsList';
 import { pageSessionId } from '../documents/page-session';
@@ -33,9 +33,9 @@ export function DocumentsScreen() {
 }
 
 function Live({ onBack }: { onBack: () => void }) {
-  const session = useSession();
+  const tidemark = useTidemark();
   const { state } = useSyncStatus();
-  const [documents] = useState(() => new Documents(session, pageSessionId()));
+  const [documents] = useState(() => new Documents(tidemark, pageSessionId()));
   useEffect(() => {
     documents.open();
     return () => documents.close();

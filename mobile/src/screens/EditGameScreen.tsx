@@ -2,7 +2,7 @@ import { useNavigation, useRoute, type RouteProp } from '@react-navigation/nativ
 import { GameForm } from '../components/GameForm';
 import { useKeyboard } from '../components/keyboard';
 import { Screen } from '../components/Screen';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import { updateGame } from '../games/actions';
 import { scoresheet } from '../games/scoring';
 import { useGame } from '../games/use-live';
@@ -12,7 +12,7 @@ import type { Navigation, Routes } from '../navigation/routes';
 export function EditGameScreen() {
   const navigation = useNavigation<Navigation>();
   const { gameId } = useRoute<RouteProp<Routes, 'EditGame'>>().params;
-  const { database } = useSession();
+  const { database } = useTidemark();
   const records = useGame(database, gameId);
   const goBack = () => navigation.popTo('Game', { gameId });
 

@@ -12,7 +12,7 @@ import { ListPane } from '../components/ListPane';
 import { RoundsTable } from '../components/RoundsTable';
 import { Scoreboard } from '../components/Scoreboard';
 import { Screen } from '../components/Screen';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import type { GameRecords } from '../games/records';
 import { scoresheet, titleOf } from '../games/scoring';
 import { useGame } from '../games/use-live';
@@ -24,7 +24,7 @@ export function GameScreen() {
   const navigation = useNavigation<Navigation>();
   const { gameId } = useRoute<RouteProp<Routes, 'Game'>>().params;
   const { width } = useWindowDimensions();
-  const { database } = useSession();
+  const { database } = useTidemark();
   const records = useGame(database, gameId);
   const [isMenuOpen, setMenuOpen] = useState(false);
   const title = records ? titleOf(records.game, records.players) : records === null ? 'Game' : '';

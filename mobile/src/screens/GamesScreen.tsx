@@ -5,7 +5,7 @@ import { EmptyState } from '../components/EmptyState';
 import { GamesList } from '../components/GamesList';
 import { ListPane } from '../components/ListPane';
 import { Screen } from '../components/Screen';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import { useGames } from '../games/use-live';
 import type { Navigation } from '../navigation/routes';
 import { THREE_COLUMNS, TWO_COLUMNS } from '../theme';
@@ -13,7 +13,7 @@ import { THREE_COLUMNS, TWO_COLUMNS } from '../theme';
 /** The first screen: the list of all games. */
 export function GamesScreen() {
   const { width } = useWindowDimensions();
-  const games = useGames(useSession().database);
+  const games = useGames(useTidemark().database);
   return (
     <Screen title="Tidemark" actions={<SettingsButton />}>
       {width >= THREE_COLUMNS && games?.length !== 0 ? (

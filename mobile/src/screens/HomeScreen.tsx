@@ -1,19 +1,18 @@
+import { Mutex, type Tidemark } from '@tidemark/client';
 import { useEffect, useState } from 'react';
 import { StyleSheet, View } from 'react-native';
 import { Icon } from '../components/Icon';
-import { SessionProvider, useValue } from '../components/session-context';
+import { TidemarkProvider, useValue } from '../components/tidemark-context';
 import { claimDatabase } from '../database/claim-database';
 import type { DatabaseClaim } from '../database/claim';
 import { tendTrash } from '../games/trash';
 import { Navigator } from '../navigation/Navigator';
-import { openSession } from '../session/open-session';
-import type { Session } from '../../../client/src/tidemark';
-import { Mutex } from '../../../client/src/mutex';
+import { closeTidemark, openTidemark } from '../session/open-tidemark';
 import { useColors } from '../theme';
 import { ElsewhereScreen } from './ElsewhereScreen';
 import { FailedScreen } from './FailedScreen';
 
-type Opening = { session: Session } | { failure: unknown } | null;
+type Opening = { tidemark: Tidemark } | { failure: unknown } | null;
 
 /** The app with the user's own games: claims the database, opens it, and shows the screens. */
 export function HomeScreen() {
@@ -21,23 +20,23 @@ export function HomeScreen() {
   const [opening, setOpening] = useState<Opening>(null);
 
   useEffect(() => {
-    let session: Session | undefined;
-    // Opening and closing run one after the other, so a session that is opening when the claim is lost is closed too.
+    let isOpen = false;
+    // Opening and closing run one after the other, so a client that is opening when the claim is lost is closed too.
     const mutex = new Mutex();
     const close = async () => {
-      const closing = session;
-      session = undefined;
-      await closing?.close();
+      isOpen = false;
+      await closeTidemark();
     };
     const made = claimDatabase(() => {
       setOpening(null);
       return mutex.run(close);
     });
     const openIfOwned = async () => {
-      if (made.state.get() !== 'owned' || session) return;
+      if (made.state.get() !== 'owned' || isOpen) return;
       try {
-        session = await openSession();
-        if (made.state.get() === 'owned') setOpening({ session });
+        const tidemark = await openTidemark();
+        isOpen = true;
+        if (made.state.get() === 'owned') setOpening({ tidemark });
       } catch (failure) {
         setOpening({ failure });
       }
@@ -56,20 +55,20 @@ function Claimed({ claim, opening }: { claim: DatabaseClaim; opening: Opening })
   if (state === 'waiting' || !opening) return <Waiting />;
   if ('failure' in opening) return <FailedScreen failure={opening.failure} />;
   return (
-    <SessionProvider value={opening.session}>
-      <Caretaker session={opening.session} />
+    <TidemarkProvider value={opening.tidemark}>
+      <Caretaker tidemark={opening.tidemark} />
       <Navigator />
-    </SessionProvider>
+    </TidemarkProvider>
   );
 }
 
 /** Runs `tendTrash` whenever no change waits to be sent. */
-function Caretaker({ session }: { session: Session }) {
-  const { state, pending } = useValue(session.sync.status);
+function Caretaker({ tidemark }: { tidemark: Tidemark }) {
+  const { state, pending } = useValue(tidemark.status);
   const isSettled = pending === 0 && (state === 'synced' || state === 'attention');
   useEffect(() => {
-    if (isSettled) void tendTrash(session.database);
-  }, [session, isSettled]);
+    if (isSettled) void tendTrash(tidemark.database);
+  }, [tidemark, isSettled]);
   return null;
 }
 

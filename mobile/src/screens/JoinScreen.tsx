@@ -7,12 +7,12 @@ import { Field } from '../components/Field';
 import { useKeyboard } from '../components/keyboard';
 import { Screen } from '../components/Screen';
 import { originOf } from '../components/ServerAddress';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import { useSnackbar } from '../components/Snackbar';
 import { count, messageOf } from '../components/words';
 import { leaveAccount } from '../games/leave-account';
 import { pathOf, type Navigation, type Routes } from '../navigation/routes';
-import type { LocalData } from '../../../client/src/tidemark';
+import type { JoinWith } from '@tidemark/client';
 import { radius, space, useColors } from '../theme';
 
 /** Joins another device's account by its pairing code; asks what to do with the games on this device. */
@@ -20,10 +20,10 @@ export function JoinScreen() {
   const colors = useColors();
   const navigation = useNavigation<Navigation>();
   const params = useRoute<RouteProp<Routes, 'Join'>>().params;
-  const session = useSession();
+  const tidemark = useTidemark();
   const showSnack = useSnackbar();
   const [code, setCode] = useState(params?.code ?? '');
-  const [server, setServer] = useState(params?.server ?? session.serverUrl);
+  const [server, setServer] = useState(params?.server ?? tidemark.serverUrl);
   const [unsynced, setUnsynced] = useState<number | null>(null);
   const isBusy = useRef(false);
   const [isWorking, setWorking] = useState(false);
@@ -49,22 +49,22 @@ export function JoinScreen() {
       setWorking(false);
     }
   };
-  const join = async (localData: LocalData) => {
+  const join = async (localData: JoinWith) => {
     const serverUrl = originOf(server);
     if (!serverUrl) throw new Error('The server’s address looks like https://sync.example.org.');
-    await session.join(cleanCode(code), { serverUrl, localData });
-    if (localData === 'start-fresh') await leaveAccount(session.database);
+    await tidemark.join(cleanCode(code), { serverUrl, localData });
+    if (localData === 'start-fresh') await leaveAccount(tidemark.database);
     showSnack({ message: 'Joined. The games are on their way.' });
     goBack();
   };
   const begin = async () => {
     const otherServer = originOf(params?.server ?? '');
-    if (Platform.OS === 'web' && otherServer && otherServer !== session.serverUrl) {
+    if (Platform.OS === 'web' && otherServer && otherServer !== tidemark.serverUrl) {
       // This page may send requests only to the server it came from; the other server has the same page.
       window.location.href = `${otherServer}/#${pathOf({ name: 'Join', params: { code: cleanCode(code) } })}`;
       return;
     }
-    if (await session.hasLocalData()) setUnsynced(await session.countUnsynced());
+    if (await tidemark.hasLocalData()) setUnsynced(await tidemark.countUnsynced());
     else await join('start-fresh');
   };
   const canBegin = cleanCode(code) !== '' && unsynced === null;

@@ -2,7 +2,7 @@ import { useNavigation, useRoute, type RouteProp } from '@react-navigation/nativ
 import { GameForm } from '../components/GameForm';
 import { useKeyboard } from '../components/keyboard';
 import { Screen } from '../components/Screen';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import { createGame, type GameInput } from '../games/actions';
 import { scoresheet } from '../games/scoring';
 import { useGame } from '../games/use-live';
@@ -15,7 +15,7 @@ const BLANK: GameInput = { name: '', targetScore: 100, players: [NEW_PLAYER, NEW
 export function NewGameScreen() {
   const navigation = useNavigation<Navigation>();
   const from = useRoute<RouteProp<Routes, 'NewGame'>>().params?.from;
-  const { database } = useSession();
+  const { database } = useTidemark();
   const earlier = useGame(database, from ?? '');
   const goBack = () => navigation.popTo('Games');
 

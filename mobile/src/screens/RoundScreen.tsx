@@ -9,7 +9,7 @@ import { EntryCells, textOf } from '../components/EntryCells';
 import { useKeyboard } from '../components/keyboard';
 import { Keypad } from '../components/Keypad';
 import { Screen } from '../components/Screen';
-import { useSession } from '../components/session-context';
+import { useTidemark } from '../components/tidemark-context';
 import { useSnackbar } from '../components/Snackbar';
 import { messageOf, points } from '../components/words';
 import { addRound, deleteRound, editRound } from '../games/actions';
@@ -47,7 +47,7 @@ const KEYBOARD: Record<string, RoundKey> = {
 export function RoundScreen() {
   const navigation = useNavigation<Navigation>();
   const { gameId, round: number } = useRoute<RouteProp<Routes, 'Round'>>().params;
-  const records = useGame(useSession().database, gameId);
+  const records = useGame(useTidemark().database, gameId);
   const sheet = records ? scoresheet(records) : undefined;
   const round = sheet?.rounds.find((candidate) => candidate.number === number);
   const isMissing = records === null || (sheet !== undefined && number !== 'new' && !round);
@@ -83,7 +83,7 @@ function RoundForm({
   const { width, height } = useWindowDimensions();
   const isWide = width >= TWO_COLUMNS;
   const isLow = height < LOW;
-  const { database } = useSession();
+  const { database } = useTidemark();
   const showSnack = useSnackbar();
   // Keep the round and the players as they were when the screen opened: a sync may change them meanwhile.
   const [round] = useState(roundNow);

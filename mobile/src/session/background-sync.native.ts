@@ -1,18 +1,18 @@
+import type { Tidemark } from '@tidemark/client';
 import * as BackgroundTask from 'expo-background-task';
 import * as TaskManager from 'expo-task-manager';
-import type { Session } from '../../../client/src/tidemark';
 
 const TASK = 'tidemark-sync';
 /** The shortest interval that iOS and Android allow. */
 const EVERY_MINUTES = 15;
 
-let openForTask: (() => Promise<Session>) | null = null;
+let openForTask: (() => Promise<Tidemark>) | null = null;
 
 // Defined when this file loads: the system may start the app only to run this task.
 TaskManager.defineTask(TASK, async () => {
   try {
-    const session = await openForTask?.();
-    await session?.sync.runOnce();
+    const tidemark = await openForTask?.();
+    await tidemark?.sync();
     return BackgroundTask.BackgroundTaskResult.Success;
   } catch {
     return BackgroundTask.BackgroundTaskResult.Failed;
@@ -20,7 +20,7 @@ TaskManager.defineTask(TASK, async () => {
 });
 
 /** Asks the system to sync from time to time while the app is closed. The system decides when, if at all. */
-export async function syncInBackground(open: () => Promise<Session>): Promise<void> {
+export async function syncInBackground(open: () => Promise<Tidemark>): Promise<void> {
   openForTask = open;
   if (await TaskManager.isTaskRegisteredAsync(TASK)) return;
   await BackgroundTask.registerTaskAsync(TASK, { minimumInterval: EVERY_MINUTES });

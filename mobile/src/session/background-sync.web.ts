@@ -1,4 +1,4 @@
-import type { Session } from '../../../client/src/tidemark';
+import type { Tidemark } from '@tidemark/client';
 
 /** Does nothing: browsers sync only while the page is open. */
-export async function syncInBackground(_open: () => Promise<Session>): Promise<void> {}
+export async function syncInBackground(_open: () => Promise<Tidemark>): Promise<void> {}

@@ -1,5 +1,5 @@
+import type { CredentialStore, Credentials } from '@tidemark/client';
 import * as SecureStore from 'expo-secure-store';
-import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
 
 const KEY = 'tidemark-credentials';
 

@@ -1,4 +1,4 @@
-import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
+import type { CredentialStore, Credentials } from '@tidemark/client';
 
 const KEY = 'tidemark-credentials';
 

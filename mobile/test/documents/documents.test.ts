@@ -1,8 +1,6 @@
+import { fetchTransport, keyOf, versionText, type Transport } from '@tidemark/client';
 import { Documents } from '../../src/documents/documents';
-import { keyOf, versionText } from '../../../client/src/documents/documents-api';
 import { IDLE } from '../../src/documents/view';
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import type { Transport } from '../../../client/src/api/transport';
 import { eventually, Phone } from '../support/phone';
 import { Server } from '../support/server';
 import { backgroundsIn, layoutFile, strangeFile } from './layout';
@@ -28,7 +26,7 @@ class Page implements AsyncDisposable {
 
   static async open(phone: Phone, sessionId = `page-${(pages += 1)}`): Promise<Page> {
     await phone.reaches('synced');
-    const documents = new Documents(phone.session, sessionId);
+    const documents = new Documents(phone.tidemark, sessionId);
     documents.open();
     await eventually(() => documents.view.get().documents !== null);
     return new Page(phone, documents);
@@ -167,11 +165,11 @@ test('after a reload the page goes on holding its lock', async () => {
   await using _bob = bob;
   await ada.documents.upload(ref('v1'), layoutFile(['red']), NONE);
   // Like a tab that closed without releasing its lock.
-  const { api } = ada.phone.sync;
+  const { api } = ada.phone.tidemark;
   await api.request('POST', '/videos/v1/database/layout/lock', {
     body: { lock_type: 'client', session_id: 'reloaded' },
   });
-  const again = new Documents(ada.phone.session, 'reloaded');
+  const again = new Documents(ada.phone.tidemark, 'reloaded');
   again.open();
   const { expires_at } = bob.find('v1')!.lock ?? { expires_at: Date.now() };
   await bob.shows(
@@ -192,14 +190,14 @@ test('what happened while there was no connection is read when there is one agai
   await ada.documents.upload(ref('v1'), layoutFile(['red']), NONE);
 
   isCut = true;
-  ada.phone.sync.setOnline(false);
+  ada.phone.tidemark.setOnline(false);
   await ada.documents.load();
   expect(ada.documents.view.get().failure?.isNoAnswer).toBe(true);
   expect(ada.find('v1')).toMatchObject({ epoch: 1 });
   await bob.documents.upload(ref('v2'), layoutFile(['green']), NONE);
 
   isCut = false;
-  ada.phone.sync.setOnline(true);
+  ada.phone.tidemark.setOnline(true);
   await ada.shows('v2', ({ epoch }) => epoch === 1);
   expect(ada.documents.view.get().failure).toBeNull();
 });

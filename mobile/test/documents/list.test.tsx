@@ -1,14 +1,14 @@
 import { screen } from '@testing-library/react-native';
 import { Documents } from '../../src/documents/documents';
 import { DocumentsList } from '../../src/documents/DocumentsList';
-import { openTestSession, press, show } from '../screens/start-app';
+import { openTestClient, press, show } from '../screens/start-app';
 
 /** Shows the list of documents without a server. */
 async function showList(isOffline: boolean) {
-  const opened = await openTestSession();
-  const documents = new Documents(opened.session, 'page');
+  const opened = await openTestClient();
+  const documents = new Documents(opened.tidemark, 'page');
   documents.open();
-  await show(opened.session, <DocumentsList documents={documents} isOffline={isOffline} now={Date.now()} />);
+  await show(opened.tidemark, <DocumentsList documents={documents} isOffline={isOffline} now={Date.now()} />);
   return { opened, documents };
 }
 

@@ -1,3 +1,4 @@
+import { SyncError } from '@tidemark/client';
 import type { DocumentLock, DocumentState } from '../../../src/protocol/documents.js';
 import {
   describeContent,
@@ -7,7 +8,6 @@ import {
   explain,
   holderOf,
 } from '../../src/documents/words';
-import { SyncError } from '../../../client/src/api/sync-error';
 
 const MINUTE_MS = 60_000;
 const NOW = new Date(2026, 4, 4, 14, 30).getTime();

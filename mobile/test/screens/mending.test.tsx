@@ -3,17 +3,17 @@ import { RecoveryChoices } from '../../src/components/RecoveryChoices';
 import { RefusedEntries } from '../../src/components/RefusedEntries';
 import { createGame } from '../../src/games/actions';
 import { findGame } from '../../src/games/records';
-import { openTestSession, press, show } from './start-app';
+import { openTestClient, press, show } from './start-app';
 
 test('a name that the server refused as too long can be made shorter', async () => {
-  await using app = await openTestSession();
+  await using app = await openTestClient();
   const gameId = await createGame(app.database, {
     name: 'x'.repeat(203),
     targetScore: 100,
     players: [],
   });
   await show(
-    app.session,
+    app.tidemark,
     <RefusedEntries refused={[{ table: 'games', id: gameId, reason: 'TEXT_TOO_LONG' }]} />,
   );
   expect(await screen.findByText(/too long for the server/)).toBeOnTheScreen();
@@ -31,10 +31,10 @@ test('a name that the server refused as too long can be made shorter', async () 
 });
 
 test('an entry with an id that no server takes can be removed', async () => {
-  await using app = await openTestSession();
+  await using app = await openTestClient();
   const gameId = await createGame(app.database, { name: 'Friday', targetScore: 100, players: [] });
   await show(
-    app.session,
+    app.tidemark,
     <RefusedEntries refused={[{ table: 'games', id: gameId, reason: 'ID_INVALID' }]} />,
   );
   await press('drop-refused');
@@ -42,9 +42,9 @@ test('an entry with an id that no server takes can be removed', async () => {
 });
 
 test('starting fresh names what is lost and asks twice', async () => {
-  await using app = await openTestSession();
+  await using app = await openTestClient();
   const gameId = await createGame(app.database, { name: 'Friday', targetScore: 100, players: [] });
-  await show(app.session, <RecoveryChoices code="HISTORY_CHANGED" pending={4} onJoin={() => undefined} />);
+  await show(app.tidemark, <RecoveryChoices code="HISTORY_CHANGED" pending={4} onJoin={() => undefined} />);
   await press('recover-start-fresh');
   expect(screen.getByText(/4 unsent changes will be lost/)).toBeOnTheScreen();
   await press('confirm');
@@ -55,9 +55,9 @@ test('starting fresh names what is lost and asks twice', async () => {
 });
 
 test('taking the server’s data says what goes and what stays, and asks before it does so', async () => {
-  await using app = await openTestSession();
+  await using app = await openTestClient();
   const gameId = await createGame(app.database, { name: 'Friday', targetScore: 100, players: [] });
-  await show(app.session, <RecoveryChoices code="TOKEN_INVALID" pending={1} onJoin={() => undefined} />);
+  await show(app.tidemark, <RecoveryChoices code="TOKEN_INVALID" pending={1} onJoin={() => undefined} />);
   await press('recover-take-server');
   expect(
     screen.getByText(
@@ -70,8 +70,8 @@ test('taking the server’s data says what goes and what stays, and asks before 
 });
 
 test('a device that the server does not know has every way out, the one that loses nothing first', async () => {
-  await using app = await openTestSession();
-  await show(app.session, <RecoveryChoices code="TOKEN_INVALID" pending={0} onJoin={() => undefined} />);
+  await using app = await openTestClient();
+  await show(app.tidemark, <RecoveryChoices code="TOKEN_INVALID" pending={0} onJoin={() => undefined} />);
   expect(screen.getAllByTestId(/^recover-/).map(({ props }) => props.testID as string)).toEqual([
     'recover-upload-everything',
     'recover-join',
@@ -82,9 +82,9 @@ test('a device that the server does not know has every way out, the one that los
 });
 
 test('a revoked device can join again or start fresh', async () => {
-  await using app = await openTestSession();
+  await using app = await openTestClient();
   const onJoin = jest.fn();
-  await show(app.session, <RecoveryChoices code="DEVICE_REVOKED" pending={0} onJoin={onJoin} />);
+  await show(app.tidemark, <RecoveryChoices code="DEVICE_REVOKED" pending={0} onJoin={onJoin} />);
   expect(screen.queryByTestId('recover-take-server')).toBeNull();
   expect(screen.getByTestId('recover-start-fresh')).toBeOnTheScreen();
   await press('recover-join');

@@ -1,13 +1,12 @@
+import { Tidemark, type CredentialStore, type Credentials } from '@tidemark/client';
 import type { Database } from '@nozbe/watermelondb';
 import { act, cleanup, fireEvent, render, screen } from '@testing-library/react-native';
 import type { ReactElement } from 'react';
 import { SafeAreaProvider } from 'react-native-safe-area-context';
-import { SessionProvider } from '../../src/components/session-context';
+import { TidemarkProvider } from '../../src/components/tidemark-context';
 import { SnackbarProvider } from '../../src/components/Snackbar';
 import { Navigator } from '../../src/navigation/Navigator';
-import { Session } from '../../../client/src/tidemark';
-import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
+import { synchronize } from '../../src/session/synchronize';
 import { newDatabase } from '../support/new-database';
 
 const METRICS = {
@@ -23,36 +22,36 @@ class MemoryCredentials implements CredentialStore {
   clear = async () => void (this.credentials = null);
 }
 
-interface TestSession extends AsyncDisposable {
+interface TestClient extends AsyncDisposable {
   database: Database;
-  session: Session;
+  tidemark: Tidemark;
 }
 
-/** A session on an empty database in memory, without a server. */
-export async function openTestSession(): Promise<TestSession> {
-  const session = await Session.open({
+/** A client on an empty database in memory, without a server. */
+export async function openTestClient(): Promise<TestClient> {
+  const tidemark = await Tidemark.open({
     database: await newDatabase(),
     credentials: new MemoryCredentials(),
-    transport: fetchTransport,
-    defaultServerUrl: '',
+    serverUrl: '',
+    synchronize,
     device: { name: 'Test phone', platform: 'ios' },
   });
   return {
-    database: session.database,
-    session,
+    database: tidemark.database,
+    tidemark,
     async [Symbol.asyncDispose]() {
       cleanup();
-      await session.close();
+      await tidemark.close();
     },
   };
 }
 
 /** Renders the app or a part of it inside the providers that it needs. */
-export async function show(session: Session, part: ReactElement): Promise<void> {
+export async function show(tidemark: Tidemark, part: ReactElement): Promise<void> {
   render(
     <SafeAreaProvider initialMetrics={METRICS}>
       <SnackbarProvider>
-        <SessionProvider value={session}>{part}</SessionProvider>
+        <TidemarkProvider value={tidemark}>{part}</TidemarkProvider>
       </SnackbarProvider>
     </SafeAreaProvider>,
   );
@@ -60,9 +59,9 @@ export async function show(session: Session, part: ReactElement): Promise<void> 
 }
 
 /** Renders the whole app on an empty database in memory, without a server. */
-export async function startApp(): Promise<TestSession> {
-  const opened = await openTestSession();
-  await show(opened.session, <Navigator />);
+export async function startApp(): Promise<TestClient> {
+  const opened = await openTestClient();
+  await show(opened.tidemark, <Navigator />);
   return opened;
 }
 

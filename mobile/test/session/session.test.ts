@@ -1,6 +1,5 @@
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import { SyncError } from '../../../client/src/api/sync-error';
-import type { Transport } from '../../../client/src/api/transport';
+import { SyncError, fetchTransport, type Transport } from '@tidemark/client';
+import { createShare, listShares, withdrawShare } from '../../src/games/shares';
 import { eventually, Phone } from '../support/phone';
 import { Server, sharedServer } from '../support/server';
 
@@ -29,14 +28,14 @@ describe('joining with local data', () => {
 
     await basement.isInStepWith(kitchen);
     expect(await kitchen.games()).toEqual(['Basement game', 'Kitchen game', 'Not synced yet']);
-    expect(basement.session.account.get()!.accountId).toBe(kitchen.session.account.get()!.accountId);
+    expect(basement.tidemark.account.get()!.accountId).toBe(kitchen.tidemark.account.get()!.accountId);
   });
 
   test('starting fresh, it is gone here and was never there', async () => {
     const { kitchen, basement } = await twoPhones();
     await using _ = kitchen;
     await using __ = basement;
-    expect(await basement.session.hasLocalData()).toBe(true);
+    expect(await basement.tidemark.hasLocalData()).toBe(true);
 
     await basement.join(kitchen, 'start-fresh');
 
@@ -48,12 +47,12 @@ describe('joining with local data', () => {
     const { kitchen, basement } = await twoPhones();
     await using _ = kitchen;
     await using __ = basement;
-    const account = basement.session.account.get();
+    const account = basement.tidemark.account.get();
 
-    const joining = basement.session.join('ABCDEFGH', { localData: 'start-fresh' });
+    const joining = basement.tidemark.join('ABCDEFGH', { localData: 'start-fresh' });
 
     await expect(joining).rejects.toMatchObject({ code: 'PAIRING_CODE_INVALID', hint: expect.any(String) });
-    expect(basement.session.account.get()).toBe(account);
+    expect(basement.tidemark.account.get()).toBe(account);
     expect(await basement.games()).toEqual(['Basement game']);
     await basement.reaches('synced');
   });
@@ -62,7 +61,7 @@ describe('joining with local data', () => {
     await using kitchen = await Phone.open(server.url, { name: 'Kitchen phone' });
     await kitchen.play('Kitchen game');
     await kitchen.reaches('synced');
-    const { code } = await kitchen.session.createPairingCode();
+    const { code } = await kitchen.tidemark.pair();
     let letGo = (): void => undefined;
     const held = new Promise<void>((resolve) => (letGo = resolve));
     // The answer with the first account arrives although its request was aborted, after joining has begun.
@@ -75,8 +74,8 @@ describe('joining with local data', () => {
     };
 
     await using basement = await Phone.open(server.url, { name: 'Basement phone', transport });
-    const joining = basement.session.join(code, { localData: 'start-fresh' });
-    const devices = async () => (await kitchen.session.listDevices()).map(({ name }) => name);
+    const joining = basement.tidemark.join(code, { localData: 'start-fresh' });
+    const devices = async () => (await kitchen.tidemark.listDevices()).map(({ name }) => name);
     await eventually(async () => (await devices()).includes('Basement phone'));
     letGo();
     await joining;
@@ -92,26 +91,26 @@ describe('joining with local data', () => {
     await kitchen.reaches('synced');
     await using basement = await Phone.open(server.url);
     await basement.play('Basement game');
-    const { code } = await kitchen.session.createPairingCode();
+    const { code } = await kitchen.tidemark.pair();
 
-    await basement.session.join(code, { serverUrl: elsewhere.url, localData: 'bring-along' });
+    await basement.tidemark.join(code, { serverUrl: elsewhere.url, localData: 'bring-along' });
 
     await basement.isInStepWith(kitchen);
-    expect(basement.session.serverUrl).toBe(elsewhere.url);
+    expect(basement.tidemark.serverUrl).toBe(elsewhere.url);
     expect(await kitchen.games()).toEqual(['Basement game', 'Kitchen game']);
   });
 });
 
 test('a device is nobody’s until it is registered, and empty before the first game', async () => {
   await using phone = await Phone.open('');
-  expect(phone.session.account.get()).toBeNull();
-  expect(await phone.session.hasLocalData()).toBe(false);
+  expect(phone.tidemark.account.get()).toBeNull();
+  expect(await phone.tidemark.hasLocalData()).toBe(false);
   expect(phone.status.state).toBe('disconnected');
 
   await phone.create('games', { name: 'Friday' });
 
-  expect(await phone.session.hasLocalData()).toBe(true);
-  expect(await phone.session.countUnsynced()).toBe(1);
+  expect(await phone.tidemark.hasLocalData()).toBe(true);
+  expect(await phone.tidemark.countUnsynced()).toBe(1);
 });
 
 test('signing out empties this device and leaves the others alone', async () => {
@@ -119,14 +118,14 @@ test('signing out empties this device and leaves the others alone', async () => 
   await kitchen.play('Friday');
   await kitchen.reaches('synced');
   await using basement = await kitchen.pair({ name: 'Basement phone' });
-  const { accountId, deviceId } = basement.session.account.get()!;
+  const { accountId, deviceId } = basement.tidemark.account.get()!;
 
-  await basement.session.signOut();
+  await basement.tidemark.signOut();
 
   await basement.reaches('synced');
   expect(await basement.games()).toEqual([]);
-  expect(basement.session.account.get()!.accountId).not.toBe(accountId);
-  expect((await kitchen.session.listDevices()).map((device) => device.deviceId)).not.toContain(deviceId);
+  expect(basement.tidemark.account.get()!.accountId).not.toBe(accountId);
+  expect((await kitchen.tidemark.listDevices()).map((device) => device.deviceId)).not.toContain(deviceId);
   expect(await kitchen.games()).toEqual(['Friday']);
 });
 
@@ -134,17 +133,17 @@ test('devices are listed, renamed and revoked', async () => {
   await using kitchen = await Phone.open(server.url, { name: 'Kitchen phone' });
   await kitchen.reaches('synced');
   await using basement = await kitchen.pair({ name: 'Basement phone' });
-  const { deviceId } = basement.session.account.get()!;
+  const { deviceId } = basement.tidemark.account.get()!;
 
-  expect(await kitchen.session.listDevices()).toMatchObject([
+  expect(await kitchen.tidemark.listDevices()).toMatchObject([
     { name: 'Kitchen phone', platform: 'node', isCurrent: true },
     { name: 'Basement phone', isCurrent: false, deviceId },
   ]);
-  await kitchen.session.renameDevice(deviceId, 'Cellar phone');
-  expect((await kitchen.session.listDevices())[1]).toMatchObject({ name: 'Cellar phone' });
-  await kitchen.session.revokeDevice(deviceId);
+  await kitchen.tidemark.renameDevice(deviceId, 'Cellar phone');
+  expect((await kitchen.tidemark.listDevices())[1]).toMatchObject({ name: 'Cellar phone' });
+  await kitchen.tidemark.revokeDevice(deviceId);
   await basement.reaches('incompatible');
-  await expect(basement.session.listDevices()).rejects.toBeInstanceOf(SyncError);
+  await expect(basement.tidemark.listDevices()).rejects.toBeInstanceOf(SyncError);
 });
 
 test('a game is shared by a link, until it is withdrawn', async () => {
@@ -152,23 +151,23 @@ test('a game is shared by a link, until it is withdrawn', async () => {
   const game = await phone.play('Friday');
   await phone.reaches('synced');
 
-  const { shareId, url } = await phone.session.createShare(game);
+  const { shareId, url } = await createShare(phone.tidemark.api, game);
 
   expect(url).toMatch(new RegExp(`^${server.url}/#/watch/.+`));
-  expect(await phone.session.listShares(game)).toEqual([{ shareId, createdAt: expect.any(Number) }]);
-  await phone.session.withdrawShare(shareId);
-  expect(await phone.session.listShares(game)).toEqual([]);
+  expect(await listShares(phone.tidemark.api, game)).toEqual([{ shareId, createdAt: expect.any(Number) }]);
+  await withdrawShare(phone.tidemark.api, shareId);
+  expect(await listShares(phone.tidemark.api, game)).toEqual([]);
 });
 
 test('the server’s address outlives the session when it is not the usual one', async () => {
   await using phone = await Phone.open('http://127.0.0.1:9');
-  await phone.session.setServerUrl(server.url);
+  await phone.tidemark.setServerUrl(server.url);
   await phone.reaches('synced');
-  await phone.session.close();
+  await phone.tidemark.close();
 
   await using again = await Phone.open('http://127.0.0.1:9', { database: phone.database });
 
-  expect(again.session.serverUrl).toBe(server.url);
+  expect(again.tidemark.serverUrl).toBe(server.url);
 });
 
 test('closing waits for what is under way, and nothing runs or begins afterwards', async () => {
@@ -182,18 +181,18 @@ test('closing waits for what is under way, and nothing runs or begins afterwards
 
   let isWorking = false;
   const work = (): Promise<void> => ((isWorking = true), held);
-  const working = phone.sync.whileStopped(work).then(() => done.push('work'));
+  const working = phone.tidemark.whileStopped(work).then(() => done.push('work'));
   await eventually(() => isWorking);
-  const closing = phone.session.close().then(() => done.push('close'));
-  const late = phone.sync.whileStopped(async () => done.push('late'));
+  const closing = phone.tidemark.close().then(() => done.push('close'));
+  const late = phone.tidemark.whileStopped(async () => done.push('late'));
   finish();
 
   await expect(late).rejects.toMatchObject({ code: 'CANCELED' });
   await Promise.all([working, closing]);
   expect(done).toEqual(['work', 'close']);
   const requestsBefore = requests;
-  phone.sync.start();
-  await phone.sync.runOnce();
+  phone.tidemark.start();
+  await expect(phone.tidemark.sync()).rejects.toMatchObject({ code: 'CANCELED' });
   expect(requests).toBe(requestsBefore);
   expect(phone.status.state).toBe('disconnected');
 });

@@ -1,11 +1,17 @@
+import {
+  Tidemark,
+  type CredentialStore,
+  type Credentials,
+  type JoinWith,
+  type SyncState,
+  type SyncStatus,
+  type Transport,
+} from '@tidemark/client';
 import { Q, type Database } from '@nozbe/watermelondb';
 import type { Fields, Game, TableName } from '../../src/database/models';
-import { Session, type LocalData, type SessionParts } from '../../../client/src/tidemark';
-import type { Credentials, CredentialStore } from '../../../client/src/api/credentials';
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import { columnsOf, TABLES } from '../../../client/src/records/raw-row';
-import type { SyncState, SyncStatus } from '../../../client/src/light/status';
-import type { Transport } from '../../../client/src/api/transport';
+import { parents, schema } from '../../src/database/schema';
+import { describeRowsOf } from '../../src/games/describe-row';
+import { synchronize } from '../../src/session/synchronize';
 import { newDatabase } from './new-database';
 
 const DEADLINE_MS = 30_000;
@@ -27,10 +33,10 @@ export class Phone implements AsyncDisposable {
   readonly statuses: SyncStatus[] = [];
 
   private constructor(
-    readonly session: Session,
+    readonly tidemark: Tidemark,
     readonly credentials: MemoryCredentials,
   ) {
-    session.sync.status.subscribe((status) => this.statuses.push(status));
+    tidemark.status.subscribe((status) => this.statuses.push(status));
   }
 
   static async open(
@@ -38,39 +44,41 @@ export class Phone implements AsyncDisposable {
     options: { name?: string; transport?: Transport; database?: Database } = {},
   ): Promise<Phone> {
     const credentials = new MemoryCredentials();
-    const parts: SessionParts = {
-      database: options.database ?? (await newDatabase()),
+    const database = options.database ?? (await newDatabase());
+    const tidemark = await Tidemark.open({
+      database,
+      synchronize,
+      parents,
       credentials,
-      transport: options.transport ?? fetchTransport,
-      defaultServerUrl: serverUrl,
+      transport: options.transport,
+      serverUrl,
       device: { name: options.name ?? 'phone', platform: 'node' },
-    };
-    return new Phone(await Session.open(parts), credentials);
+      describe: describeRowsOf(database),
+    });
+    const phone = new Phone(tidemark, credentials);
+    tidemark.start();
+    return phone;
   }
 
   get database(): Database {
-    return this.session.database;
-  }
-
-  get sync() {
-    return this.session.sync;
+    return this.tidemark.database;
   }
 
   get status(): SyncStatus {
-    return this.sync.status.get();
+    return this.tidemark.status.get();
   }
 
   /** Opens one more device of the same account, and waits until it is synced. */
   async pair(options: { name?: string } = {}): Promise<Phone> {
-    const other = await Phone.open(this.session.serverUrl, options);
+    const other = await Phone.open(this.tidemark.serverUrl, options);
     await other.join(this, 'start-fresh');
     return other;
   }
 
   /** Joins another phone's account. */
-  async join(other: Phone, localData: LocalData): Promise<void> {
-    const { code } = await other.session.createPairingCode();
-    await this.session.join(code, { localData });
+  async join(other: Phone, localData: JoinWith): Promise<void> {
+    const { code } = await other.tidemark.pair();
+    await this.tidemark.join(code, { localData });
     await this.reaches('synced');
   }
 
@@ -144,17 +152,17 @@ export class Phone implements AsyncDisposable {
   /** Every row of every table, by id. */
   async everything(): Promise<Record<string, PlainRow[]>> {
     const entries = await Promise.all(
-      TABLES.map(async (table) => [table, await this.rows(table as TableName)] as const),
+      Object.keys(schema.tables).map(async (table) => [table, await this.rows(table as TableName)] as const),
     );
     return Object.fromEntries(entries);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.session.close();
+    await this.tidemark.close();
   }
 
   private async rows(table: TableName, ...clauses: Q.Clause[]): Promise<PlainRow[]> {
-    const names = ['id', ...columnsOf(table).map(([name]) => name)];
+    const names = ['id', ...Object.keys(schema.tables[table]!.columns)];
     const raws: PlainRow[] = await this.database
       .get(table)
       .query(...clauses)

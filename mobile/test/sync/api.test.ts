@@ -1,7 +1,4 @@
-import { Api } from '../../../client/src/api/api';
-import type { Credentials } from '../../../client/src/api/credentials';
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import type { HttpRequest, Transport } from '../../../client/src/api/transport';
+import { Api, fetchTransport, type Credentials, type HttpRequest, type Transport } from '@tidemark/client';
 import { MemoryCredentials } from '../support/phone';
 import { sharedServer } from '../support/server';
 

@@ -1,5 +1,5 @@
+import type { SyncError } from '@tidemark/client';
 import { Link } from '../../../client/src/connection/link';
-import type { SyncError } from '../../../client/src/api/sync-error';
 import { PROTOCOL_VERSION } from '../../../src/protocol/version.js';
 import { schema } from '../../src/database/schema';
 import { Phone } from '../support/phone';

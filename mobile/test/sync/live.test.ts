@@ -1,6 +1,5 @@
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import { Sync } from '../../../client/src/records/sync';
-import type { Transport } from '../../../client/src/api/transport';
+import { fetchTransport, Tidemark, type Transport } from '@tidemark/client';
+import { synchronize } from '../../src/session/synchronize';
 import { newDatabase } from '../support/new-database';
 import { eventually, MemoryCredentials, Phone } from '../support/phone';
 import { Server, sharedServer } from '../support/server';
@@ -35,8 +34,9 @@ test('a server that is restarted is found again', async () => {
 
 test('with a clock that is hours ahead, tokens are not renewed over and over', async () => {
   let renewals = 0;
-  const sync = new Sync({
+  const tidemark = await Tidemark.open({
     database: await newDatabase(),
+    synchronize,
     serverUrl: sharedServer().url,
     credentials: new MemoryCredentials(),
     transport: (request) => {
@@ -46,15 +46,15 @@ test('with a clock that is hours ahead, tokens are not renewed over and over', a
     device: { name: 'phone', platform: 'node' },
     now: () => Date.now() + 5 * 3_600_000,
   });
-  sync.start();
-  await eventually(() => sync.status.get().state === 'synced');
+  tidemark.start();
+  await eventually(() => tidemark.status.get().state === 'synced');
 
   const until = Date.now() + 3_500;
   await eventually(() => Date.now() > until);
 
-  expect(sync.status.get().state).toBe('synced');
+  expect(tidemark.status.get().state).toBe('synced');
   expect(renewals).toBeLessThanOrEqual(2);
-  await sync.close();
+  await tidemark.close();
 });
 
 test('a server that announces what it does not hand out is not asked without a pause', async () => {

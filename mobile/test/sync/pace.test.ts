@@ -1,5 +1,5 @@
+import { SyncError } from '@tidemark/client';
 import { waitAfter } from '../../../client/src/light/pace';
-import { SyncError } from '../../../client/src/api/sync-error';
 
 const error = (code: string, status = 0, retryAfterMs: number | null = null) =>
   new SyncError(code, 'It failed.', 'Try again.', status, retryAfterMs);

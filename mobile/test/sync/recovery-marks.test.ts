@@ -1,5 +1,9 @@
 import { dropOrphans, keepUnsynced, markAllCreated } from '../../../client/src/records/recovery';
+import { SyncedTables } from '../../../client/src/records/synced-tables';
+import { parents, schema } from '../../src/database/schema';
 import { Phone } from '../support/phone';
+
+const tables = new SyncedTables(schema, parents);
 
 describe('marks', () => {
   test('what is unsynced is kept with all that owns it, and nothing else', async () => {
@@ -11,7 +15,7 @@ describe('marks', () => {
     const [score] = (await phone.everything()).scores!;
     await phone.update('scores', score!.id, { raw_score: 6 });
 
-    await keepUnsynced(database);
+    await keepUnsynced(database, tables);
 
     const created = await createdRows(phone);
     const round = (await phone.find('scores', score!.id))!.round_id as string;
@@ -26,9 +30,9 @@ describe('marks', () => {
     await markSynced(phone);
     await phone.update('games', game, { name: 'Saturday' });
 
-    await markAllCreated(phone.database, { isOursNewer: false });
+    await markAllCreated(phone.database, tables, { isOursNewer: false });
     expect(await changedColumns(phone, game)).toEqual(['name']);
-    await markAllCreated(phone.database, { isOursNewer: true });
+    await markAllCreated(phone.database, tables, { isOursNewer: true });
     expect(await changedColumns(phone, game)).toEqual(
       expect.arrayContaining(['name', 'target_score', 'status']),
     );
@@ -42,10 +46,10 @@ describe('marks', () => {
       (await phone.database.get('games').find(game)).destroyPermanently(),
     );
 
-    expect(await dropOrphans(phone.database)).toEqual({ game_players: 2, rounds: 1, scores: 2 });
+    expect(await dropOrphans(phone.database, tables)).toEqual({ game_players: 2, rounds: 1, scores: 2 });
 
     expect((await phone.everything()).scores).toHaveLength(2);
-    expect(await dropOrphans(phone.database)).toEqual({});
+    expect(await dropOrphans(phone.database, tables)).toEqual({});
   });
 });
 

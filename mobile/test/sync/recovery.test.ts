@@ -43,7 +43,7 @@ describe('after an older backup was put back', () => {
     await restore();
     for (const { phone } of changed) {
       phone.statuses.length = 0;
-      phone.sync.start();
+      phone.tidemark.start();
     }
     prepared = new Prepared(changed);
   });
@@ -68,7 +68,7 @@ describe('after an older backup was put back', () => {
     const late = await phone.play('After');
     const untouched = await phone.play('After, untouched');
     await eventually(() => phone.status.pending === 0 && phone.status.state === 'synced');
-    await phone.sync.stop();
+    await phone.tidemark.stop();
     await phone.update('games', early, { name: 'Before, edited' });
     await phone.create('rounds', { game_id: late, round_number: 2, created_at: 2 });
     return { phone, late, untouched };
@@ -84,19 +84,19 @@ describe('after an older backup was put back', () => {
     const { phone } = await phoneAfterRestore();
     await using _ = phone;
 
-    phone.sync.retry();
-    await phone.sync.runOnce();
+    await expect(phone.tidemark.sync()).rejects.toMatchObject({ code: 'HISTORY_CHANGED' });
+    await expect(phone.tidemark.sync()).rejects.toMatchObject({ code: 'HISTORY_CHANGED' });
 
     expect(phone.status.state).toBe('incompatible');
     expect(await phone.games()).toEqual(['After', 'After, untouched', 'Before, edited']);
-    expect(await phone.session.countUnsynced()).toBe(2);
+    expect(await phone.tidemark.countUnsynced()).toBe(2);
   });
 
   test('the server’s data can be taken, with what is unsynced here on top', async () => {
     const { phone, late } = await phoneAfterRestore();
     await using _ = phone;
 
-    expect(await phone.sync.recover('take-server')).toEqual({ dropped: 0 });
+    expect(await phone.tidemark.resolve('take-server')).toEqual({ dropped: 0 });
     await phone.reaches('synced');
 
     expect(await phone.games()).toEqual(['After', 'Before, edited']);
@@ -111,7 +111,7 @@ describe('after an older backup was put back', () => {
     const { phone, untouched } = await phoneAfterRestore();
     await using _ = phone;
     await server.stop();
-    await phone.sync.recover('take-server');
+    await phone.tidemark.resolve('take-server');
     await phone.update('games', untouched, { name: 'Edited meanwhile' });
 
     await server.startAgain();
@@ -125,7 +125,7 @@ describe('after an older backup was put back', () => {
     await using _ = phone;
     const before = await phone.everything();
 
-    expect(await phone.sync.recover('upload-everything')).toEqual({ dropped: 0 });
+    expect(await phone.tidemark.resolve('upload-everything')).toEqual({ dropped: 0 });
     await phone.reaches('synced');
 
     expect(await phone.everything()).toEqual(before);
@@ -137,7 +137,7 @@ describe('after an older backup was put back', () => {
     const { phone } = await phoneAfterRestore();
     await using _ = phone;
 
-    expect(await phone.sync.recover('start-fresh')).toEqual({ dropped: 2 });
+    expect(await phone.tidemark.resolve('start-fresh')).toEqual({ dropped: 2 });
     await phone.reaches('synced');
 
     expect(await phone.games()).toEqual(['Before']);
@@ -180,7 +180,7 @@ describe('after the server was replaced by an empty one', () => {
     await using phone = await phoneOfAnotherServer();
     const before = await phone.everything();
 
-    await phone.sync.recover('upload-everything');
+    await phone.tidemark.resolve('upload-everything');
     await phone.reaches('synced');
 
     expect(await phone.everything()).toEqual(before);
@@ -191,7 +191,7 @@ describe('after the server was replaced by an empty one', () => {
   test('it can start fresh', async () => {
     await using phone = await phoneOfAnotherServer();
 
-    expect(await phone.sync.recover('start-fresh')).toEqual({ dropped: 0 });
+    expect(await phone.tidemark.resolve('start-fresh')).toEqual({ dropped: 0 });
     await phone.reaches('synced');
 
     expect(await phone.games()).toEqual([]);
@@ -201,7 +201,7 @@ describe('after the server was replaced by an empty one', () => {
     await using phone = await phoneOfAnotherServer();
     await phone.play('Saturday');
 
-    await phone.sync.recover('take-server');
+    await phone.tidemark.resolve('take-server');
     await phone.reaches('synced');
 
     expect(await phone.games()).toEqual(['Saturday']);
@@ -216,7 +216,7 @@ describe('on a server that stays', () => {
     await owner.play('Friday');
     await owner.reaches('synced');
     await using phone = await owner.pair();
-    await owner.session.revokeDevice(phone.session.account.get()!.deviceId);
+    await owner.tidemark.revokeDevice(phone.tidemark.account.get()!.deviceId);
     await isIncompatible(phone, 'DEVICE_REVOKED');
     await phone.play('Unsynced');
 
@@ -224,12 +224,12 @@ describe('on a server that stays', () => {
 
     await phone.isInStepWith(owner);
     expect(await owner.games()).toEqual(['Friday', 'Unsynced']);
-    await owner.session.revokeDevice(phone.session.account.get()!.deviceId);
+    await owner.tidemark.revokeDevice(phone.tidemark.account.get()!.deviceId);
     await phone.reaches('incompatible');
-    await phone.sync.recover('start-fresh');
+    await phone.tidemark.resolve('start-fresh');
     await phone.reaches('synced');
     expect(await phone.games()).toEqual([]);
-    expect(phone.session.account.get()!.accountId).not.toBe(owner.session.account.get()!.accountId);
+    expect(phone.tidemark.account.get()!.accountId).not.toBe(owner.tidemark.account.get()!.accountId);
   });
 
   test('an app that is newer than the server says so, and keeps everything', async () => {
@@ -248,15 +248,15 @@ describe('on a server that stays', () => {
     const kept = await kitchen.play('Kept');
     await kitchen.reaches('synced');
     await using basement = await kitchen.pair();
-    await basement.sync.stop();
+    await basement.tidemark.stop();
     await basement.update('games', kept, { name: 'Kept, edited' });
     await basement.create('rounds', { game_id: gone, round_number: 2, created_at: 2 });
     await kitchen.remove('games', gone);
     await kitchen.reaches('synced');
 
     // For the device this equals a pull after the server's retention: a replacement with all the server has.
-    await basement.sync.recover('take-server');
-    basement.sync.start();
+    await basement.tidemark.resolve('take-server');
+    basement.tidemark.start();
 
     await basement.reaches('synced');
     expect(await basement.games()).toEqual(['Gone', 'Kept, edited']); // 'Gone' stays: it has an unsynced round
@@ -275,7 +275,7 @@ test('a device that was emptied only halfway gets the server’s data back, inst
     return write(key, value);
   };
 
-  const erasing = phone.sync.whileStopped(() => phone.sync.localData.erase());
+  const erasing = phone.tidemark.resolve('start-fresh');
 
   await expect(erasing).rejects.toThrow('closed');
   await eventually(async () => (await phone.games()).join() === 'Friday');

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { isUpToDate, nothingKnown, PROOF_MS, reduce, type Facts, type SyncEvent } from '../../../client/src/light/facts';
+import {
+  isUpToDate,
+  nothingKnown,
+  PROOF_MS,
+  reduce,
+  type Facts,
+  type SyncEvent,
+} from '../../../client/src/light/facts';
 import { STALL_MS, STUCK_FAILURES, statusOf, type SyncState } from '../../../client/src/light/status';
 
 const REASON = { code: 'INTERNAL', message: 'It broke.', hint: 'Try again.' };

@@ -1,5 +1,4 @@
-import { fetchTransport } from '../../../client/src/api/fetch-transport';
-import type { HttpRequest, Transport } from '../../../client/src/api/transport';
+import { fetchTransport, type HttpRequest, type Transport } from '@tidemark/client';
 import { newDatabase } from '../support/new-database';
 import { eventually, Phone } from '../support/phone';
 import { sharedServer } from '../support/server';
@@ -26,7 +25,7 @@ test('a first start registers the device and turns green', async () => {
 
   await phone.reaches('synced');
 
-  expect(phone.session.account.get()).toMatchObject({ deviceId: expect.any(String) });
+  expect(phone.tidemark.account.get()).toMatchObject({ deviceId: expect.any(String) });
   expect(phone.status).toMatchObject({ light: 'green', pending: 0, reason: null, refused: [] });
 });
 
@@ -36,7 +35,7 @@ test('without a server everything is kept, and registered and sent when there is
   await phone.reaches('disconnected');
   await eventually(() => phone.status.pending === 6);
 
-  await phone.session.setServerUrl(server.url);
+  await phone.tidemark.setServerUrl(server.url);
 
   await phone.reaches('synced');
   await using other = await phone.pair();
@@ -58,16 +57,16 @@ test('a deletion is counted until the server has it', async () => {
   await using phone = await Phone.open(server.url);
   const game = await phone.create('games', { name: 'Friday' });
   await phone.reaches('synced');
-  phone.sync.setOnline(false);
-  await phone.sync.stop();
+  phone.tidemark.setOnline(false);
+  await phone.tidemark.stop();
 
   await phone.remove('games', game);
-  expect(await phone.session.countUnsynced()).toBe(1);
-  phone.sync.start();
-  phone.sync.setOnline(true);
+  expect(await phone.tidemark.countUnsynced()).toBe(1);
+  phone.tidemark.start();
+  phone.tidemark.setOnline(true);
 
   await phone.reaches('synced');
-  expect(await phone.session.countUnsynced()).toBe(0);
+  expect(await phone.tidemark.countUnsynced()).toBe(0);
 });
 
 test('an edit made while its push is on the way is pushed as well', async () => {
@@ -107,11 +106,11 @@ test('changes to the same row on two devices are merged, and the person is told 
 
   await basement.isInStepWith(kitchen);
   expect(await kitchen.find('games', game)).toMatchObject({ name: 'Saturday', target_score: 200 });
-  await eventually(() => basement.sync.notices.get().length > 0);
-  const [notice] = basement.sync.notices.get();
+  await eventually(() => basement.tidemark.notices.get().length > 0);
+  const [notice] = basement.tidemark.notices.get();
   expect(notice).toMatchObject({ kind: 'merged', text: 'Kitchen phone also changed the game “Saturday”.' });
-  basement.sync.dismissNotice(notice!.id);
-  expect(basement.sync.notices.get()).toEqual([]);
+  basement.tidemark.dismissNotice(notice!.id);
+  expect(basement.tidemark.notices.get()).toEqual([]);
 });
 
 test('a refused row asks for attention, is not sent again as it is, and is sent when it was mended', async () => {
@@ -127,7 +126,7 @@ test('a refused row asks for attention, is not sent again as it is, and is sent 
     refused: [{ table: 'games', id: game, reason: 'TEXT_TOO_LONG' }],
   });
   const pushesBefore = pushes;
-  await phone.sync.runOnce();
+  await phone.tidemark.sync();
   expect(pushes).toBe(pushesBefore);
 
   const other = await phone.create('games', { name: 'Friday' });
@@ -138,7 +137,7 @@ test('a refused row asks for attention, is not sent again as it is, and is sent 
   await phone.reaches('synced');
   expect(phone.status.refused).toEqual([]);
   expect(await phone.find('games', other)).toBeDefined();
-  expect(await phone.session.countUnsynced()).toBe(0);
+  expect(await phone.tidemark.countUnsynced()).toBe(0);
 });
 
 test('what was refused is known after a restart of the app', async () => {
@@ -146,9 +145,9 @@ test('what was refused is known after a restart of the app', async () => {
   await using phone = await Phone.open(server.url, { database });
   await phone.create('games', { name: 'x'.repeat(201) });
   await phone.reaches('attention');
-  await phone.sync.stop();
+  await phone.tidemark.stop();
 
-  phone.sync.start();
+  phone.tidemark.start();
 
   await phone.reaches('attention');
 });
@@ -158,15 +157,15 @@ test('an entry whose game was deleted elsewhere goes, and the person is told', a
   const game = await kitchen.play('Friday');
   await kitchen.reaches('synced');
   await using basement = await kitchen.pair();
-  await basement.sync.stop();
+  await basement.tidemark.stop();
   await basement.create('rounds', { game_id: game, round_number: 2, created_at: 2 });
   await kitchen.remove('games', game);
   await kitchen.reaches('synced');
 
-  basement.sync.start();
+  basement.tidemark.start();
 
   await basement.isInStepWith(kitchen);
-  expect(basement.sync.notices.get()).toMatchObject([
+  expect(basement.tidemark.notices.get()).toMatchObject([
     { kind: 'dropped', text: expect.stringMatching(/^1 entry/) },
   ]);
 });
@@ -195,11 +194,13 @@ test('a server that fails makes it stuck with the reason, until it works again',
   };
   await using phone = await Phone.open(server.url, { transport: broken });
 
-  for (let failures = 0; failures < 3; failures += 1) await phone.sync.runOnce();
+  for (let failures = 0; failures < 3; failures += 1) {
+    await expect(phone.tidemark.sync()).rejects.toMatchObject({ code: 'INTERNAL', message: 'It broke.' });
+  }
   expect(phone.status).toMatchObject({ state: 'stuck', reason: { code: 'INTERNAL', message: 'It broke.' } });
   expect(phone.status.nextTryAt).toBeGreaterThan(Date.now());
   isBroken = false;
-  phone.sync.retry();
+  await phone.tidemark.sync();
 
   await phone.reaches('synced');
   expect(phone.status.nextTryAt).toBeNull();
@@ -209,9 +210,9 @@ test('without a network it is grey, and green again with it', async () => {
   await using phone = await Phone.open(server.url);
   await phone.reaches('synced');
 
-  phone.sync.setOnline(false);
+  phone.tidemark.setOnline(false);
   expect(phone.status).toMatchObject({ state: 'disconnected', light: 'grey' });
-  phone.sync.setOnline(true);
+  phone.tidemark.setOnline(true);
 
   await phone.reaches('synced');
 });
@@ -220,9 +221,9 @@ test('in the background nothing is proved; back in the foreground it is at once'
   await using phone = await Phone.open(server.url);
   await phone.reaches('synced');
 
-  phone.sync.setForeground(false);
+  phone.tidemark.setForeground(false);
   await phone.reaches('connecting');
-  phone.sync.setForeground(true);
+  phone.tidemark.setForeground(true);
 
   await phone.reaches('synced');
 });
@@ -230,7 +231,7 @@ test('in the background nothing is proved; back in the foreground it is at once'
 test('without the screen looking, the light is of the moment it is asked', async () => {
   await using phone = await Phone.open(server.url);
   await phone.reaches('synced');
-  phone.sync.setForeground(false);
+  phone.tidemark.setForeground(false);
 
   const until = performance.now() + 3_300;
   while (performance.now() < until); // block the event loop
@@ -266,16 +267,16 @@ test('an entry that was changed here and deleted elsewhere goes, and the person 
   const game = await kitchen.play('Friday');
   await kitchen.reaches('synced');
   await using basement = await kitchen.pair();
-  await basement.sync.stop();
+  await basement.tidemark.stop();
   await basement.update('games', game, { name: 'Saturday' });
   await kitchen.remove('games', game);
   await eventually(() => kitchen.status.pending === 0);
 
-  basement.sync.start();
+  basement.tidemark.start();
 
   await basement.isInStepWith(kitchen);
   expect(await basement.games()).toEqual([]);
-  expect(basement.sync.notices.get()).toMatchObject([
+  expect(basement.tidemark.notices.get()).toMatchObject([
     { kind: 'dropped', text: '1 entry that was changed here was deleted on another device.' },
   ]);
 });

@@ -1,5 +1,5 @@
 import type { Database } from '@nozbe/watermelondb';
-import { Api } from '../api/api.js';
+import type { Api } from '../api/api.js';
 import { Connection } from '../connection/connection.js';
 import { DeviceNames } from './device-names.js';
 import type { CredentialStore } from '../api/credentials.js';
@@ -7,38 +7,36 @@ import { isBehind } from '../light/facts.js';
 import { StatusLight } from '../light/light.js';
 import { LocalData, type RecoveryWay } from './local-data.js';
 import { LocalState } from './local-state.js';
-import { Notices, type Notice } from './notices.js';
+import { Notices, type DescribeRow, type Notice } from './notices.js';
 import type { Observable } from '../light/observable.js';
 import { BARREN_MS, EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from '../light/pace.js';
 import { PendingChanges } from './pending.js';
-import { Records } from './records.js';
+import { Records, type Synchronize } from './records.js';
 import { Schedule } from './schedule.js';
 import { Refusals } from './refusals.js';
 import type { SyncStatus } from '../light/status.js';
 import { Stopwatch } from '../light/stopwatch.js';
 import { SyncError, toSyncError } from '../api/sync-error.js';
-import type { Transport } from '../api/transport.js';
+import type { SyncedTables } from './synced-tables.js';
 import { Mutex } from '../mutex.js';
 
-/** What the sync is built from. */
-export interface SyncOptions {
+/** What the engine is built from. */
+export interface SyncEngineParts {
   database: Database;
-  /** The server's origin, such as `https://sync.example.org`; empty: none is set yet. */
-  serverUrl: string;
+  tables: SyncedTables;
+  synchronize: Synchronize;
+  api: Api;
   credentials: CredentialStore;
-  transport: Transport;
-  /** The name and platform to register with when there are no credentials; absent: the caller registers the device. */
-  device?: { name: string; platform: string };
-  /** Epoch ms; default Date.now. */
-  now?: () => number;
+  /** The name and platform to register with when there are no credentials. */
+  device: { name: string; platform: string };
+  describe: DescribeRow;
 }
 
 /** Keeps the database in step with the server, and reports at every moment how far it is. */
-export class Sync {
-  readonly api: Api;
+export class SyncEngine {
   /** Use it only inside `whileStopped`. */
   readonly localData: LocalData;
-  private readonly now: () => number;
+  readonly connection: Connection;
   private readonly stopwatch: Stopwatch;
   private readonly light: StatusLight;
   private readonly state: LocalState;
@@ -46,12 +44,17 @@ export class Sync {
   private readonly pending: PendingChanges;
   private readonly told: Notices;
   private readonly records: Records;
-  readonly connection: Connection;
 
   private isStarted = false;
   private isClosed = false;
+  /** Set while `whileStopped` runs a task; syncing starts only after it. */
+  private pause: { startsAfter: boolean } | null = null;
   private isOnline = true;
+  /** Resolves when the local state has been read after a start. */
+  private opening: Promise<void> = Promise.resolve();
   private running: Promise<void> | null = null;
+  /** Why the last run failed; null: it did not. */
+  private failure: SyncError | null = null;
   /** Runs in a row that succeeded but brought nothing, although the server was known to have changes. */
   private barrenRuns = 0;
   private calledOff = new AbortController();
@@ -64,30 +67,32 @@ export class Sync {
   /** Runs the tasks of `whileStopped` one after the other. */
   private readonly mutex = new Mutex();
 
-  constructor(private readonly options: SyncOptions) {
-    const { database, credentials, transport } = options;
-    this.now = options.now ?? Date.now;
-    this.stopwatch = new Stopwatch(this.now);
+  constructor(private readonly parts: SyncEngineParts) {
+    const { database, tables, synchronize, api, describe } = parts;
+    this.stopwatch = new Stopwatch(api.now);
     this.light = new StatusLight(this.stopwatch.read);
     this.schedule = new Schedule(this.stopwatch.read, () => this.run());
-    this.api = new Api(options.serverUrl, credentials, transport, this.now);
     this.state = new LocalState(database);
-    this.told = new Notices(database, new DeviceNames(this.api));
-    this.refusals = new Refusals(database);
-    this.localData = new LocalData(database, this.state, this.refusals);
-    this.pending = new PendingChanges(database, this.refusals, {
+    this.told = new Notices(new DeviceNames(api), describe);
+    this.refusals = new Refusals(database, tables);
+    this.localData = new LocalData(database, tables, this.state, this.refusals);
+    this.pending = new PendingChanges(database, tables, this.refusals, {
       onEdited: () => {
         this.light.tell({ type: 'edited' });
         this.plan(this.untilNextEditRun());
       },
       onCounted: (pending, refused) => this.light.tell({ type: 'counted', pending, refused }),
     });
-    this.records = new Records(database, this.api, this.state, this.refusals, this.told, {
-      onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),
-      onPulled: (timestamp) => this.light.tell({ type: 'pulled', timestamp }),
-      onMoved: (progress) => this.light.tell({ type: 'sync_moved', progress }),
-    });
-    this.connection = new Connection(this.api, this.state, database.schema.version, this.stopwatch.read, {
+    this.records = new Records(
+      { database, tables, synchronize, api, state: this.state, refusals: this.refusals, notices: this.told },
+      {
+        onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),
+        onPulled: (timestamp) => this.light.tell({ type: 'pulled', timestamp }),
+        onMoved: (progress) => this.light.tell({ type: 'sync_moved', progress }),
+      },
+    );
+    const historyId = (): Promise<string | null> => this.state.historyId();
+    this.connection = new Connection(api, historyId, database.schema.version, this.stopwatch.read, {
       onConnecting: () => this.light.tell({ type: 'link_connecting' }),
       onUp: ({ timestamp }) => this.connected(timestamp),
       onPong: (sentAt, timestamp) => {
@@ -117,23 +122,18 @@ export class Sync {
 
   /** Starts syncing; returns at once. */
   start(): void {
-    if (this.isStarted || this.isClosed) return;
+    if (this.pause) this.pause.startsAfter = true;
+    if (this.isStarted || this.isClosed || this.pause) return;
     this.isStarted = true;
     this.calledOff = new AbortController();
     this.light.start();
-    void this.open(this.calledOff.signal);
+    this.opening = this.open(this.calledOff.signal);
   }
 
   /** Stops syncing; resolves when the sync under way has ended. */
   async stop(): Promise<void> {
-    this.isStarted = false;
-    this.calledOff.abort();
-    this.light.stop();
-    this.pending.stop();
-    this.connection.close();
-    this.schedule.cancel();
-    clearTimeout(this.updateTimer);
-    await this.running;
+    if (this.pause) this.pause.startsAfter = false;
+    await this.halt();
   }
 
   /** Stops for good; resolves when the last write to the database has ended. */
@@ -142,7 +142,7 @@ export class Sync {
     await this.stop();
     await this.mutex.ended();
     // Writes are queued: this empty one ends after the writes that the screens have begun.
-    await this.options.database.write(async () => undefined);
+    await this.parts.database.write(async () => undefined);
   }
 
   /** In the background no pings are sent; back in the foreground the client connects and syncs at once. */
@@ -158,29 +158,33 @@ export class Sync {
     else this.connection.close();
   }
 
-  /** Syncs now, even in the state `incompatible`. */
-  retry(): void {
-    if (!this.isStarted) return;
+  /**
+   * Syncs now, even in the state `incompatible`, and starts if necessary.
+   * @throws SyncError why this sync failed; syncing goes on by itself unless this is closed
+   */
+  async sync(): Promise<void> {
+    await this.mutex.ended();
+    this.throwIfClosed();
+    this.start();
+    await this.opening;
+    await this.running; // a run under way may have read the local changes already
     this.isForced = true;
     this.tryNow();
-  }
-
-  /** Syncs once now, or waits for the sync under way. Does not throw; the status shows failures. */
-  async runOnce(): Promise<void> {
     this.run();
+    if (!this.running) throw SyncError.of('CANCELED', 'Called off.'); // stopped meanwhile
     await this.running;
+    if (this.failure) throw this.failure;
   }
 
   /**
-   * Ways out of `incompatible`: take the server's data and keep unsynced local changes, upload this device's data, or
-   * start empty. A device that the server no longer knows registers again.
+   * Takes a way out of `incompatible`. A device that the server no longer knows registers again.
    * @returns how many local changes were discarded
    */
-  async recover(way: RecoveryWay): Promise<{ dropped: number }> {
+  async resolve(way: RecoveryWay): Promise<{ dropped: number }> {
     const code = this.light.facts.incompatible?.code;
     return this.whileStopped(async () => {
       const dropped = await this.localData.prepare(way);
-      if (code === 'DEVICE_REVOKED' || code === 'TOKEN_INVALID') await this.options.credentials.clear();
+      if (code === 'DEVICE_REVOKED' || code === 'TOKEN_INVALID') await this.parts.credentials.clear();
       return { dropped };
     });
   }
@@ -191,18 +195,34 @@ export class Sync {
    */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
     return this.mutex.run(async () => {
-      if (this.isClosed) throw SyncError.of('CANCELED', 'Called off.');
-      const wasStarted = this.isStarted;
+      this.throwIfClosed();
+      const pause = (this.pause = { startsAfter: this.isStarted });
       try {
-        await this.stop();
+        await this.halt();
         return await work();
       } finally {
         this.schedule.release();
         const lastPulledAt = await this.state.lastPulledAt().catch(() => null);
         this.light.tell({ type: 'reset', lastPulledAt });
-        if (wasStarted) this.start();
+        this.pause = null;
+        if (pause.startsAfter) this.start();
       }
     });
+  }
+
+  private throwIfClosed(): void {
+    if (this.isClosed) throw SyncError.of('CANCELED', 'This client is closed.');
+  }
+
+  private async halt(): Promise<void> {
+    this.isStarted = false;
+    this.calledOff.abort();
+    this.light.stop();
+    this.pending.stop();
+    this.connection.close();
+    this.schedule.cancel();
+    clearTimeout(this.updateTimer);
+    await this.running;
   }
 
   private async open(signal: AbortSignal): Promise<void> {
@@ -220,7 +240,7 @@ export class Sync {
   }
 
   private tryNow(): void {
-    if (!this.isStarted || this.api.serverUrl === '') return;
+    if (!this.isStarted || this.parts.api.serverUrl === '') return;
     this.schedule.release();
     const isBarred = this.light.facts.incompatible !== null && !this.isForced;
     if (this.isOnline && !isBarred) this.connection.open();
@@ -248,7 +268,7 @@ export class Sync {
     this.schedule.cancel();
     clearTimeout(this.updateTimer);
     if (why.code !== 'SCHEMA_AHEAD' && why.code !== 'PROTOCOL_MISMATCH') return;
-    this.updateTimer = setTimeout(() => this.retry(), UPDATE_MS);
+    this.updateTimer = setTimeout(() => void this.sync().catch(() => undefined), UPDATE_MS);
   }
 
   private untilNextEditRun(): number {
@@ -257,7 +277,7 @@ export class Sync {
 
   /** Plans a sync after so many milliseconds; one planned earlier stays. */
   private plan(waitMs: number): void {
-    if (this.isStarted && !this.running && this.api.serverUrl !== '') this.schedule.plan(waitMs);
+    if (this.isStarted && !this.running && this.parts.api.serverUrl !== '') this.schedule.plan(waitMs);
   }
 
   private run(): void {
@@ -285,6 +305,7 @@ export class Sync {
   private async attempt(signal: AbortSignal): Promise<void> {
     this.light.tell({ type: 'sync_started' });
     const before = this.light.facts;
+    this.failure = null;
     try {
       await this.register(signal);
       await this.records.sync(signal);
@@ -292,13 +313,14 @@ export class Sync {
       this.schedule.release();
       const isBarren = isBehind(before) && this.light.facts.lastPulledAt === before.lastPulledAt;
       this.barrenRuns = isBarren ? this.barrenRuns + 1 : 0;
-      await this.state.setLastSyncedAt(this.now());
-      this.light.tell({ type: 'sync_succeeded', wall: this.now() });
+      await this.state.setLastSyncedAt(this.parts.api.now());
+      this.light.tell({ type: 'sync_succeeded', wall: this.parts.api.now() });
       // If the run was aborted, leave the connection closed: the next start may use other credentials.
       if (!signal.aborted && !this.light.facts.linkFailure?.isFinal) this.connection.open();
     } catch (thrown) {
+      this.failure = toSyncError(thrown);
       await this.pending.recount().catch(() => undefined);
-      this.failed(toSyncError(thrown), signal);
+      this.failed(this.failure, signal);
     }
   }
 
@@ -308,13 +330,17 @@ export class Sync {
     const { failures, link } = this.light.facts;
     const wait = waitAfter(error, failures + 1, link === 'up');
     this.schedule.holdBack(wait);
-    this.light.tell({ type: 'sync_failed', failure: error.failure, nextTryWall: this.now() + wait });
+    this.light.tell({
+      type: 'sync_failed',
+      failure: error.failure,
+      nextTryWall: this.parts.api.now() + wait,
+    });
   }
 
   private async register(signal: AbortSignal): Promise<void> {
-    const { credentials, device } = this.options;
-    if (!device || (await credentials.read())) return;
-    await credentials.write(await this.api.register(device, signal));
+    const { credentials, device, api } = this.parts;
+    if (await credentials.read()) return;
+    await credentials.write(await api.register(device, signal));
     if (!signal.aborted) this.connection.open();
   }
 }
