@@ -15,7 +15,7 @@ const TICK_TARGET = 1.2;
 const TICK_ROUNDS = 3;
 
 const UPLOAD_NOTES = [
-  `One document of ${MEGABYTES} MB of texts, from the moment the scheduler looks until the database says that it is uploaded, into a folder on the same disk. By hand: snapshot (VACUUM INTO), integrity_check, gzip at the same level, copy and fsync, one after another in one process.`,
+  `One document of ${MEGABYTES} MB of texts, from the moment the scheduler looks until the database says that it is uploaded, into a folder on the same disk. By hand: VACUUM INTO, integrity_check, gzip at the same level, copy and fsync, one after another in one process.`,
 ];
 const TICK_NOTES = [
   `One tick of the scheduler with ${DUE} small documents due, every one of which it uploads, among ${COUNTS.map((count) => count.toLocaleString('en')).join(' and among ')}; each in a database of its own; ${TICK_ROUNDS} times as many rounds as of the others.`,

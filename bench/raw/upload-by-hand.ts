@@ -16,7 +16,7 @@ export interface UploadJob {
 /** The level at which Tidemark compresses. */
 const GZIP_LEVEL = 3;
 
-/** Snapshots, checks, compresses and copies, one step after another as in a script. @returns the duration in ms */
+/** Copies, checks, compresses and stores, one step after another as in a script. @returns the duration in ms */
 export async function uploadByHand(
   dataDir: string,
   { accountId, videoId, epoch }: UploadJob,
@@ -24,23 +24,16 @@ export async function uploadByHand(
   const ref = { accountId, videoId, kind: 'layout' };
   const source = workingCopyPath(join(dataDir, 'documents', '0'), ref, epoch);
   const folder = await mkdtemp(join(dataDir, 'by-hand-'));
-  const [snapshot, packed, target] = ['snapshot.db', 'packed.gz', 'target.gz'].map((name) =>
-    join(folder, name),
-  );
+  const [copy, packed, target] = ['copy.db', 'packed.gz', 'target.gz'].map((name) => join(folder, name));
   const begun = performance.now();
   try {
     const database = new BetterSqlite(source, { readonly: true });
-    database.prepare('VACUUM INTO ?').run(snapshot);
+    database.prepare('VACUUM INTO ?').run(copy);
     database.close();
-    const copy = new BetterSqlite(snapshot, { readonly: true });
-    if (copy.pragma('integrity_check', { simple: true }) !== 'ok')
-      throw new Error('The snapshot is damaged.');
-    copy.close();
-    await pipeline(
-      createReadStream(snapshot!),
-      createGzip({ level: GZIP_LEVEL }),
-      createWriteStream(packed!),
-    );
+    const copied = new BetterSqlite(copy, { readonly: true });
+    if (copied.pragma('integrity_check', { simple: true }) !== 'ok') throw new Error('The copy is damaged.');
+    copied.close();
+    await pipeline(createReadStream(copy!), createGzip({ level: GZIP_LEVEL }), createWriteStream(packed!));
     await copyFile(packed!, target!);
     const handle = await open(target!, 'r+');
     await handle.sync();

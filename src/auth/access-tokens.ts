@@ -8,7 +8,7 @@ import { signingSecret } from '../foundation/config/signing-secret.js';
 import { AppError } from '../foundation/errors/app-error.js';
 
 /** The device that a valid access token was issued to. */
-export interface TokenBearer {
+interface TokenBearer {
   accountId: string;
   deviceId: string;
 }

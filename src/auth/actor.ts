@@ -25,7 +25,7 @@ declare module 'fastify' {
 }
 
 /** The header in which the operator's job names the account it works on. */
-export const ACCOUNT_HEADER = 'tidemark-account';
+const ACCOUNT_HEADER = 'tidemark-account';
 export const ALLOWS_OPERATOR = 'allowsOperator';
 
 /** Marks routes that also accept the operator's token. */

@@ -1,4 +1,5 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import { NOW, type Now } from '../foundation/config/config.module.js';
 import { Database } from '../foundation/database/database.js';
 import { DevicesRepository } from './devices.repository.js';
@@ -14,9 +15,8 @@ interface Activity {
 
 /** Collects when devices were last seen, and writes it to the database once a minute. */
 @Injectable()
-export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
+export class DeviceActivity implements OnModuleDestroy {
   private pending = new Map<string, Activity>();
-  private timer?: NodeJS.Timeout;
 
   constructor(
     private readonly database: Database,
@@ -24,13 +24,7 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
     @Inject(NOW) private readonly now: Now,
   ) {}
 
-  onModuleInit(): void {
-    // If a write fails, `flush` keeps its entries for the next one.
-    this.timer = setInterval(() => void this.flush().catch(() => undefined), WRITE_EVERY_MS).unref();
-  }
-
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
     await this.flush();
   }
 
@@ -52,7 +46,8 @@ export class DeviceActivity implements OnModuleInit, OnModuleDestroy {
     return this.pending.get(deviceId) ?? null;
   }
 
-  /** Writes the collected activity. @throws what the database failed with; the activity is kept */
+  /** Writes the collected activity. @throws what the database failed with; the activity is kept for the next time */
+  @Interval(WRITE_EVERY_MS)
   async flush(): Promise<void> {
     if (this.pending.size === 0) return;
     const activities = this.pending;

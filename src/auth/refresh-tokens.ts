@@ -7,7 +7,7 @@ import type { RefreshState } from './devices.repository.js';
  * `account.device.generation.family.secret`; the last two are random (128 and 256 bits) and stored as hashes. The
  * family distinguishes a device's own old token from a forged one.
  */
-export interface RefreshToken {
+interface RefreshToken {
   accountId: string;
   deviceId: string;
   generation: number;

@@ -19,7 +19,7 @@ export type ContentState = Pick<
 >;
 
 /** A document and its lock, read together. */
-export interface DocumentAndLock {
+interface DocumentAndLock {
   /** Null: the document has no content. */
   content: ContentState | null;
   /** Null: the document was never locked. */

@@ -38,7 +38,7 @@ export interface UploadedVersion extends Pair {
 }
 
 /** New content for a document. */
-export interface NewContent extends Pair {
+interface NewContent extends Pair {
   sizeBytes: number;
   updatedAt: number;
   pendingSince: number;
@@ -46,7 +46,7 @@ export interface NewContent extends Pair {
 }
 
 /** The columns of a StoredDocument for a query with `documents d`. */
-export const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
+const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
   d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
   d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
   d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256", d.stored_size_bytes AS "storedSizeBytes",

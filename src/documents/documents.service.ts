@@ -20,7 +20,7 @@ export interface LockRequest {
 }
 
 /** A granted lock. */
-export interface GrantedLock {
+interface GrantedLock {
   lock: Lock;
   /** The content's version. */
   current: Pair;
@@ -93,7 +93,7 @@ export class DocumentsService {
 }
 
 /** The error for a document without content. */
-export function noSuchDocument(): AppError {
+function noSuchDocument(): AppError {
   return new AppError('NOT_FOUND', { detail: 'There is no such document.' });
 }
 

@@ -28,7 +28,7 @@ export interface DocumentKind {
 }
 
 /** Overrides the folder of the kinds; default: `kinds/` beside this file. */
-export const KINDS_FOLDER = Symbol('KINDS_FOLDER');
+const KINDS_FOLDER = Symbol('KINDS_FOLDER');
 
 const FOLDER = fileURLToPath(new URL('./kinds/', import.meta.url));
 const NAME = /^[a-z][a-z0-9_]*$/;

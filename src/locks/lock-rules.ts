@@ -12,8 +12,7 @@ export interface LockRequest {
 }
 
 /** A granted request: the lock was free, the session renews its own lock, or takes over the lock `from`. */
-export type Change =
-  { outcome: 'grant' | 'renew'; lock: Lock } | { outcome: 'transfer'; lock: Lock; from: Lock };
+type Change = { outcome: 'grant' | 'renew'; lock: Lock } | { outcome: 'transfer'; lock: Lock; from: Lock };
 
 /** The decision on a request. */
 export type Decision = Change | { outcome: 'refuse'; held: Lock };

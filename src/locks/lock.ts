@@ -51,7 +51,7 @@ export function toDocumentLock({ type, reason, holder, acquiredAt, expiresAt }: 
 }
 
 /** A holder on the wire. */
-export function toLockHolder({ userId, deviceId, name, sessionId }: Session): LockHolder {
+function toLockHolder({ userId, deviceId, name, sessionId }: Session): LockHolder {
   return { user_id: userId, device_id: deviceId, name, session_id: sessionId };
 }
 

@@ -97,13 +97,18 @@ export class LocksService {
   /** Frees expired locks and announces it. @returns how many were found, at most `limit` */
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
-    const free = async ({ ref, lock }: LockOfDocument): Promise<void> => {
-      // One of several processes succeeds and announces it. If a transaction has the row locked, the next round finds it.
-      const row = { lock, fencingToken: lock.fencingToken };
-      if (await this.locks.replaceNow(ref, row, null)) this.announce(ref, null);
-    };
+    // Does not wait for a request for one of the locks: it may take long, and the next round finds the lock again.
+    const free = (found: LockOfDocument) => this.mutex.runIfFree(keyOf(found.ref), () => this.free(found));
     await Promise.all(expired.map(free));
     return expired.length;
+  }
+
+  /** Frees a lock, unless it has changed or a transaction has its row locked. Of several processes, one succeeds. */
+  private async free({ ref, lock }: LockOfDocument): Promise<void> {
+    const { fencingToken } = lock;
+    if (!(await this.locks.replaceNow(ref, { lock, fencingToken }, null))) return;
+    this.recent.set(keyOf(ref), { lock: null, fencingToken });
+    this.announce(ref, null);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 /** Checks one part of the server. @throws Error when the part does not work */
-export type ReadinessCheck = () => Promise<void>;
+type ReadinessCheck = () => Promise<void>;
 
 /** Checks of the parts without which the server cannot serve requests; each part registers its own. */
 @Injectable()

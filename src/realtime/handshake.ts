@@ -19,7 +19,7 @@ import { WatchedGames } from './watched-games.js';
 type Fields = Record<string, unknown>;
 
 /** An admitted client and its greeting. */
-export interface Admission {
+interface Admission {
   peer: SocketPeer;
   hello: Hello;
 }

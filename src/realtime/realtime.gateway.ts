@@ -1,4 +1,5 @@
 import { Inject, Logger, UseFilters, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import {
   SubscribeMessage,
   WebSocketGateway,
@@ -46,7 +47,6 @@ export class RealtimeGateway
   private readonly met = new WeakSet<RealtimeSocket['conn']>();
   private readonly hellos = new WeakMap<RealtimeSocket, Hello>();
   private isStopping = false;
-  private sweeper?: NodeJS.Timeout;
   private endSubscription?: () => void;
 
   constructor(
@@ -76,13 +76,11 @@ export class RealtimeGateway
   }
 
   onModuleInit(): void {
-    this.sweeper = setInterval(() => this.sweep(), SWEEP_EVERY_MS).unref();
     // Nest closes its adapter only after every module, but clients must know as soon as the process begins to stop.
     this.endSubscription = this.events.subscribe('server.stopping', () => this.stop());
   }
 
   onModuleDestroy(): void {
-    clearInterval(this.sweeper);
     this.endSubscription?.();
     this.stop();
   }
@@ -132,6 +130,21 @@ export class RealtimeGateway
     return { token_expires_at: await this.sessions.renew(peer.session, memberOf(payload, 'access_token')) };
   }
 
+  /** Hangs up on sockets whose token or share has ended, and has the others proved. */
+  @Interval(SWEEP_EVERY_MS)
+  sweep(): void {
+    if (this.isStopping) return;
+    const now = this.now();
+    for (const socket of this.io.sockets.sockets.values()) {
+      const { peer } = socket.data;
+      if (peer.kind === 'device') this.sessions.check(socket, peer.session);
+      else if (peer.provenAt + PROVE_EVERY_MS <= now) {
+        this.prove(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+      }
+    }
+    this.games.sweep();
+  }
+
   private async admit(socket: RealtimeSocket): Promise<void> {
     if (this.isStopping) throw shuttingDown();
     const { peer, hello } = await this.handshake.admit(socket);
@@ -165,18 +178,6 @@ export class RealtimeGateway
     if (peer.kind === 'device') return (await this.sessions.prove(peer.session)).clock;
     peer.provenAt = this.now();
     return this.games.check(peer.share);
-  }
-
-  private sweep(): void {
-    const now = this.now();
-    for (const socket of this.io.sockets.sockets.values()) {
-      const { peer } = socket.data;
-      if (peer.kind === 'device') this.sessions.check(socket, peer.session);
-      else if (peer.provenAt + PROVE_EVERY_MS <= now) {
-        this.prove(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
-      }
-    }
-    this.games.sweep();
   }
 
   private stop(): void {

@@ -10,7 +10,7 @@ export function holdFailure(source: Readable): void {
 }
 
 /** Turns a failure of the store into an AppError. */
-export type Translate = (error: Error) => AppError;
+type Translate = (error: Error) => AppError;
 
 /** Passes a stream on with its errors translated. If either stream ends early, so does the other. */
 export function translated(source: Readable, translate: Translate): Readable {

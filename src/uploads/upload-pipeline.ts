@@ -28,7 +28,7 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
-/** Takes a document's content from the working copy to object storage: snapshot, integrity check, gzip, put. */
+/** Takes a document's content from the working copy to object storage: copy, integrity check, gzip, put. */
 @Injectable()
 export class UploadPipeline {
   constructor(
@@ -44,18 +44,18 @@ export class UploadPipeline {
    *   INTERNAL when the content is damaged (see `isUnreadable`)
    */
   async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
-    const snapshot = this.copies.incoming();
+    const copy = this.copies.incoming();
     try {
-      const copy = await this.hold(ref, epoch, contentBytes);
+      const working = await this.hold(ref, epoch, contentBytes);
       await this.workers
-        .snapshot(copy.path, snapshot)
+        .copy(working.path, copy)
         .catch(failUnreadable)
-        .finally(() => copy.release());
+        .finally(() => working.release());
       signal.throwIfAborted();
-      const checked = this.workers.check(snapshot).catch(failUnreadable);
-      return await putPacked(this.storage, key, snapshot, checked, signal);
+      const checked = this.workers.check(copy).catch(failUnreadable);
+      return await putPacked(this.storage, key, copy, checked, signal);
     } finally {
-      await rm(snapshot, { force: true });
+      await rm(copy, { force: true });
     }
   }
 

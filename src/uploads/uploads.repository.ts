@@ -12,7 +12,7 @@ export interface BegunUpload extends Pair {
 }
 
 /** An object that object storage has confirmed. */
-export interface FinishedUpload extends BegunUpload {
+interface FinishedUpload extends BegunUpload {
   sizeBytes: number;
   sha256: string;
   /** Epoch ms. */
@@ -22,7 +22,7 @@ export interface FinishedUpload extends BegunUpload {
 }
 
 /** The documents of all accounts with changes that are not uploaded. */
-export interface Backlog {
+interface Backlog {
   pending: number;
   /** Time of the oldest change that is not uploaded, epoch ms; null: there is none. */
   oldestPendingSince: number | null;
@@ -31,7 +31,7 @@ export interface Backlog {
 }
 
 /** An object that no document needs any more. */
-export interface Leftover {
+interface Leftover {
   ref: DocumentRef;
   key: string;
 }

@@ -25,7 +25,7 @@ const MAX_WAIT_MS = 10 * MINUTE_MS;
 const SETTLE_MS = 2_000;
 
 /** How an upload ended. `superseded`: another process owns or took over the document, or a newer version is stored. */
-export type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
+type UploadOutcome = 'uploaded' | 'nothing' | 'superseded';
 
 /** Uploads documents: at most one upload per document across all processes, and a few at once in this process. */
 @Injectable()

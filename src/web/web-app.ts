@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { acceptsEncoding } from '../foundation/http/accept-encoding.js';
-import { findWebBuild, readWebBuild, type WebFile } from './web-build.js';
+import type { Config } from '../foundation/config/config.js';
+import { makeDataDir } from '../foundation/files/data-dir.js';
+import { copyWebBuild, findWebBuild } from './web-build.js';
 
 /**
  * The page may run its own scripts and talk to the server that it came from, also over the socket.
@@ -29,41 +32,54 @@ const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 /** Browsers may keep the file, but must check each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
+/** Expo's bundler puts an MD5 of the content into the names of the files that the page loads. */
+const HASH_IN_NAME = /[-.][0-9a-f]{32}\.\w+$/;
+
+/** Where the library's names differ from those that browsers and RFC 9239 use. */
+const MEDIA_TYPES = [
+  { suffix: '.js', type: 'text/javascript; charset=utf-8' },
+  { suffix: '.ico', type: 'image/x-icon' },
+];
+
 /**
  * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
  * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
- * @param webDir as the option WEB_DIR
- * @throws AppStartError when `webDir` names a folder without an app
+ * @throws AppStartError when WEB_DIR names a folder without an app
  */
-export function serveWebApp(server: FastifyInstance, webDir: string | null): void {
-  const folder = findWebBuild(webDir);
-  if (!folder) {
+export async function serveWebApp(server: FastifyInstance, { webDir, dataDir }: Config): Promise<void> {
+  const build = findWebBuild(webDir);
+  if (!build) {
     server.get('/', (_, reply) => reply.redirect('/docs'));
     return;
   }
-  for (const file of readWebBuild(folder)) {
-    const path = file.path === 'index.html' ? '/' : `/${encodeURI(file.path)}`;
-    server.get(path, (request, reply) => sendFile(file, request, reply));
-  }
+  const copies = join(dataDir, 'web');
+  makeDataDir(copies);
+  const root = copyWebBuild(build, copies);
+  await server.register(async (scope) => {
+    scope.addHook('onSend', describeFile);
+    await scope.register(fastifyStatic, {
+      root,
+      wildcard: false, // one route for each file, so that no other path reaches the disk
+      globIgnore: ['**/*.br', '**/*.gz'],
+      preCompressed: true,
+      acceptRanges: false,
+      cacheControl: false,
+      lastModified: false,
+      decorateReply: false,
+    });
+  });
   server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
 }
 
-function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const encoding = file.encodings.find(({ name }) => acceptsEncoding(request, name));
-  // A strong ETag identifies the bytes that are sent, which differ between encodings.
-  const etag = encoding ? file.etag.replace(/"$/, `-${encoding.name}"`) : file.etag;
+/** Sets the headers that the library leaves out or sets otherwise. */
+async function describeFile({ routeOptions }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (reply.statusCode >= 400) return;
+  const path = routeOptions.url ?? '';
+  const media = MEDIA_TYPES.find(({ suffix }) => path.endsWith(suffix));
+  if (media) void reply.type(media.type);
   void reply
     .headers(SECURITY_HEADERS)
-    .header('cache-control', file.isImmutable ? CACHE_FOR_EVER : CACHE_AND_ASK)
-    .header('etag', etag)
-    .header('vary', 'accept-encoding');
-  if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  if (encoding) void reply.header('content-encoding', encoding.name);
-  return reply.type(file.mediaType).send(encoding?.body ?? file.body);
-}
-
-/** Whether If-None-Match lists this ETag. */
-function isKnown(header: string | undefined, etag: string): boolean {
-  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return tags.includes(etag) || tags.includes('*');
+    .header('cache-control', HASH_IN_NAME.test(path) ? CACHE_FOR_EVER : CACHE_AND_ASK)
+    // The library calls its ETags weak, but those of the copy identify the bytes.
+    .header('etag', String(reply.getHeader('etag')).replace('W/', ''));
 }

@@ -1,47 +1,26 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { extname, join, relative, sep } from 'node:path';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
-
-/** One file of the web app, held in memory: a new build on disk cannot mix two versions. */
-export interface WebFile {
-  /** Path below the build's folder, such as `_expo/static/js/web/index-….js`. */
-  path: string;
-  mediaType: string;
-  /** Identifies the content, quotes included. */
-  etag: string;
-  /** Whether the name changes with the content, so that browsers may cache the file for ever. */
-  isImmutable: boolean;
-  body: Buffer;
-  /** The body compressed at build time, best first; empty when the build holds no compressed copies. */
-  encodings: { name: 'br' | 'gzip'; body: Buffer }[];
-}
 
 /** The folder where `npm start` builds the web app; the path is the same from the sources and from the compiled server. */
 const BUILT_APP = fileURLToPath(new URL('../../mobile/dist', import.meta.url));
 const OFF = 'off';
 
-const ENCODINGS = [
-  { name: 'br', suffix: '.br' },
-  { name: 'gzip', suffix: '.gz' },
-] as const;
-
-const MEDIA_TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json',
-  '.webmanifest': 'application/manifest+json',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.ico': 'image/x-icon',
-  '.woff2': 'font/woff2',
-  '.ttf': 'font/ttf',
-};
-
-/** Expo's bundler puts an MD5 of the content into the names of the files that the page loads. */
-const HASH_IN_NAME = /[-.][0-9a-f]{32}\.\w+$/;
+/** Other processes on the same data folder may still serve earlier builds. */
+const KEPT_COPIES = 3;
+const KEPT_MS = 60 * 60_000;
 
 /**
  * Finds the folder of the web app to serve; null: none.
@@ -56,30 +35,66 @@ export function findWebBuild(webDir: string | null): string | null {
   throw new AppStartError(`There is no web app in ${webDir}: WEB_DIR must be a folder with an index.html.`);
 }
 
-/** Reads every file of a web app. */
-export function readWebBuild(folder: string): WebFile[] {
-  return listFiles(folder).map((path) => readFile(folder, path));
+/**
+ * Copies a web app into a folder named by the hash of its content, so that a new build on disk does not mix with the
+ * one that is served. Removes copies that were last used long ago.
+ * @param copies the folder of all copies
+ * @returns the copy's folder
+ */
+export function copyWebBuild(build: string, copies: string): string {
+  const files = listFiles(build);
+  const name = hashOf(files);
+  const copy = join(copies, name);
+  // A power cut may have left a part of a copy.
+  const isComplete = existsSync(copy) && hashOf(listFiles(copy)) === name;
+  if (!isComplete) {
+    const unfinished = mkdtempSync(join(copies, '.unfinished-'));
+    for (const { path } of files) cpSync(join(build, path), join(unfinished, path));
+    rmSync(copy, { recursive: true, force: true });
+    renameSync(unfinished, copy);
+  }
+  for (const { path, hash } of listFiles(copy)) utimesSync(join(copy, path), ...sameTimes(hash));
+  utimesSync(copy, new Date(), new Date());
+  removeOldCopies(copies);
+  return copy;
 }
 
-/** Paths of all files below the folder except the compressed copies. */
-function listFiles(folder: string): string[] {
+interface BuiltFile {
+  /** Below the build's folder, such as `_expo/static/js/web/index-….js`. */
+  path: string;
+  hash: Buffer;
+}
+
+/** All files of a build, sorted by path; what is hidden is not part of it. */
+function listFiles(folder: string): BuiltFile[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+    .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
-    .filter((path) => !ENCODINGS.some(({ suffix }) => path.endsWith(suffix)))
-    .sort();
+    .filter((path) => !path.split('/').some((name) => name.startsWith('.')))
+    .sort()
+    .map((path) => ({ path, hash: sha256(readFileSync(join(folder, path))) }));
 }
 
-function readFile(folder: string, path: string): WebFile {
-  const body = readFileSync(join(folder, path));
-  return {
-    path,
-    mediaType: MEDIA_TYPES[extname(path)] ?? 'application/octet-stream',
-    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
-    isImmutable: HASH_IN_NAME.test(path),
-    body,
-    encodings: ENCODINGS.filter(({ suffix }) => existsSync(join(folder, path + suffix))).map(
-      ({ name, suffix }) => ({ name, body: readFileSync(join(folder, path + suffix)) }),
-    ),
-  };
+function hashOf(files: BuiltFile[]): string {
+  const list = files.map(({ path, hash }) => `${hash.toString('hex')} ${path}\n`).join('');
+  return sha256(list).toString('hex').slice(0, 32);
+}
+
+function sha256(content: string | Buffer): Buffer {
+  return createHash('sha256').update(content).digest();
+}
+
+/** `@fastify/static` makes ETags of size and time of change; a time made of the content makes them identify the content. */
+function sameTimes(hash: Buffer): [Date, Date] {
+  const time = new Date(hash.readUIntBE(0, 5)); // 40 bits: a date before 2005, which every file system can store
+  return [time, time];
+}
+
+function removeOldCopies(copies: string): void {
+  readdirSync(copies)
+    .map((name) => ({ path: join(copies, name), usedAt: statSync(join(copies, name)).mtimeMs }))
+    .sort((a, b) => b.usedAt - a.usedAt)
+    .slice(KEPT_COPIES)
+    .filter(({ usedAt }) => usedAt < Date.now() - KEPT_MS)
+    .forEach(({ path }) => rmSync(path, { recursive: true, force: true }));
 }

@@ -1,10 +1,11 @@
 import { AppError } from '../../src/foundation/errors/app-error.js';
 import { toDocumentLock, type DocumentRef, type Lock } from '../../src/locks/lock.js';
+import { LocksRepository } from '../../src/locks/locks.repository.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { until } from '../support/exchange.js';
 import { TestClock } from '../support/shared-app.js';
 import { TestSocket } from '../support/socket.js';
-import { atNext } from '../uploads/hold-back.js';
+import { around, atNext, holdNext } from '../uploads/hold-back.js';
 import { databaseOf, job, locksOf, newDocument, person, refusal, request, TTL_MS } from './support.js';
 
 const [ada, adasPhone, grace] = [person('ada'), person('ada', 'ada-phone'), person('grace')];
@@ -158,6 +159,69 @@ forEachDatabase((database) => {
     );
     await rename('elsewhere', 'document_locks');
     expect(await socket.next('lock_changed')).toEqual(changed(home.ref, null));
+  });
+
+  describe('a lock that ran out', () => {
+    const rows = () => app.nest.get(LocksRepository, { strict: false });
+
+    test('and is taken as it is freed: first its end is announced, then the new lock', async () => {
+      using home = await family();
+      const { ref } = home;
+      const socket = home.sockets[0]!;
+      const locks = locksOf(app);
+      await locks.acquire(ref, request(ada));
+      await socket.next('lock_changed');
+      const freeing = holdNext(rows(), 'replaceNow', 'after');
+      clock.ms += TTL_MS;
+      const expiring = locks.expire(100);
+      await freeing.reached; // the row is free, but that is not announced yet
+      const taking = locks.acquire(ref, request(grace));
+      // Long enough for a request that does not wait.
+      for (let i = 0; i < 3; i++) await locks.acquire(newDocument(), request(grace));
+      freeing.goOn();
+      const [taken] = await Promise.all([taking, expiring]);
+      expect(await socket.next('lock_changed')).toEqual(changed(ref, null));
+      expect(await socket.next('lock_changed')).toEqual(changed(ref, taken));
+    });
+
+    test('is taken without reading it again', async () => {
+      using home = await family();
+      const locks = locksOf(app);
+      await locks.acquire(home.ref, request(ada));
+      await home.sockets[0]!.next('lock_changed');
+      clock.ms += TTL_MS;
+      await locks.expire(100);
+      expect(await home.sockets[0]!.next('lock_changed')).toEqual(changed(home.ref, null));
+      let reads = 0;
+      const undo = around(rows(), 'find', (find) => (ref) => {
+        reads += 1;
+        return find(ref);
+      });
+      expect(await locks.acquire(home.ref, request(grace))).toMatchObject({ fencingToken: 2 });
+      undo();
+      expect(reads).toBe(0);
+    });
+
+    test('is announced although a request for another one is waiting', async () => {
+      using home = await family();
+      const { ref } = home;
+      const other = newDocument(ref.accountId);
+      const socket = home.sockets[0]!;
+      const locks = locksOf(app);
+      for (const document of [ref, other]) {
+        await locks.acquire(document, request(ada));
+        await socket.next('lock_changed');
+      }
+      const taking = holdNext(rows(), 'replace', 'before');
+      clock.ms += TTL_MS - 1;
+      const renewing = locks.acquire(ref, request(ada));
+      await taking.reached;
+      clock.ms += 1;
+      await locks.expire(100);
+      expect(await socket.next('lock_changed')).toEqual(changed(other, null));
+      taking.goOn();
+      expect(await socket.next('lock_changed')).toEqual(changed(ref, await renewing));
+    });
   });
 });
 

@@ -40,7 +40,7 @@ function momentsInFolder({ folder }: FolderStore, data: string): Moment[] {
   let objects = 0;
   const prepare = () => (objects = objectsIn(folder).length);
   const moments = [
-    { name: 'while the snapshot is taken', hasCome: () => incomingFiles(data).length > 0 },
+    { name: 'while the copy is made', hasCome: () => incomingFiles(data).length > 0 },
     { name: 'while it is packed', hasCome: () => filesIn(join(folder, '+unfinished')).length > 0 },
     { name: 'when the object has its name', prepare, hasCome: () => objectsIn(folder).length > objects },
     {

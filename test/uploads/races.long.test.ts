@@ -149,7 +149,7 @@ describe('on postgres', () => {
     const placing = holdNext(world.app.nest.get(WorkingCopies), 'place', 'before');
     const writing = putContent(holding, '0-0', packedLayout(['one']));
     await placing.reached; // the write is committed, so the upload reads the journal
-    const reading = holdNext(world.app.nest.get(SqliteWorkers), 'snapshot', 'before');
+    const reading = holdNext(world.app.nest.get(SqliteWorkers), 'copy', 'before');
     const asking = laptop.request('GET', `${pathOf('v1')}/download-url`);
     await reading.reached;
     placing.goOn();

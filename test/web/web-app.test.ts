@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
@@ -7,7 +7,7 @@ import { send } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark, startServer } from '../support/server-process.js';
-import { createStorage } from '../support/storage.js';
+import { createStorage, type Storage } from '../support/storage.js';
 
 const PAGE = '<!doctype html><title>Scores</title><script src="/_expo/static/js/web/app.js"></script>';
 const SCRIPT = `console.log(${JSON.stringify('x'.repeat(5_000))});`;
@@ -146,6 +146,63 @@ test('/documents leads to the page of documents', async () => {
 test('a rebuilt app on disk does not mix with the one that is served', async () => {
   writeFileSync(join(webDir, 'index.html'), 'something else');
   expect((await get('/')).body.toString()).toBe(PAGE);
+});
+
+describe('the copy that is served', () => {
+  /** Starts a server on this storage and asks it for the page. */
+  async function page(storage: Storage): Promise<{ text: string; etag: string | null }> {
+    await using server = await startApp('sqlite', { storage, env: { WEB_DIR: build } });
+    const answer = await fetch(`${server.url}/`);
+    return { text: await answer.text(), etag: answer.headers.get('etag') };
+  }
+  const copiesOf = ({ env }: Storage) => join(env.DATA_DIR!, 'web');
+
+  let build: string;
+  let storage: Storage;
+  beforeEach(async () => {
+    build = makeScratchDir('build');
+    writeFileSync(join(build, 'index.html'), PAGE);
+    storage = await createStorage('sqlite');
+  });
+  afterEach(async () => {
+    rmSync(build, { recursive: true });
+    await storage.dispose();
+  });
+
+  test('has the same ETag on every server and at every time, and another for another content', async () => {
+    const { etag } = await page(storage);
+    const elsewhere = await createStorage('sqlite');
+    utimesSync(join(build, 'index.html'), new Date(0), new Date(0));
+    expect(await page(elsewhere)).toEqual({ text: PAGE, etag });
+    await elsewhere.dispose();
+    const newPage = PAGE.replace('Scores', 'Points');
+    writeFileSync(join(build, 'index.html'), newPage);
+    const changed = await page(storage);
+    expect(changed.text).toBe(newPage);
+    expect(changed.etag).not.toBe(etag);
+  });
+
+  test('is made anew when a part of it is missing or wrong', async () => {
+    const { etag } = await page(storage);
+    const [copy = ''] = readdirSync(copiesOf(storage));
+    writeFileSync(join(copiesOf(storage), copy, 'index.html'), PAGE.slice(0, 10));
+    expect(await page(storage)).toEqual({ text: PAGE, etag });
+    rmSync(join(copiesOf(storage), copy, 'index.html'));
+    expect(await page(storage)).toEqual({ text: PAGE, etag });
+    expect(readdirSync(copiesOf(storage))).toEqual([copy]);
+  });
+
+  test('is removed when it was last used long ago, but for the last ones', async () => {
+    for (let i = 0; i < 5; i++) {
+      const earlier = join(copiesOf(storage), `earlier-${i}`);
+      mkdirSync(earlier, { recursive: true });
+      utimesSync(earlier, new Date(i * 1_000), new Date(i * 1_000));
+    }
+    await page(storage);
+    const names = readdirSync(copiesOf(storage));
+    expect(names).toHaveLength(3);
+    expect(names).toEqual(expect.arrayContaining(['earlier-4', 'earlier-3']));
+  });
 });
 
 test('with WEB_DIR=off, / leads to the description of the API', async () => {

@@ -48,9 +48,10 @@ export async function moveToTrash(
   return key;
 }
 
-/** The deleted games and rounds that are still gone and can be restored; the latest first. */
+/** The games and rounds deleted in the last 30 days that are still gone and can be restored; the latest first. */
 export async function listDeleted(database: Database): Promise<Deleted[]> {
-  const all = await readAll(database);
+  // While changes wait to be sent, `tendTrash` does not run, and older copies stay.
+  const all = (await readAll(database)).filter((deleted) => !isOld(deleted));
   const games = await findPresent(
     database,
     'games',
@@ -92,7 +93,7 @@ export async function restore(database: Database, key: string): Promise<void> {
  */
 export async function tendTrash(database: Database): Promise<void> {
   const all = await readAll(database);
-  const isDue = ({ isRestored, deletedAt }: Deleted) => isRestored || deletedAt < Date.now() - KEPT_FOR_MS;
+  const isDue = (deleted: Deleted) => deleted.isRestored || isOld(deleted);
   if (!all.some(isDue)) return;
   await database.write(async () => {
     // Games first: a round can be restored only if its game exists.
@@ -114,6 +115,10 @@ export async function tendTrash(database: Database): Promise<void> {
 export async function emptyTrash(database: Database): Promise<void> {
   for (const key of await readIndex(database)) await database.localStorage.remove(key);
   await database.localStorage.remove(INDEX_KEY);
+}
+
+function isOld({ deletedAt }: Deleted): boolean {
+  return deletedAt < Date.now() - KEPT_FOR_MS;
 }
 
 /** Whether it can be restored: a round needs its game. */

@@ -225,8 +225,10 @@ test('what was deleted is kept for 30 days', async () => {
   await tendTrash(database);
   expect(await listDeleted(database)).toMatchObject([{ key }]);
   jest.setSystemTime(Date.now() + 2 * DAY_MS);
+  expect(await listDeleted(database)).toEqual([]); // also without a network, when nothing tends the copies
   await tendTrash(database);
   expect(await listDeleted(database)).toEqual([]);
+  await expect(restore(database, key)).rejects.toThrow('no longer');
 });
 
 test('a round of a game that is gone is refused in plain words', async () => {

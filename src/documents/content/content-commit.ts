@@ -17,7 +17,7 @@ export interface NextVersion extends Pair {
 }
 
 /** The caller's steps within a commit. */
-export interface CommitSteps {
+interface CommitSteps {
   /** Checks that the content may be replaced, and chooses the next version. */
   decide(tx: Transaction): Promise<NextVersion>;
   /** Stores the document's row. Called late, as its locks may keep other transactions waiting. */

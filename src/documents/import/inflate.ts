@@ -15,7 +15,7 @@ const PACKING_OVERHEAD = 1.01;
 const IS_BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE'];
 
 /** Limits for unpacking a gzipped body. */
-export interface InflateLimits {
+interface InflateLimits {
   maxBytes: number;
   /** The most unpacked bytes for each packed byte. */
   maxRatio: number;

@@ -83,8 +83,8 @@ export class SqliteWorkers implements OnModuleDestroy {
    * @param target must not exist; does not exist after a failure either
    * @throws AppError DISK_FULL
    */
-  snapshot(source: string, target: string): Promise<{ sizeBytes: number }> {
-    return make(target, () => this.pool.run({ source, target }, { name: 'snapshot' }) as Promise<TaskResult>);
+  copy(source: string, target: string): Promise<{ sizeBytes: number }> {
+    return make(target, () => this.pool.run({ source, target }, { name: 'copy' }) as Promise<TaskResult>);
   }
 
   /** Runs SQLite's integrity check. @throws Error naming the first faults */

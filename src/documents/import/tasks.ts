@@ -13,11 +13,11 @@ export type TaskResult = {
 
 const DISK_IS_FULL = ['SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
-/** See `SqliteWorkers.snapshot`. */
-export function snapshot({ source, target }: { source: string; target: string }): TaskResult {
+/** See `SqliteWorkers.copy`. */
+export function copy({ source, target }: { source: string; target: string }): TaskResult {
   return faultOf(() =>
     reading(source, (database) => {
-      // Snapshots are temporary files, so they need not survive a crash.
+      // Copies are temporary files, so they need not survive a crash.
       database.pragma('synchronous = OFF');
       database.prepare('VACUUM INTO ?').run(target);
     }),

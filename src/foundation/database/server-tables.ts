@@ -4,7 +4,7 @@ import type { Schema } from '../../protocol/schema.js';
 import { AppStartError } from '../errors/app-start-error.js';
 
 /** A column of one of the server's own tables. */
-export interface ServerColumn {
+interface ServerColumn {
   readonly type: Readonly<Record<Dialect, string>>;
   readonly isNullable?: boolean;
   /** Compared byte by byte on PostgreSQL too; SQLite always does so. */
@@ -26,7 +26,7 @@ export interface ServerTable {
 }
 
 /** An index of one of the server's own tables. */
-export interface ServerIndex {
+interface ServerIndex {
   readonly name: string;
   readonly columns: readonly string[];
   readonly isUnique?: boolean;
@@ -38,7 +38,7 @@ export interface ServerIndex {
  * One migration of the server's own tables. After a release its statements never change, because databases have run
  * them: a later change of a table is a new migration.
  */
-export interface ServerMigration {
+interface ServerMigration {
   /** Ends with the 13 digits by which TypeORM sorts migrations. */
   readonly name: string;
   /** The names of the tables that it creates. */

@@ -13,4 +13,9 @@ export class KeyedMutex {
       if (this.last.get(key) === ended) this.last.delete(key);
     }
   }
+
+  /** Runs `work` unless earlier work under `key` has not ended. */
+  async runIfFree(key: string, work: () => Promise<void>): Promise<void> {
+    if (!this.last.has(key)) await this.run(key, work);
+  }
 }

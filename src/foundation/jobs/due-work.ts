@@ -4,7 +4,7 @@ const BATCH = 200;
 const ANY_TIME = Number.MAX_SAFE_INTEGER;
 
 /** A source of pieces of work whose due times are in the database. */
-export interface DueSource<T> {
+interface DueSource<T> {
   /** At most `limit` pieces that are due by `dueBy` (epoch ms), the longest due first. */
   listDue(dueBy: number, limit: number): Promise<T[]>;
   /** A key that is unique to the piece. */

@@ -1,5 +1,5 @@
 /** How many packets a client may send. */
-export interface PacketLimits {
+interface PacketLimits {
   /** Packets at once. */
   burst: number;
   /** Packets a second in the long run. */

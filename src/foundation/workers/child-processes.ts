@@ -6,7 +6,7 @@ import type { Answer } from './child-program.js';
 const IDLE_MS = 30_000;
 
 /** The program of the child processes, and their limits. */
-export interface ChildOptions {
+interface ChildOptions {
   /** The compiled program, which calls `answerTasks`. */
   program: URL;
   /** After this time a task is given up and its process is killed. */

@@ -2,7 +2,7 @@ import { PassThrough, pipeline, Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { acceptsEncoding } from '../../foundation/http/accept-encoding.js';
+import { acceptsGzip } from './accept-encoding.js';
 import type { PullStream } from './pull.service.js';
 
 /** Answers of up to this many rows are read whole before they are sent, so a slow client does not hold the snapshot open. */
@@ -29,7 +29,7 @@ export async function sendPull(
   }
   // The socket's timeout disconnects a client that reads nothing, not one that reads slowly.
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
-  const isZipped = answer.rows > 0 && acceptsEncoding(request, 'gzip');
+  const isZipped = answer.rows > 0 && acceptsGzip(request);
   void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));
   if (isZipped) void reply.header('content-encoding', 'gzip');
   if (answer.rows <= SMALL_ROWS) {

@@ -8,7 +8,7 @@ import { ID_PATTERN, type Rejection, type RejectionReason } from '../../protocol
 export type PartialRow = Record<string, ColumnValue>;
 
 /** The pushed changes of one table. */
-export interface PushedTable {
+interface PushedTable {
   /** Rows by id; `isCreated`: the client listed the row under `created`. */
   rows: Map<string, { values: PartialRow; isCreated: boolean }>;
   deleted: Set<string>;

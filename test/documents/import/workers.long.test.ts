@@ -23,14 +23,14 @@ test('a thread that dies fails its own task only', async () => {
   const source = newFile();
   writeLargeLayout(source, 150 * MEBIBYTE);
   const targets = [newFile(), newFile()];
-  const tasks = Promise.allSettled(targets.map((target) => own.snapshot(source, target)));
+  const tasks = Promise.allSettled(targets.map((target) => own.copy(source, target)));
   const { pool } = own as unknown as { pool: Piscina };
   await until(() => targets.every((target) => sizeOf(target) > MEBIBYTE));
   await pool.threads[0]!.terminate();
   const outcomes = (await tasks).map(({ status }) => status);
   expect(outcomes.sort()).toEqual(['fulfilled', 'rejected']);
   expect(targets.filter((target) => existsSync(target))).toHaveLength(1);
-  await own.snapshot(source, newFile());
+  await own.copy(source, newFile());
   await own.onModuleDestroy();
 });
 

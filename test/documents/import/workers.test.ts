@@ -115,11 +115,11 @@ describe('importing a database', () => {
   });
 });
 
-describe('a snapshot', () => {
+describe('a copy', () => {
   test('holds what the database holds', async () => {
     const source = fileOf(databaseBytes('layout', fillWithOddities(LAYOUT)));
     const target = newFile();
-    const { sizeBytes } = await workers.snapshot(source, target);
+    const { sizeBytes } = await workers.copy(source, target);
     expect(contentOf(target, LAYOUT)).toEqual(contentOf(source, LAYOUT));
     expect(statSync(target).size).toBe(sizeBytes);
     expect(statSync(target).mode & 0o777).toBe(0o600);
@@ -128,8 +128,8 @@ describe('a snapshot', () => {
 
   test('of what is not there, or no database, fails in words and leaves nothing', async () => {
     const target = newFile();
-    await expect(workers.snapshot(newFile(), target)).rejects.toThrow(/SQLITE_CANTOPEN|unable to open/);
-    await expect(workers.snapshot(fileOf(Buffer.alloc(9_000, 'x')), target)).rejects.toThrow('SQLITE_NOTADB');
+    await expect(workers.copy(newFile(), target)).rejects.toThrow(/SQLITE_CANTOPEN|unable to open/);
+    await expect(workers.copy(fileOf(Buffer.alloc(9_000, 'x')), target)).rejects.toThrow('SQLITE_NOTADB');
     expect(existsSync(target)).toBe(false);
   });
 });
@@ -143,14 +143,14 @@ test('checking names the first things that are wrong', async () => {
 });
 
 describeWithSmallDisk('a full disk', () => {
-  test('stops imports and snapshots, which leave nothing, and there is room for small ones', async () => {
+  test('stops imports and copies, which leave nothing, and there is room for small ones', async () => {
     using disk = SmallDisk.mount(4);
     const large = newFile();
     writeLargeLayout(large, 8 * MEBIBYTE);
     const target = join(disk.path, 'target');
     const full = { code: 'DISK_FULL', details: { retry_after: expect.any(Number) } };
     await expect(workers.importDatabase(LAYOUT, large, target, AMPLE)).rejects.toMatchObject(full);
-    await expect(workers.snapshot(large, target)).rejects.toMatchObject(full);
+    await expect(workers.copy(large, target)).rejects.toMatchObject(full);
     expect(readdirSync(disk.path)).toEqual([]);
     await workers.importDatabase(LAYOUT, fileOf(databaseBytes('layout', () => undefined)), target, AMPLE);
   });
