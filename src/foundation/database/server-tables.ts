@@ -234,13 +234,18 @@ function quoted(names: readonly string[]): string {
 /** The table in which TypeORM lists the migrations that were run. */
 export const MIGRATIONS_TABLE = 'migrations';
 
+/** The names of the server's own tables and indexes, in either dialect: no record table can have one of them. */
+export function reservedNames({ tables }: ServerTables): ReadonlySet<string> {
+  const indexes = tables.flatMap((table) => table.indexes ?? []);
+  return new Set([...tables, ...indexes].map(({ name }) => name)).add(MIGRATIONS_TABLE);
+}
+
 /**
- * Checks that no record table has the name of a server table or index, in either dialect.
+ * Checks that no record table has a reserved name.
  * @throws AppStartError that names all such tables
  */
-export function checkRecordNames(schema: Schema, { tables }: ServerTables): void {
-  const indexes = tables.flatMap((table) => table.indexes ?? []);
-  const reserved = new Set([...tables, ...indexes].map(({ name }) => name)).add(MIGRATIONS_TABLE);
+export function checkRecordNames(schema: Schema, server: ServerTables): void {
+  const reserved = reservedNames(server);
   const refused = Object.keys(schema.tables).filter((name) => reserved.has(name));
   if (refused.length === 0) return;
   throw new AppStartError(
