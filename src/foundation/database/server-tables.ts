@@ -146,9 +146,18 @@ const rateLimits: ServerTable = {
   only: 'postgres',
 };
 
-/** The tables of accounts and devices, rate limits, locks and sockets. */
+/** The table in which the server stores how the tables of records were declared at its last start. */
+export const RECORD_TABLES = 'record_tables';
+
+const recordTables: ServerTable = {
+  name: RECORD_TABLES,
+  columns: { name: text, declaration: text },
+  primaryKey: ['name'],
+};
+
+/** The tables of accounts and devices, rate limits, locks and sockets, and what the server knows of the records. */
 export const hallTables: ServerTables = {
-  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments],
+  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments, recordTables],
   migrations: [
     {
       name: 'Accounts1790000000000',
@@ -156,6 +165,11 @@ export const hallTables: ServerTables = {
       statements: accountStatements,
     },
     { name: 'RateLimits1790004000000', creates: ['rate_limits'], statements: rateLimitStatements },
+    {
+      name: 'RecordTables1790005000000',
+      creates: [RECORD_TABLES],
+      statements: (dialect) => createServerTable(dialect, recordTables),
+    },
   ],
 };
 
