@@ -11,7 +11,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY client/package.json client/
 RUN npm ci --include=dev
-COPY tsconfig.json tsconfig.build.json nest-cli.json .swcrc ./
+COPY tsconfig.json tsconfig.build.json tsconfig.types.json nest-cli.json .swcrc ./
 COPY scripts scripts
 COPY bin bin
 COPY src src

@@ -40,7 +40,7 @@ export async function ensureInstalled() {
 
 /** Compiles src/ into dist/, if anything has changed since the last build. */
 export async function ensureBuilt() {
-  const configs = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', '.swcrc'];
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json', 'nest-cli.json', '.swcrc'];
   const inputs = [
     ...listFiles(join(root, 'src')).filter((path) => path !== metadata),
     ...configs.map((name) => join(root, name)),
@@ -50,14 +50,18 @@ export async function ensureBuilt() {
   if (readText(buildStamp) === wanted) return;
   say('Building …');
   rmSync(metadata, { force: true });
-  const args = [binPath('@nestjs/cli', 'nest'), 'build'];
-  const { status, output } = await runQuietly(process.execPath, args, { cwd: root });
-  if (status !== 0) {
-    say(excerpt(output));
-    fail('The build failed; the lines above say where.', status || 1);
-  }
+  await compile(binPath('@nestjs/cli', 'nest'), ['build']);
+  // The types of `tidemark/schema`, for the editors of people who declare own tables.
+  await compile(binPath('typescript', 'tsc'), ['--project', 'tsconfig.types.json']);
   removeStale();
   writeFileSync(buildStamp, wanted);
+}
+
+async function compile(program, args) {
+  const { status, output } = await runQuietly(process.execPath, [program, ...args], { cwd: root });
+  if (status === 0) return;
+  say(excerpt(output));
+  fail('The build failed; the lines above say where.', status || 1);
 }
 
 /** Removes compiled files whose sources are gone. Runs after the build, as a server may be running from dist/. */
@@ -65,7 +69,7 @@ function removeStale() {
   const [sources, compiled] = ['src', 'dist'].map((folder) => join(root, folder));
   const known = new Set(listFiles(sources).map((path) => relative(sources, path).replace(/\.ts$/, '')));
   for (const path of listFiles(compiled)) {
-    if (!known.has(relative(compiled, path).replace(/\.js(\.map)?$/, ''))) rmSync(path);
+    if (!known.has(relative(compiled, path).replace(/\.(js(\.map)?|d\.ts)$/, ''))) rmSync(path);
   }
 }
 

@@ -1,14 +1,32 @@
+import {
+  checkBoolean,
+  checkInteger,
+  checkMax,
+  checkReal,
+  checkSince,
+  checkText,
+  optionFaults,
+  show,
+} from './column-options.js';
+
 /** A value of a record's column; `null` only in optional columns. */
 export type ColumnValue = string | number | boolean | null;
 
 /** The two databases Tidemark runs on. */
 export type Dialect = 'sqlite' | 'postgres';
 
+/** The function that declares a column. */
+export type ColumnKind =
+  'text' | 'integer' | 'timestamp' | 'real' | 'boolean' | 'choice' | 'ref' | 'optionalRef';
+
 /**
  * One column of a synced table: its SQL type, JSON projection, coercion and limits. Migrations, sanitising, OpenAPI and
  * the client's schema are derived from it.
  */
 export interface Column<V extends ColumnValue = ColumnValue> {
+  readonly kind: ColumnKind;
+  /** What is wrong with the options it was declared with; absent: nothing. */
+  readonly faults?: readonly string[];
   /** The column's type in WatermelonDB. */
   readonly type: 'string' | 'number' | 'boolean';
   /** Whether the column may hold null. */
@@ -65,6 +83,8 @@ function nullable(schema: Record<string, unknown>, optional: boolean): Record<st
 }
 
 function stringColumn(options: {
+  kind: ColumnKind;
+  faults?: readonly string[];
   optional: boolean;
   since?: number;
   maxLength?: number;
@@ -72,9 +92,11 @@ function stringColumn(options: {
   references?: string;
   isParent?: boolean;
 }): Column<string | null> {
-  const { optional, since, maxLength, references } = options;
+  const { kind, faults, optional, since, maxLength, references } = options;
   const empty = optional ? null : '';
   return {
+    kind,
+    faults,
     type: 'string',
     optional,
     since,
@@ -91,14 +113,18 @@ function stringColumn(options: {
 }
 
 function numberColumn(options: {
+  kind: ColumnKind;
+  faults?: readonly string[];
   optional: boolean;
   since?: number;
   defaultValue?: number | null;
-  integer: boolean;
 }): Column<number | null> {
-  const { optional, since, integer } = options;
+  const { kind, faults, optional, since } = options;
+  const integer = kind !== 'real';
   const empty = optional ? null : 0;
   return {
+    kind,
+    faults,
     type: 'number',
     optional,
     since,
@@ -124,12 +150,20 @@ function numberColumn(options: {
   };
 }
 
+/** The options of every kind. */
+const common = { since: checkSince };
+const valued = { ...common, optional: checkBoolean };
+
 /** Free text of at most `max` UTF-16 units (default 1,000). */
 export function text<const O extends CommonOptions & { max?: number; optional?: true; default?: string }>(
   options?: O,
 ): Column<Optional<O, string>> {
   const { max = 1_000, optional = false, since, default: defaultValue } = options ?? {};
-  return stringColumn({ optional, since, maxLength: max, defaultValue }) as Column<Optional<O, string>>;
+  const checkDefault = (value: unknown) =>
+    checkText(value) ?? ((value as string).length > max ? `at most ${max} characters long` : undefined);
+  const faults = optionFaults(options, { max: checkMax, ...valued, default: checkDefault });
+  const column = stringColumn({ kind: 'text', faults, optional, since, maxLength: max, defaultValue });
+  return column as Column<Optional<O, string>>;
 }
 
 /** A whole number within ±(2^53−1); fractions are truncated, larger values clamped. */
@@ -137,14 +171,18 @@ export function integer<const O extends CommonOptions & { optional?: true; defau
   options?: O,
 ): Column<Optional<O, number>> {
   const { optional = false, since, default: defaultValue } = options ?? {};
-  return numberColumn({ optional, since, defaultValue, integer: true }) as Column<Optional<O, number>>;
+  const faults = optionFaults(options, { ...valued, default: checkInteger });
+  const column = numberColumn({ kind: 'integer', faults, optional, since, defaultValue });
+  return column as Column<Optional<O, number>>;
 }
 
 /** A point in time, in epoch milliseconds. */
 export function timestamp<const O extends CommonOptions & { optional?: true }>(
   options?: O,
 ): Column<Optional<O, number>> {
-  return integer(options) as Column<Optional<O, number>>;
+  const { optional = false, since } = options ?? {};
+  const faults = optionFaults(options, valued);
+  return numberColumn({ kind: 'timestamp', faults, optional, since }) as Column<Optional<O, number>>;
 }
 
 /** Any finite double. */
@@ -152,7 +190,9 @@ export function real<const O extends CommonOptions & { optional?: true; default?
   options?: O,
 ): Column<Optional<O, number>> {
   const { optional = false, since, default: defaultValue } = options ?? {};
-  return numberColumn({ optional, since, defaultValue, integer: false }) as Column<Optional<O, number>>;
+  const faults = optionFaults(options, { ...valued, default: checkReal });
+  const column = numberColumn({ kind: 'real', faults, optional, since, defaultValue });
+  return column as Column<Optional<O, number>>;
 }
 
 /** true or false; pushed as 1 and 0 they are accepted too. */
@@ -162,6 +202,8 @@ export function boolean<const O extends CommonOptions & { optional?: true; defau
   const { optional = false, since, default: defaultValue } = options ?? {};
   const empty = optional ? null : false;
   const column: Column<boolean | null> = {
+    kind: 'boolean',
+    faults: optionFaults(options, { ...valued, default: checkBoolean }),
     type: 'boolean',
     optional,
     since,
@@ -187,7 +229,14 @@ export function choice<const V extends string>(
   values: readonly V[],
   options: CommonOptions & { default: NoInfer<V> },
 ): Column<V> {
-  const column = stringColumn({ optional: false, since: options.since, defaultValue: options.default });
+  const { since, default: defaultValue } = (options as Partial<typeof options> | undefined) ?? {};
+  const column = stringColumn({
+    kind: 'choice',
+    faults: choiceFaults(values, options),
+    optional: false,
+    since,
+    defaultValue,
+  });
   return {
     ...column,
     values,
@@ -196,11 +245,27 @@ export function choice<const V extends string>(
   } as unknown as Column<V>;
 }
 
+function choiceFaults(values: unknown, options: unknown): readonly string[] | undefined {
+  const isList =
+    Array.isArray(values) &&
+    values.length > 0 &&
+    values.every((value) => checkText(value) === undefined) &&
+    new Set(values).size === values.length;
+  if (!isList) return [`its values must be a list of different texts, not ${show(values)}`];
+  const checkDefault = (value: unknown) =>
+    values.includes(value) ? undefined : `one of ${values.map(show).join(', ')}`;
+  // Also complains about a default that is left out.
+  const given = typeof options === 'object' ? { default: null, ...options } : (options ?? { default: null });
+  return optionFaults(given, { ...common, default: checkDefault });
+}
+
 /** The id of this row's parent; deleting the parent deletes this row. */
 export function ref(table: string, options: CommonOptions = {}): Column<string> {
   return stringColumn({
+    kind: 'ref',
+    faults: referenceFaults(table, options),
     optional: false,
-    since: options.since,
+    since: options?.since,
     maxLength: 64,
     references: table,
     isParent: true,
@@ -209,5 +274,19 @@ export function ref(table: string, options: CommonOptions = {}): Column<string> 
 
 /** The id of another row, or null; deleting that row leaves this one alone. */
 export function optionalRef(table: string, options: CommonOptions = {}): Column<string | null> {
-  return stringColumn({ optional: true, since: options.since, maxLength: 64, references: table });
+  const faults = referenceFaults(table, options);
+  const { since } = options ?? {};
+  return stringColumn({
+    kind: 'optionalRef',
+    faults,
+    optional: true,
+    since,
+    maxLength: 64,
+    references: table,
+  });
+}
+
+function referenceFaults(table: unknown, options: unknown): readonly string[] | undefined {
+  if (typeof table !== 'string') return [`it must name the table that it refers to, not ${show(table)}`];
+  return optionFaults(options, common);
 }

@@ -57,7 +57,7 @@ void main();
 
 test('packed and installed in an empty folder, it syncs an app that follows its README', async () => {
   const folder = makeScratchDir('client-package');
-  await using _ = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+  await using _ = { [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }) };
   const inFolder = (name: string): string => join(folder, name);
   const [tables, app] = await codeOf('client/README.md');
   await writeFile(inFolder('package.json'), '{ "private": true }');
@@ -76,7 +76,8 @@ test('packed and installed in an empty folder, it syncs an app that follows its 
 
   await checkTypes(folder, ['main.ts']);
   for (const name of ['app', 'model', 'main']) await compile(folder, name);
-  await using storage = await createStorage('sqlite');
+  const storage = await createStorage('sqlite');
+  await using __ = { [Symbol.asyncDispose]: () => storage.dispose() };
   await using server = await startServer({ storage, env: { TABLES: inFolder('tables.ts') } });
   const ran = await run(process.execPath, ['main.cjs', server.url], { cwd: folder });
 

@@ -81,6 +81,7 @@ const released = {
   Documents1790002000000: ['f990dbf95f7c4f3d', '64efa7af4a8e1e31'],
   VersionStates1790003000000: ['1c1dda2301685e3a', 'a41cc6e3cc209bc0'],
   RateLimits1790004000000: ['4f53cda18c2baa0c', 'ec90f890fa2a6993'],
+  RecordTables1790005000000: ['9d3308d5f54030a4', '9d3308d5f54030a4'],
 };
 
 test('released migrations stay the texts that they were', () => {

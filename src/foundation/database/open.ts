@@ -8,8 +8,10 @@ import { AppStartError } from '../errors/app-start-error.js';
 import type { Dialect } from '../../protocol/columns.js';
 import type { Schema } from '../../protocol/schema.js';
 import { FolderLock } from '../files/folder-lock.js';
+import { compareTables } from './compare-tables.js';
 import type { Database } from './database.js';
 import { entities } from './entities.js';
+import { readTables, storeTables, type RunSql } from './found-tables.js';
 import { migrations } from './migrations.js';
 import { PostgresDatabase } from './postgres.database.js';
 import { checkRecordNames, MIGRATIONS_TABLE, type ServerTables } from './server-tables.js';
@@ -28,8 +30,8 @@ export function sqliteFile(dataDir: string): string {
  * @param schema the records
  * @param server the server's own tables
  * @param answerTimeoutMs how long PostgreSQL may take to answer a one-shot statement; default: 15 s
- * @throws AppStartError when the database cannot be reached, lacks declared columns, or `schema` and `server` declare
- *   the same name
+ * @throws AppStartError when the database cannot be reached, contradicts the declaration (nothing is changed then), or
+ *   `schema` and `server` declare the same name
  */
 export async function openDatabase(
   config: Config,
@@ -39,16 +41,9 @@ export async function openDatabase(
 ): Promise<Database> {
   checkRecordNames(schema, server);
   const declared = { schema, server };
-  const database = config.databaseUrl
-    ? await openPostgres(config, config.databaseUrl, declared, answerTimeoutMs)
-    : await openSqlite(config, declared);
-  try {
-    await checkColumns(database, schema);
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-  return database;
+  return config.databaseUrl
+    ? openPostgres(config, config.databaseUrl, declared, answerTimeoutMs)
+    : openSqlite(config, declared);
 }
 
 interface Declared {
@@ -72,13 +67,16 @@ async function openSqlite(config: Config, declared: Declared): Promise<Database>
     return await openSqliteFile(config, declared, lock);
   } catch (error) {
     lock.release();
-    const { code, message } = error as { code?: string; message: string };
-    if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
-    const file = sqliteFile(config.dataDir);
-    throw new AppStartError(`${file} is damaged, or no database (${message}); restore a backup.`, {
-      cause: error,
-    });
+    throw damaged(sqliteFile(config.dataDir), error);
   }
+}
+
+/** The sentence for a file that is no intact database; any other error as it is. */
+export function damaged(file: string, error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error;
+  const sentence = `${file} is damaged, or no database (${message}); restore a backup.`;
+  return new AppStartError(sentence, { cause: error });
 }
 
 async function openSqliteFile(config: Config, declared: Declared, lock: FolderLock): Promise<Database> {
@@ -96,9 +94,15 @@ async function openSqliteFile(config: Config, declared: Declared, lock: FolderLo
       handle.pragma('trusted_schema = OFF');
     },
   });
-  await dataSource.initialize();
-  if (!writer) throw new Error('TypeORM opened no SQLite connection.');
-  await dataSource.runMigrations();
+  try {
+    await dataSource.initialize();
+    if (!writer) throw new Error('TypeORM opened no SQLite connection.');
+    await migrate(dataSource, 'sqlite', (sql) => dataSource.query(sql), declared);
+  } catch (error) {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    else writer?.close();
+    throw error;
+  }
   return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock);
 }
 
@@ -128,20 +132,21 @@ async function openPostgres(
   try {
     await dataSource.initialize();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AppStartError(`Cannot reach PostgreSQL at ${withoutPassword(url)}: ${reason}`, {
-      cause: error,
-    });
+    throw unreachable(url, error);
   }
   const { master } = dataSource.driver as unknown as { master: Pool };
   // If two processes start at once, the second waits here and finds the migrations done.
   const lock = await master.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await dataSource.runMigrations();
+    await migrate(dataSource, 'postgres', async (sql) => (await lock.query<object>(sql)).rows, declared);
     await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-  } finally {
     lock.release();
+  } catch (error) {
+    // Closes the connection, which gives the lock back.
+    lock.release(true);
+    await dataSource.destroy();
+    throw error;
   }
   // A quarter of the connections stays free for one-shot statements, such as the guard's.
   const half = Math.floor(config.databasePoolSize / 2);
@@ -156,25 +161,23 @@ async function openPostgres(
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
   oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text');
 
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
+/** The sentence for a PostgreSQL that cannot be reached, without its password. */
+export function unreachable(url: string, error: unknown): AppStartError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const address = url.replace(/\/\/[^@/]*@/, '//');
+  return new AppStartError(`Cannot reach PostgreSQL at ${address}: ${reason}`, { cause: error });
 }
 
-/** Refuses to start if a declared column is missing: no migration adds a column declared in a version already applied. */
-async function checkColumns(database: Database, schema: Schema): Promise<void> {
-  const found = await database.query<{ table: string; column: string }>(
-    database.dialect === 'sqlite'
-      ? `SELECT m.name AS "table", c.name AS "column" FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'`
-      : `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns WHERE table_schema = current_schema()`,
-  );
-  const existing = new Set(found.map(({ table, column }) => `${table}.${column}`));
-  const missing = Object.entries(schema.tables)
-    .flatMap(([table, { columns }]) => Object.keys(columns).map((column) => `${table}.${column}`))
-    .filter((name) => !existing.has(name));
-  if (missing.length > 0) {
-    throw new AppStartError(
-      `The database has no ${missing.join(', ')}: it was made from an earlier declaration of the same schema version. ` +
-        'Declare what is new with the next version as its `since`.',
-    );
-  }
+/** Migrates to the declared tables. @throws AppStartError, one line a fault, when the database contradicts them */
+async function migrate(
+  dataSource: DataSource,
+  dialect: Dialect,
+  run: RunSql,
+  { schema, server }: Declared,
+): Promise<void> {
+  const found = await readTables(dialect, run, server);
+  const { faults } = compareTables(dialect, found, schema, server);
+  if (faults.length > 0) throw new AppStartError(faults.join('\n'));
+  await dataSource.runMigrations();
+  await storeTables(run, schema, found);
 }

@@ -146,9 +146,18 @@ const rateLimits: ServerTable = {
   only: 'postgres',
 };
 
-/** The tables of accounts and devices, rate limits, locks and sockets. */
+/** The table in which the server stores how the tables of records were declared at its last start. */
+export const RECORD_TABLES = 'record_tables';
+
+const recordTables: ServerTable = {
+  name: RECORD_TABLES,
+  columns: { name: text, declaration: text },
+  primaryKey: ['name'],
+};
+
+/** The tables of accounts and devices, rate limits, locks and sockets, and what the server knows of the records. */
 export const hallTables: ServerTables = {
-  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments],
+  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments, recordTables],
   migrations: [
     {
       name: 'Accounts1790000000000',
@@ -156,6 +165,11 @@ export const hallTables: ServerTables = {
       statements: accountStatements,
     },
     { name: 'RateLimits1790004000000', creates: ['rate_limits'], statements: rateLimitStatements },
+    {
+      name: 'RecordTables1790005000000',
+      creates: [RECORD_TABLES],
+      statements: (dialect) => createServerTable(dialect, recordTables),
+    },
   ],
 };
 
@@ -234,13 +248,18 @@ function quoted(names: readonly string[]): string {
 /** The table in which TypeORM lists the migrations that were run. */
 export const MIGRATIONS_TABLE = 'migrations';
 
+/** The names of the server's own tables and indexes, in either dialect: no record table can have one of them. */
+export function reservedNames({ tables }: ServerTables): ReadonlySet<string> {
+  const indexes = tables.flatMap((table) => table.indexes ?? []);
+  return new Set([...tables, ...indexes].map(({ name }) => name)).add(MIGRATIONS_TABLE);
+}
+
 /**
- * Checks that no record table has the name of a server table or index, in either dialect.
+ * Checks that no record table has a reserved name.
  * @throws AppStartError that names all such tables
  */
-export function checkRecordNames(schema: Schema, { tables }: ServerTables): void {
-  const indexes = tables.flatMap((table) => table.indexes ?? []);
-  const reserved = new Set([...tables, ...indexes].map(({ name }) => name)).add(MIGRATIONS_TABLE);
+export function checkRecordNames(schema: Schema, server: ServerTables): void {
+  const reserved = reservedNames(server);
   const refused = Object.keys(schema.tables).filter((name) => reserved.has(name));
   if (refused.length === 0) return;
   throw new AppStartError(
