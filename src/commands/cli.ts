@@ -58,6 +58,28 @@ const commands: Record<string, Command> = {
       return print(restoreDocument(args, process.env));
     },
   },
+  'tables check': {
+    usage: 'tidemark tables check <file> [options]',
+    about:
+      'Says what a server started with these tables would change in its database, or why it would refuse; changes nothing.',
+    run: (args) =>
+      withFile(args, async (config, file) => {
+        const { checkTables } = await import('./tables-check.js');
+        const { declaredTables } = await import('../declared-tables.js');
+        return checkTables(config, await declaredTables(file));
+      }),
+  },
+  'tables model': {
+    usage: 'tidemark tables model <file>',
+    about:
+      "Prints WatermelonDB's schema, migrations and model classes for these tables, as one TypeScript file.",
+    run: (args) =>
+      withFile(args, async (_config, file) => {
+        const { printModels } = await import('./tables-model.js');
+        const { declaredTables } = await import('../declared-tables.js');
+        return printModels(await declaredTables(file), file);
+      }),
+  },
 };
 
 async function print(text: Promise<string>): Promise<number> {
