@@ -83,7 +83,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
   await serveOpenApi(app, schema, metadata);
-  serveWebApp(server, config.webDir);
+  serveWebApp(server, config, schema);
   return app;
 }
 
