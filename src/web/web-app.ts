@@ -1,6 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptsEncoding } from '../foundation/http/accept-encoding.js';
-import { findWebBuild, readWebBuild, type WebFile } from './web-build.js';
+import { packageVersion } from '../foundation/config/package-version.js';
+import type { Config } from '../foundation/config/config.js';
+import type { Schema } from '../protocol/schema.js';
+import { TABLES_PAGE_POLICY, tablesPage } from './tables-page.js';
+import { findWebBuild, isOwnWebApp, readWebBuild, type WebFile } from './web-build.js';
+
+const SERVICE_WORKER = 'service-worker.js';
 
 /**
  * The page may run its own scripts and talk to the server that it came from, also over the socket.
@@ -29,23 +35,53 @@ const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 /** Browsers may keep the file, but must check each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
 
+/** What is served at `/`: the web app, the page about own tables, or the API's documentation. */
+export type FrontPage = 'app' | 'tables' | 'docs';
+
+/**
+ * Own tables have a page of their own, as the scorekeeping app cannot show them; but WEB_DIR may name an app that can.
+ * @throws AppStartError when WEB_DIR names a folder without an app
+ */
+export function frontPage({ tables, webDir }: Pick<Config, 'tables' | 'webDir'>): FrontPage {
+  if (tables !== null && !isOwnWebApp(webDir)) return 'tables';
+  return findWebBuild(webDir) ? 'app' : 'docs';
+}
+
 /**
  * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
  * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
- * @param webDir as the option WEB_DIR
- * @throws AppStartError when `webDir` names a folder without an app
+ * With own tables the app has the page of documents alone, at `/documents`.
+ * @throws AppStartError when WEB_DIR names a folder without an app
  */
-export function serveWebApp(server: FastifyInstance, webDir: string | null): void {
-  const folder = findWebBuild(webDir);
-  if (!folder) {
-    server.get('/', (_, reply) => reply.redirect('/docs'));
-    return;
-  }
+export function serveWebApp(server: FastifyInstance, config: Config, schema: Schema): void {
+  const front = frontPage(config);
+  const folder = findWebBuild(config.webDir);
+  if (front === 'docs') server.get('/', (_, reply) => reply.redirect('/docs'));
+  if (front === 'tables') serveTablesPage(server, config, schema, folder !== null);
+  if (!folder) return;
+  const page = front === 'app' ? '/' : '/documents';
   for (const file of readWebBuild(folder)) {
-    const path = file.path === 'index.html' ? '/' : `/${encodeURI(file.path)}`;
+    // It would keep the app's page as that of `/`.
+    if (front === 'tables' && file.path === SERVICE_WORKER) continue;
+    const path = file.path === 'index.html' ? page : `/${encodeURI(file.path)}`;
     server.get(path, (request, reply) => sendFile(file, request, reply));
   }
-  server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
+  if (front === 'app') server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
+}
+
+function serveTablesPage(
+  server: FastifyInstance,
+  config: Config,
+  schema: Schema,
+  hasDocuments: boolean,
+): void {
+  const { databaseUrl, apiPrefix } = config;
+  const database = databaseUrl ? 'postgres' : 'sqlite';
+  const page = tablesPage({ version: packageVersion(), database, schema, apiPrefix, hasDocuments });
+  const headers = { ...SECURITY_HEADERS, 'content-security-policy': TABLES_PAGE_POLICY };
+  server.get('/', (_, reply) =>
+    reply.headers(headers).header('cache-control', CACHE_AND_ASK).type('text/html; charset=utf-8').send(page),
+  );
 }
 
 function sendFile(file: WebFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {

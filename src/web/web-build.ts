@@ -56,6 +56,11 @@ export function findWebBuild(webDir: string | null): string | null {
   throw new AppStartError(`There is no web app in ${webDir}: WEB_DIR must be a folder with an index.html.`);
 }
 
+/** Whether a web app of someone's own is to be served. */
+export function isOwnWebApp(webDir: string | null): boolean {
+  return webDir !== null && webDir !== OFF;
+}
+
 /** Reads every file of a web app. */
 export function readWebBuild(folder: string): WebFile[] {
   return listFiles(folder).map((path) => readFile(folder, path));
