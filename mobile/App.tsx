@@ -4,6 +4,7 @@ import { Platform } from 'react-native';
 import { SafeAreaProvider } from 'react-native-safe-area-context';
 import { usePageLook } from './src/components/page-look';
 import { SnackbarProvider } from './src/components/Snackbar';
+import { isDocumentsOnly } from './src/navigation/documents-only';
 import { watchTokenOf } from './src/navigation/routes';
 import { HomeScreen } from './src/screens/HomeScreen';
 import { WatchScreen } from './src/screens/WatchScreen';
@@ -42,5 +43,5 @@ function useShareToken(): string | null {
 }
 
 function readShareToken(): string | null {
-  return Platform.OS === 'web' ? watchTokenOf(window.location.hash) : null;
+  return Platform.OS === 'web' && !isDocumentsOnly ? watchTokenOf(window.location.hash) : null;
 }

@@ -11,7 +11,7 @@ import { LocksModule } from './locks/locks.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import type { Schema } from './protocol/schema.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
-import { SharesModule } from './shares/shares.module.js';
+import { SharesRoutesModule } from './shares/shares.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { SyncModule } from './sync/sync.module.js';
 import { UploadsModule } from './uploads/uploads.module.js';
@@ -31,7 +31,7 @@ export class AppModule {
         OperationsModule,
         AuthModule,
         SyncModule,
-        SharesModule,
+        ...(parts.config.tables === null ? [SharesRoutesModule] : []),
         LocksModule,
         StorageModule,
         DocumentsModule,

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AccessTokens } from './auth/access-tokens.js';
 import { bearerToken } from './auth/device.guard.js';
+import { declaredTables } from './declared-tables.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
 import { pingDatabase } from './foundation/database/database.js';
@@ -23,7 +24,6 @@ import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import { ReadinessChecks } from './operations/readiness-checks.js';
 import type { Schema } from './protocol/schema.js';
-import { schema as defaultSchema } from './protocol/tables.js';
 import { serverTables } from './tables.js';
 import { serveWebApp } from './web/web-app.js';
 
@@ -32,7 +32,7 @@ const REQUEST_MS = 15 * 60_000;
 
 /** Parts of a server beyond its settings; all have defaults. */
 export interface AppParts {
-  /** The declared records; default: `protocol/tables.ts`. */
+  /** The declared records; default: as the option TABLES. */
   schema?: Schema;
   /** The server's clock, epoch ms. */
   now?: Now;
@@ -46,7 +46,7 @@ export interface AppParts {
  * @throws AppStartError with a sentence for the operator
  */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
-  const { schema = defaultSchema, now } = parts;
+  const { schema = await declaredTables(config.tables), now } = parts;
   const logger = parts.logger ?? (await createLogger(config.logLevel));
   const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
   const problems = new ProblemFilter(logger);
@@ -83,7 +83,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
   await serveOpenApi(app, schema, metadata);
-  await serveWebApp(server, config);
+  await serveWebApp(server, config, schema);
   return app;
 }
 

@@ -7,7 +7,7 @@ import type { Config } from './foundation/config/config.js';
 import { AppStartError } from './foundation/errors/app-start-error.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
-import { findWebBuild } from './web/web-build.js';
+import { frontPage } from './web/web-app.js';
 
 /** How long closing files and connections may take. */
 const CLOSE_MS = 15_000;
@@ -75,8 +75,10 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const front = frontPage(config);
   const addresses = {
-    ...(findWebBuild(config.webDir) && { app: base }),
+    ...(front === 'app' && { app: base }),
+    ...(front === 'tables' && { page: base }),
     api: `${base}${config.apiPrefix}`,
     docs: `${base}/docs`,
     health: `${base}/health/ready`,

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { loadConfig } from '../foundation/config/config.js';
 import { describeOptions } from '../foundation/config/options.js';
+import { packageVersion } from '../foundation/config/package-version.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
 /** A command. Its file is imported only when it runs, as loading the whole server takes a second. */
@@ -58,6 +58,28 @@ const commands: Record<string, Command> = {
       return print(restoreDocument(args, process.env));
     },
   },
+  'tables check': {
+    usage: 'tidemark tables check <file> [options]',
+    about:
+      'Says what a server started with these tables would change in its database, or why it would refuse; changes nothing.',
+    run: (args) =>
+      withFile(args, async (config, file) => {
+        const { checkTables } = await import('./tables-check.js');
+        const { declaredTables } = await import('../declared-tables.js');
+        return checkTables(config, await declaredTables(file));
+      }),
+  },
+  'tables model': {
+    usage: 'tidemark tables model <file>',
+    about:
+      "Prints WatermelonDB's schema, migrations and model classes for these tables, as one TypeScript file.",
+    run: (args) =>
+      withFile(args, async (_config, file) => {
+        const { printModels } = await import('./tables-model.js');
+        const { declaredTables } = await import('../declared-tables.js');
+        return printModels(await declaredTables(file), file);
+      }),
+  },
 };
 
 async function print(text: Promise<string>): Promise<number> {
@@ -82,13 +104,6 @@ function optionsHelp(): string {
   return `Options, also read from the environment (--data-dir is DATA_DIR):\n${describeOptions()}\n`;
 }
 
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
-}
-
 const isHelp = (word: string): boolean => ['--help', '-h', 'help'].includes(word);
 
 async function run(words: string[]): Promise<number> {
@@ -100,7 +115,7 @@ async function run(words: string[]): Promise<number> {
   const name = words.slice(0, isNested ? 2 : 1).join(' ');
   const args = words.slice(isNested ? 2 : 1);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (name === '--version') process.stdout.write(`${version()}\n`);
+  if (name === '--version') process.stdout.write(`${packageVersion()}\n`);
   else if (isHelp(name)) process.stdout.write(help());
   else if (!command) throw new AppStartError(`"${name}" is no command; see --help.`);
   else if (args.includes('--help') || args.includes('-h')) {

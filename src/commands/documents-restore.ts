@@ -1,8 +1,8 @@
+import { declaredTables } from '../declared-tables.js';
 import { loadConfig } from '../foundation/config/config.js';
 import { openDatabase } from '../foundation/database/open.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
-import { schema } from '../protocol/tables.js';
 import { serverTables } from '../tables.js';
 import { openStorage } from '../storage/open.js';
 import { restoreVersion, type RestoreRequest } from './restore-version.js';
@@ -19,7 +19,7 @@ export async function restoreDocument(args: string[], env: NodeJS.ProcessEnv): P
   const config = loadConfig({ argv, env });
   const request = { ...parseRequest(document, version), isDryRun };
   // On SQLite this fails while a server is running.
-  const database = await openDatabase(config, schema, serverTables);
+  const database = await openDatabase(config, await declaredTables(config.tables), serverTables);
   try {
     const storage = await openStorage(config, Date.now);
     return await restoreVersion({ database, storage }, request);

@@ -1,10 +1,10 @@
+import { declaredTables } from '../declared-tables.js';
 import { inflatedBytes } from '../documents/import/inflate.js';
 import type { Config } from '../foundation/config/config.js';
 import type { Database } from '../foundation/database/database.js';
 import { openDatabase } from '../foundation/database/open.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { keyOf, type DocumentRef } from '../locks/lock.js';
-import { schema } from '../protocol/tables.js';
 import { serverTables } from '../tables.js';
 import { openStorage } from '../storage/open.js';
 import type { ObjectStorage } from '../storage/storage.js';
@@ -33,7 +33,7 @@ interface Outcome {
 export async function lookForObjects(config: Config): Promise<string> {
   let database: Database | undefined;
   try {
-    database = await openDatabase(config, schema, serverTables);
+    database = await openDatabase(config, await declaredTables(config.tables), serverTables);
     return await findLostObjects(database, await openStorage(config, Date.now));
   } catch (error) {
     const reason = (error as Error).message;

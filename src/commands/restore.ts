@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
 import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
+import { declaredTables } from '../declared-tables.js';
 import type { Config } from '../foundation/config/config.js';
 import { FIRST_MIGRATION } from '../foundation/database/migrations.js';
 import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { makeDataDir } from '../foundation/files/data-dir.js';
 import { FolderLock } from '../foundation/files/folder-lock.js';
-import { schema } from '../protocol/tables.js';
+import type { Schema } from '../protocol/schema.js';
 import { serverTables } from '../tables.js';
 import { publish } from './backup.js';
 import { runPostgresTool } from './postgres-tool.js';
@@ -23,7 +24,11 @@ import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documen
  */
 export async function restore(config: Config, file: string): Promise<string> {
   if (!existsSync(file)) throw new AppStartError(`There is no file ${file}.`);
-  return config.databaseUrl ? restorePostgres(config.databaseUrl, file) : restoreSqlite(config.dataDir, file);
+  // Before anything is replaced: the declaration may have faults.
+  const schema = await declaredTables(config.tables);
+  return config.databaseUrl
+    ? restorePostgres(config.databaseUrl, file, schema)
+    : restoreSqlite(config.dataDir, file);
 }
 
 function restoreSqlite(dataDir: string, file: string): string {
@@ -112,7 +117,7 @@ function foldWal(database: string): void {
   handle.close();
 }
 
-async function restorePostgres(url: string, file: string): Promise<string> {
+async function restorePostgres(url: string, file: string, schema: Schema): Promise<string> {
   const client = new pg.Client({ connectionString: url, application_name: 'tidemark restore' });
   await client.connect();
   try {
@@ -132,7 +137,7 @@ async function restorePostgres(url: string, file: string): Promise<string> {
     ]);
     // If this is interrupted, PostgreSQL rolls it back, and the restore can be run again.
     await client.query('BEGIN');
-    await dropLaterTables(client);
+    await dropLaterTables(client, schema);
     const accounts = await renewPostgresHistories(client);
     await client.query('COMMIT');
     return `Restored ${accounts} accounts, with new histories.`;
@@ -164,7 +169,7 @@ async function hasPostgresTable(client: pg.Client, name: string): Promise<boolea
  * Drops tables that are newer than the backup. pg_restore does not know them and leaves them, but their migrations will
  * run again and create them.
  */
-async function dropLaterTables(client: pg.Client): Promise<void> {
+async function dropLaterTables(client: pg.Client, schema: Schema): Promise<void> {
   const { rows } = await client.query<{ version: number | null }>(
     `SELECT max(substring(name FROM 'Records(\\d+)')::bigint - ${FIRST_MIGRATION})::integer AS version FROM migrations`,
   );

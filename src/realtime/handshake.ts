@@ -48,7 +48,9 @@ export class Handshake {
     const auth: Fields = socket.handshake.auth;
     if (!isOriginAllowed(headers, this.config)) throw new AppError('ORIGIN_REFUSED');
     checkProtocol(auth.protocol_version);
-    return auth.share_token === undefined ? this.admitDevice(auth) : this.admitWatcher(auth.share_token);
+    // With own tables there are no games to watch, and `share_token` is a member like any other that means nothing.
+    const isWatcher = auth.share_token !== undefined && this.config.tables === null;
+    return isWatcher ? this.admitWatcher(auth.share_token) : this.admitDevice(auth);
   }
 
   private async admitDevice(auth: Fields): Promise<Admission> {

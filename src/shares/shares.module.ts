@@ -9,8 +9,11 @@ import { SharesService } from './shares.service.js';
 /** Links with which people without an account watch one game. */
 @Module({
   imports: [AuthModule, SyncModule],
-  controllers: [SharesController],
   providers: [ScoreboardReader, SharesRepository, SharesService],
   exports: [ScoreboardReader, SharesRepository, SharesService],
 })
 export class SharesModule {}
+
+/** The routes that make, list and withdraw links; a server with own tables has no games to link to, and none of them. */
+@Module({ imports: [AuthModule, SharesModule], controllers: [SharesController] })
+export class SharesRoutesModule {}

@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../foundation/config/config.js';
+import { packageVersion } from '../foundation/config/package-version.js';
 import { makeDataDir } from '../foundation/files/data-dir.js';
-import { copyWebBuild, findWebBuild } from './web-build.js';
+import type { Schema } from '../protocol/schema.js';
+import { TABLES_PAGE_POLICY, tablesPage } from './tables-page.js';
+import { copyWebBuild, findWebBuild, isOwnWebApp } from './web-build.js';
 
 /**
  * The page may run its own scripts and talk to the server that it came from, also over the socket.
@@ -28,6 +31,8 @@ const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
+const PAGE = 'index.html';
+
 const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 /** Browsers may keep the file, but must check each time whether it changed. */
 const CACHE_AND_ASK = 'no-cache';
@@ -41,17 +46,40 @@ const MEDIA_TYPES = [
   { suffix: '.ico', type: 'image/x-icon' },
 ];
 
+/** What is served at `/`: the web app, the page about own tables, or the API's documentation. */
+export type FrontPage = 'app' | 'tables' | 'docs';
+
+/**
+ * Own tables have a page of their own, as the scorekeeping app cannot show them; but WEB_DIR may name an app that can.
+ * @throws AppStartError when WEB_DIR names a folder without an app
+ */
+export function frontPage({ tables, webDir }: Pick<Config, 'tables' | 'webDir'>): FrontPage {
+  if (tables !== null && !isOwnWebApp(webDir)) return 'tables';
+  return findWebBuild(webDir) ? 'app' : 'docs';
+}
+
 /**
  * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
  * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
+ * With own tables the app has the page of documents alone, at `/documents`.
  * @throws AppStartError when WEB_DIR names a folder without an app
  */
-export async function serveWebApp(server: FastifyInstance, { webDir, dataDir }: Config): Promise<void> {
-  const build = findWebBuild(webDir);
-  if (!build) {
-    server.get('/', (_, reply) => reply.redirect('/docs'));
-    return;
-  }
+export async function serveWebApp(server: FastifyInstance, config: Config, schema: Schema): Promise<void> {
+  const front = frontPage(config);
+  const build = findWebBuild(config.webDir);
+  if (front === 'docs') server.get('/', (_, reply) => reply.redirect('/docs'));
+  if (front === 'tables') serveTablesPage(server, config, schema, build !== null);
+  if (front === 'app') server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
+  if (build) await serveFiles(server, config, build, front === 'app');
+}
+
+/** @param isAtRoot whether the app's page is at `/`; else at `/documents` */
+async function serveFiles(
+  server: FastifyInstance,
+  { dataDir }: Config,
+  build: string,
+  isAtRoot: boolean,
+): Promise<void> {
   const copies = join(dataDir, 'web');
   makeDataDir(copies);
   const root = copyWebBuild(build, copies);
@@ -60,15 +88,30 @@ export async function serveWebApp(server: FastifyInstance, { webDir, dataDir }: 
     await scope.register(fastifyStatic, {
       root,
       wildcard: false, // one route for each file, so that no other path reaches the disk
-      globIgnore: ['**/*.br', '**/*.gz'],
+      // The service worker would keep the app's page as that of `/`.
+      globIgnore: ['**/*.br', '**/*.gz', ...(isAtRoot ? [] : [PAGE, 'service-worker.js'])],
       preCompressed: true,
       acceptRanges: false,
       cacheControl: false,
       lastModified: false,
-      decorateReply: false,
     });
+    if (!isAtRoot) scope.get('/documents', (_, reply) => reply.sendFile(PAGE));
   });
-  server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
+}
+
+function serveTablesPage(
+  server: FastifyInstance,
+  config: Config,
+  schema: Schema,
+  hasDocuments: boolean,
+): void {
+  const { databaseUrl, apiPrefix } = config;
+  const database = databaseUrl ? 'postgres' : 'sqlite';
+  const page = tablesPage({ version: packageVersion(), database, schema, apiPrefix, hasDocuments });
+  const headers = { ...SECURITY_HEADERS, 'content-security-policy': TABLES_PAGE_POLICY };
+  server.get('/', (_, reply) =>
+    reply.headers(headers).header('cache-control', CACHE_AND_ASK).type('text/html; charset=utf-8').send(page),
+  );
 }
 
 /** Sets the headers that the library leaves out or sets otherwise. */

@@ -35,6 +35,11 @@ export function findWebBuild(webDir: string | null): string | null {
   throw new AppStartError(`There is no web app in ${webDir}: WEB_DIR must be a folder with an index.html.`);
 }
 
+/** Whether a web app of someone's own is to be served. */
+export function isOwnWebApp(webDir: string | null): boolean {
+  return webDir !== null && webDir !== OFF;
+}
+
 /**
  * Copies a web app into a folder named by the hash of its content, so that a new build on disk does not mix with the
  * one that is served. Removes copies that were last used long ago.

@@ -26,6 +26,10 @@ export interface ServerOptions {
   port?: number;
   /** Further options by their environment names. */
   env?: Record<string, string>;
+  /** Further options as flags. */
+  flags?: string[];
+  /** The working directory; default: the project's folder. */
+  folder?: string;
 }
 
 /** A process ended, or was silent for too long, before it was ready. */
@@ -73,13 +77,14 @@ export class ServerProcess implements AsyncDisposable {
  * @throws StartFailure with the output and the exit
  */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
-  const child = launch(['start'], {
+  const env = {
     HOST: '127.0.0.1',
     PORT: String(options.port ?? 0),
     MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '1000000',
     ...options.storage.env,
     ...options.env,
-  });
+  };
+  const child = launch(['start', ...(options.flags ?? [])], env, options.folder);
   let output = '';
   const keep = (chunk: string): void => void (output = (output + chunk).slice(-KEPT_OUTPUT_CHARS));
   child.stdout!.setEncoding('utf8').on('data', keep);
@@ -92,20 +97,28 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   throw new StartFailure(outcome, output);
 }
 
-/** Runs one command of the command line to its end, such as `['backup', file]`. */
-export async function runTidemark(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
-  const child = launch(args, env);
+/**
+ * Runs one command of the command line to its end, such as `['backup', file]`.
+ * @param folder the working directory; default: the project's folder
+ */
+export async function runTidemark(
+  args: string[],
+  env: Record<string, string> = {},
+  folder?: string,
+): Promise<CommandResult> {
+  const child = launch(args, env, folder);
   const result = { stdout: '', stderr: '' };
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (result.stdout += chunk));
   child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (result.stderr += chunk));
   return { ...(await exitOf(child)), ...result };
 }
 
-function launch(args: string[], env: Record<string, string>): ChildProcess {
+function launch(args: string[], env: Record<string, string>, folder?: string): ChildProcess {
   // Only variables that a process needs to run, so that it gets exactly the options under test.
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [join(process.cwd(), 'bin', 'tidemark.js'), ...args], {
     env: { PATH, HOME, ...env },
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stop = (): void => void child.kill('SIGKILL');

@@ -17,10 +17,13 @@ import { RoundScreen } from '../screens/RoundScreen';
 import { SettingsScreen } from '../screens/SettingsScreen';
 import { useColors } from '../theme';
 import { stateOfAddress, useAddressBar, writeAddress } from './address-bar';
+import { isDocumentsOnly } from './documents-only';
 import { routesOf, type Routes } from './routes';
 
 const Stack = createNativeStackNavigator<Routes>();
 const isWeb = Platform.OS === 'web';
+/** A page of documents alone has no other addresses. */
+const hasAddresses = isWeb && !isDocumentsOnly;
 
 /** Links such as `tidemark://join/ABCD2345?server=…`, on phones only; on the web see `useAddressBar`. */
 const linking: LinkingOptions<Routes> = {
@@ -32,7 +35,7 @@ const linking: LinkingOptions<Routes> = {
 /** The screens of the app and their addresses. */
 export function Navigator() {
   const ref = useNavigationContainerRef<Routes>();
-  useAddressBar(ref, isWeb);
+  useAddressBar(ref, hasAddresses);
   const colors = useColors();
   const base = useColorScheme() === 'dark' ? DarkTheme : DefaultTheme;
   const theme = {
@@ -44,8 +47,8 @@ export function Navigator() {
       ref={ref}
       theme={theme}
       linking={linking}
-      initialState={isWeb ? stateOfAddress() : undefined}
-      onStateChange={isWeb ? writeAddress : undefined}
+      initialState={hasAddresses ? stateOfAddress() : undefined}
+      onStateChange={hasAddresses ? writeAddress : undefined}
       documentTitle={{
         formatter: (options) => (options?.title ? `${options.title} · Tidemark` : 'Tidemark'),
       }}
@@ -53,7 +56,11 @@ export function Navigator() {
       <Stack.Navigator
         screenOptions={{ headerShown: false, contentStyle: { backgroundColor: colors.paper } }}
       >
-        <Stack.Screen name="Games" component={GamesScreen} options={{ title: 'Games' }} />
+        {isDocumentsOnly ? (
+          <Stack.Screen name="Games" component={DocumentsScreen} options={{ title: 'Documents' }} />
+        ) : (
+          <Stack.Screen name="Games" component={GamesScreen} options={{ title: 'Games' }} />
+        )}
         <Stack.Screen name="NewGame" component={NewGameScreen} options={{ title: 'New game' }} />
         <Stack.Screen name="Game" component={GameScreen} options={{ title: 'Game' }} />
         <Stack.Screen name="EditGame" component={EditGameScreen} options={{ title: 'Edit game' }} />

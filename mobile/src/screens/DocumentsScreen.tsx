@@ -9,6 +9,7 @@ import { useTidemark, useSyncStatus, useValue } from '../components/tidemark-con
 import { Documents } from '../documents/documents';
 import { DocumentsList } from '../documents/DocumentsList';
 import { pageSessionId } from '../documents/page-session';
+import { isDocumentsOnly, leaveDocuments } from '../navigation/documents-only';
 import type { Navigation } from '../navigation/routes';
 import { useNow } from '../components/use-now';
 
@@ -17,7 +18,7 @@ const TICK_MS = 10_000;
 /** The account's documents: their locks and uploads, and the actions to lock, download and replace them. */
 export function DocumentsScreen() {
   const navigation = useNavigation<Navigation>();
-  const goBack = () => navigation.popTo('Settings');
+  const goBack = () => (isDocumentsOnly ? leaveDocuments() : navigation.popTo('Settings'));
   useKeyboard((key) => {
     if (key === 'Escape') goBack();
     return key === 'Escape';

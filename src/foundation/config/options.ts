@@ -36,6 +36,11 @@ export const options = {
     max: 1_000,
     about: 'Connections to PostgreSQL.',
   },
+  TABLES: {
+    kind: 'text',
+    default: null,
+    about: 'File that declares the tables of the records (.ts, .js or .json); unset: the scorekeeping ones.',
+  },
   STORAGE_URL: {
     kind: 'text',
     default: null,

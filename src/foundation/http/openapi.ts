@@ -50,6 +50,8 @@ function createDocument(app: NestFastifyApplication, schema: Schema): OpenAPIObj
     .addTag('Health', 'For load balancers and monitors.')
     .build();
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });
+  const used = new Set(operationsOf(document).flatMap(({ tags = [] }) => tags));
+  document.tags = document.tags?.filter(({ name }) => used.has(name)); // own tables have no shares
   for (const operation of operationsOf(document)) operation.security ??= []; // no token is asked for
   document.components ??= {};
   document.components.schemas = {
@@ -59,10 +61,10 @@ function createDocument(app: NestFastifyApplication, schema: Schema): OpenAPIObj
   return withoutNullable(document) as OpenAPIObject;
 }
 
-function operationsOf(document: OpenAPIObject): { security?: unknown[] }[] {
+function operationsOf(document: OpenAPIObject): { security?: unknown[]; tags?: string[] }[] {
   return Object.values(document.paths).flatMap((path) =>
     Object.values(path).filter((member) => typeof member === 'object' && 'responses' in member),
-  ) as { security?: unknown[] }[];
+  ) as { security?: unknown[]; tags?: string[] }[];
 }
 
 function operationId(controller: string, method: string): string {
