@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Config } from '../foundation/config/config.js';
 import { makeDataDir } from '../foundation/files/data-dir.js';
 import { copyWebBuild, findWebBuild } from './web-build.js';
 
@@ -44,9 +43,13 @@ const MEDIA_TYPES = [
 /**
  * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
  * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
- * @throws AppStartError when WEB_DIR names a folder without an app
+ * @param folders `webDir` as the option WEB_DIR; the server keeps its copy of the app in `dataDir`
+ * @throws AppStartError when `webDir` names a folder without an app
  */
-export async function serveWebApp(server: FastifyInstance, { webDir, dataDir }: Config): Promise<void> {
+export async function serveWebApp(
+  server: FastifyInstance,
+  { webDir, dataDir }: { webDir: string | null; dataDir: string },
+): Promise<void> {
   const build = findWebBuild(webDir);
   if (!build) {
     server.get('/', (_, reply) => reply.redirect('/docs'));
