@@ -119,7 +119,7 @@ forEachDatabase((database) => {
 
     test('what it cannot read: one clear line', async () => {
       const dataDir = join(folder, 'damaged');
-      mkdirSync(dataDir);
+      mkdirSync(dataDir, { recursive: true });
       writeFileSync(join(dataDir, 'tidemark.db'), 'this is no database'.repeat(1_000));
       const env: Record<string, string> =
         database === 'sqlite'
