@@ -111,8 +111,14 @@ async function findServer(
       () => false,
     );
     if (!isUp) throw new DemoError(`No Tidemark server answers at ${serverUrl}.`);
+    if (!(await hasGames(serverUrl))) {
+      throw new DemoError(`The server at ${serverUrl} has own tables; the demo needs the scorekeeping ones.`);
+    }
     timeline.line(`Server: ${serverUrl} (already up)`);
     return { url: serverUrl, server: undefined };
+  }
+  if (process.env.TABLES) {
+    timeline.line('TABLES is set, but not for the demo: it plays on the scorekeeping tables.');
   }
   const storage = await createStorage(database);
   cleanUps.push(() => storage.dispose());
@@ -125,6 +131,16 @@ async function findServer(
     restart: async () => void (running = await startServer({ storage, port: Number(new URL(url).port) })),
   };
   return { url, server };
+}
+
+/** Whether a server has the tables that the demo plays on. */
+async function hasGames(serverUrl: string): Promise<boolean> {
+  const api = (await (await fetch(new URL('/openapi.json', serverUrl))).json()) as {
+    components: { schemas: Record<string, unknown> };
+  };
+  return ['GamesRow', 'GamePlayersRow', 'RoundsRow', 'ScoresRow'].every(
+    (name) => name in api.components.schemas,
+  );
 }
 
 /** Installs the app on three devices, the second and third paired by a code. */

@@ -124,9 +124,9 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
   }
 }
 
-/** A server's OpenAPI document; servers with the same prefix and the declared records share one. */
+/** A server's OpenAPI document; servers with the same prefix and tables share one. */
 async function describeApi(url: string, { schema, env }: AppOptions): Promise<string> {
-  const key = `OpenAPI document below ${env?.API_PREFIX ?? 'the default prefix'}`;
+  const key = `OpenAPI document below ${env?.API_PREFIX ?? 'the default prefix'} with ${env?.TABLES ?? 'the default tables'}`;
   const known = schema === undefined && workerCache.get(key);
   if (typeof known === 'string') return known;
   const text = await (await fetch(`${url}/openapi.json`)).text();

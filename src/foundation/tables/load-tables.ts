@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as declaration from '../../protocol/declaration.js';
 import { DeclarationError, declareSchema, type Schema } from '../../protocol/schema.js';
 import { AppStartError } from '../errors/app-start-error.js';
@@ -32,7 +33,7 @@ export async function loadTables(file: string, reserved: ReadonlySet<string> = n
     if (names.length === 0) faults.push('It declares no table.');
     if (!names.some((name) => reserved.has(name)) && faults.length === 0) return schema;
   } catch (error) {
-    if (!isDeclarationError(error)) throw failureIn(file, path, error);
+    if (!isDeclarationError(error)) throw failureIn(file, error);
     faults.push(...error.faults);
     names.push(...(error.tables ?? []));
   }
@@ -90,14 +91,14 @@ function isDeclarationError(error: unknown): error is DeclarationError {
 }
 
 /** The error of a file that cannot be read as a program, or that throws; with the line if it is known. */
-function failureIn(file: string, path: string, error: unknown): AppStartError {
+function failureIn(file: string, error: unknown): AppStartError {
   const { message = String(error), stack = '', code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   const missing = /^Cannot find (?:module|package) '([^']+)'/.exec(message)?.[1];
   if (missing !== undefined && String(code).endsWith('MODULE_NOT_FOUND')) {
     return new AppStartError(`${file}: It imports '${missing}', which cannot be found.`, { cause: error });
   }
   const [first = ''] = message.split('\n');
-  const place = placeIn(`${message}\n${stack}`, path);
+  const place = placeIn(`${message}\n${stack}`);
   const sentence = first
     .replace(/^(ParseError|SyntaxError): /, '')
     .replace(/\(0 ?, ?[\w$]+\.([\w$]+)\)/g, '$1') // how compilers write the call of an import
@@ -105,9 +106,16 @@ function failureIn(file: string, path: string, error: unknown): AppStartError {
   return new AppStartError(`${place ?? file}: ${sentence}`, { cause: error });
 }
 
-/** The first place outside this package that a message or stack names, as `file:line:column`. */
-function placeIn(text: string, path: string): string | undefined {
-  const places = [...text.matchAll(/((?:file:\/\/)?\/[^\s()]+|[A-Za-z]:\\[^\s()]+):(\d+):(\d+)/g)];
-  const own = places.find(([, file]) => file === path) ?? places.find(([, file]) => !file!.includes('jiti'));
-  return own && `${relative(process.cwd(), own[1]!)}:${own[2]}:${own[3]}`;
+/** Where this program's own files are. */
+const OWN_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The first place in someone's own files that a message or stack names, as `file:line:column`. */
+function placeIn(text: string): string | undefined {
+  const places = text.matchAll(/(?:file:\/\/)?(\/[^\s()]+|[A-Za-z]:\\[^\s()]+):(\d+):(\d+)/g);
+  for (const [, file, line, column] of places) {
+    if (file!.includes('/node_modules/') || file!.startsWith(OWN_FOLDER)) continue;
+    const short = relative(process.cwd(), file!);
+    return `${short.startsWith('..') ? file! : short}:${line}:${column}`;
+  }
+  return undefined;
 }
