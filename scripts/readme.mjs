@@ -1,5 +1,4 @@
-// `npm run readme`: copies the example and the options from the sources into README.md, between its markers. With --check it
-// only compares.
+// `npm run readme`: copies the options from the sources into README.md, between its markers. With --check it only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, say } from './setup.mjs';
@@ -11,11 +10,7 @@ const { format, resolveConfig } = await import('prettier');
 
 const path = join(root, 'README.md');
 const before = readFileSync(path, 'utf8');
-const example = readFileSync(join(root, 'examples/watermelondb/sync.ts'), 'utf8');
-const sections = {
-  'sync.ts': `\`\`\`ts\n${example.trimEnd()}\n\`\`\``,
-  options: describeOptionsAsTable(),
-};
+const sections = { options: describeOptionsAsTable() };
 
 let after = before;
 for (const [name, content] of Object.entries(sections)) {

@@ -24,6 +24,8 @@ export interface Schema {
 const NAME = /^[a-z][a-z0-9_]{0,47}$/;
 /** PostgreSQL cuts longer names of indexes off. */
 const MAX_INDEX_NAME = 63;
+/** SQLite makes a row's JSON in one call of a function, which takes 1,000 arguments. */
+const MAX_COLUMNS = 400;
 const RESERVED_EVERYWHERE = ['id', 'local_storage', 'constructor', 'prototype', 'rowid', 'oid'];
 const RESERVED_TABLES = [...RESERVED_EVERYWHERE, 'changes'];
 const SERVER_COLUMNS = ['account_id', 'last_modified', 'is_deleted'];
@@ -83,6 +85,9 @@ function tableFaults(name: string, table: Table, tables: Tables): string[] {
   if (!isObject(columns) || Object.keys(columns).length === 0) {
     return [...faults, `${where}: columns must be an object with at least one column, not ${show(columns)}.`];
   }
+  const count = Object.keys(columns).length;
+  if (count > MAX_COLUMNS)
+    faults.push(`${where}: it has ${count} columns; at most ${MAX_COLUMNS} are possible.`);
   return [
     ...faults,
     ...Object.entries(table.columns).flatMap(([column, declared]) =>

@@ -15,7 +15,7 @@ const tidemark = resolve('bin/tidemark.js');
 /** An app that somebody makes from the README: two devices, a code, a habit. It prints what each device has at the end. */
 const MAIN = `
 import { openApp } from './app';
-import type { Entry, Habit } from './model';
+import type { Entry, Habit } from './models';
 
 declare const process: { argv: [string, string, string]; exit(code: number): never };
 
@@ -78,10 +78,10 @@ test('packed and installed in an empty folder, it syncs an app that follows its 
   const quietly = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
   await run('npm', ['install', packed, watermelon, ...quietly], { cwd: folder });
   const model = await run(process.execPath, [tidemark, 'tables', 'model', 'tables.ts'], { cwd: folder });
-  await writeFile(inFolder('model.ts'), model.stdout);
+  await writeFile(inFolder('models.ts'), model.stdout);
 
   await checkTypes(folder);
-  for (const name of ['app', 'model', 'main']) await compile(folder, name);
+  for (const name of ['app', 'models', 'main']) await compile(folder, name);
   const storage = await createStorage('sqlite');
   await using __ = { [Symbol.asyncDispose]: () => storage.dispose() };
   await using server = await startServer({ storage, env: { TABLES: inFolder('tables.ts') } });

@@ -46,6 +46,13 @@ describe('one clear line for', () => {
       'Table "habits": columns must be an object with at least one column, not {}.',
     ],
     [
+      'more columns than a database can read at once',
+      declaring(
+        '{ wide: { since: 1, columns: Object.fromEntries(Array.from({ length: 401 }, (_, n) => [`c${n}`, text()])) } }',
+      ),
+      'Table "wide": it has 401 columns; at most 400 are possible.',
+    ],
+    [
       'a word that a table does not have',
       declaring('{ habits: { since: 1, colums: {}, columns: { name: text() } } }'),
       'Table "habits": "colums" is unknown; a table has since and columns.',

@@ -4,7 +4,18 @@ import { forEachDatabase, startApp } from '../support/app.js';
 import { clockOf, liveRows, push, store } from '../support/exchange.js';
 import { Phone } from '../support/phone.js';
 
+/** Declarations at the edge of what is possible. */
 forEachDatabase((database) => {
+  test('a table may have 400 columns', async () => {
+    const columns = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`c${n}`, text()]));
+    const schema = declareSchema({ wide: { since: 1, columns } });
+    await using app = await startApp(database, { schema });
+    const device = await app.newDevice();
+    const row = { id: 'w1', ...Object.fromEntries(Object.keys(columns).map((name) => [name, name])) };
+    await store(device, { wide: [row] });
+    expect(await liveRows(device)).toEqual({ wide: [row] });
+  });
+
   test('a table may own itself: deleting a row deletes the whole tree below it', async () => {
     const schema = declareSchema({
       folders: { since: 1, columns: { folder_id: ref('folders'), name: text() } },
