@@ -108,12 +108,12 @@ export class Tidemark {
 
   /** The light: how far this device is, how many changes wait to be sent, the progress, and why it is stuck. */
   get status(): Observable<SyncStatus> {
-    return this.engine.status;
+    return this.engine.light;
   }
 
   /** What syncs did that the user should know. */
   get notices(): Observable<Notice[]> {
-    return this.engine.notices;
+    return this.engine.notices.all;
   }
 
   /** The server's messages about documents. */
@@ -128,12 +128,12 @@ export class Tidemark {
 
   /** Syncs from now on: at once, after each local change, and when another device has pushed. Registers a new device. */
   start(): void {
-    this.engine.start();
+    this.engine.lifecycle.start();
   }
 
   /** Stops syncing until `start` or `sync`; resolves when the sync under way has ended. */
   stop(): Promise<void> {
-    return this.engine.stop();
+    return this.engine.lifecycle.stop();
   }
 
   /**
@@ -151,7 +151,7 @@ export class Tidemark {
 
   /** Stops syncing, runs `work`, and starts again with what the database then holds. @throws SyncError when closed */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
-    return this.engine.whileStopped(work);
+    return this.engine.lifecycle.whileStopped(work);
   }
 
   /** In the background no pings are sent; back in the foreground the client connects and syncs at once. */
@@ -165,7 +165,7 @@ export class Tidemark {
   }
 
   dismissNotice(id: string): void {
-    this.engine.dismissNotice(id);
+    this.engine.notices.dismiss(id);
   }
 
   /**

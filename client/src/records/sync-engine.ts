@@ -3,22 +3,20 @@ import type { Api } from '../api/api.js';
 import { Connection } from '../connection/connection.js';
 import { DeviceNames } from './device-names.js';
 import type { CredentialStore } from '../api/credentials.js';
-import { isBehind } from '../light/facts.js';
+import { isBehind, type SyncEvent } from '../light/facts.js';
 import { StatusLight } from '../light/light.js';
+import { Lifecycle } from './lifecycle.js';
 import { LocalData, type RecoveryWay } from './local-data.js';
 import { LocalState } from './local-state.js';
-import { Notices, type DescribeRow, type Notice } from './notices.js';
-import type { Observable } from '../light/observable.js';
+import { Notices, type DescribeRow } from './notices.js';
 import { BARREN_MS, EDIT_MS, NET_MS, UPDATE_MS, waitAfter } from '../light/pace.js';
 import { PendingChanges } from './pending.js';
 import { Records, type Synchronize } from './records.js';
 import { Schedule } from './schedule.js';
 import { Refusals } from './refusals.js';
-import type { SyncStatus } from '../light/status.js';
 import { Stopwatch } from '../light/stopwatch.js';
 import { SyncError, toSyncError } from '../api/sync-error.js';
 import type { SyncedTables } from './synced-tables.js';
-import { Mutex } from '../mutex.js';
 
 /** What the engine is built from. */
 export interface SyncEngineParts {
@@ -34,21 +32,18 @@ export interface SyncEngineParts {
 
 /** Keeps the database in step with the server, and reports at every moment how far it is. */
 export class SyncEngine {
-  /** Use it only inside `whileStopped`. */
+  /** Use it only in a task of `lifecycle.whileStopped`. */
   readonly localData: LocalData;
+  readonly lifecycle: Lifecycle;
   readonly connection: Connection;
+  readonly light: StatusLight;
+  readonly notices: Notices;
   private readonly stopwatch: Stopwatch;
-  private readonly light: StatusLight;
   private readonly state: LocalState;
   private readonly refusals: Refusals;
   private readonly pending: PendingChanges;
-  private readonly told: Notices;
   private readonly records: Records;
 
-  private isStarted = false;
-  private isClosed = false;
-  /** Set while `whileStopped` runs a task; syncing starts only after it. */
-  private pause: { startsAfter: boolean } | null = null;
   private isOnline = true;
   /** Resolves when the local state has been read after a start. */
   private opening: Promise<void> = Promise.resolve();
@@ -64,16 +59,19 @@ export class SyncEngine {
   private pushedAt = -Infinity;
   /** Whether the next run takes place although the state is `incompatible`. */
   private isForced = false;
-  /** Runs the tasks of `whileStopped` one after the other. */
-  private readonly mutex = new Mutex();
 
   constructor(private readonly parts: SyncEngineParts) {
     const { database, tables, synchronize, api, describe } = parts;
     this.stopwatch = new Stopwatch(api.now);
     this.light = new StatusLight(this.stopwatch.read);
+    this.lifecycle = new Lifecycle({
+      begin: () => this.begin(),
+      end: () => this.end(),
+      onResume: () => this.readAgain(),
+    });
     this.schedule = new Schedule(this.stopwatch.read, () => this.run());
     this.state = new LocalState(database);
-    this.told = new Notices(new DeviceNames(api), describe);
+    this.notices = new Notices(new DeviceNames(api), describe);
     this.refusals = new Refusals(database, tables);
     this.localData = new LocalData(database, tables, this.state, this.refusals);
     this.pending = new PendingChanges(database, tables, this.refusals, {
@@ -84,7 +82,15 @@ export class SyncEngine {
       onCounted: (pending, refused) => this.light.tell({ type: 'counted', pending, refused }),
     });
     this.records = new Records(
-      { database, tables, synchronize, api, state: this.state, refusals: this.refusals, notices: this.told },
+      {
+        database,
+        tables,
+        synchronize,
+        api,
+        state: this.state,
+        refusals: this.refusals,
+        notices: this.notices,
+      },
       {
         onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),
         onPulled: (timestamp) => this.light.tell({ type: 'pulled', timestamp }),
@@ -95,52 +101,18 @@ export class SyncEngine {
     this.connection = new Connection(api, historyId, database.schema.version, this.stopwatch.read, {
       onConnecting: () => this.light.tell({ type: 'link_connecting' }),
       onUp: ({ timestamp }) => this.connected(timestamp),
-      onPong: (sentAt, timestamp) => {
-        this.light.tell({ type: 'pong', sentAt, timestamp });
-        if (isBehind(this.light.facts)) this.plan(0);
-      },
+      onPong: (sentAt, timestamp) => this.heard({ type: 'pong', sentAt, timestamp }),
       onChanges: (timestamp, deviceId) => {
-        this.told.noteAnnouncement(deviceId);
-        this.light.tell({ type: 'heard', timestamp });
-        if (isBehind(this.light.facts)) this.plan(0);
+        this.notices.noteAnnouncement(deviceId);
+        this.heard({ type: 'heard', timestamp });
       },
       onDown: (why) => this.disconnected(why),
     });
   }
 
-  get status(): Observable<SyncStatus> {
-    return this.light;
-  }
-
-  get notices(): Observable<Notice[]> {
-    return this.told.all;
-  }
-
-  dismissNotice(id: string): void {
-    this.told.dismiss(id);
-  }
-
-  /** Starts syncing; returns at once. */
-  start(): void {
-    if (this.pause) this.pause.startsAfter = true;
-    if (this.isStarted || this.isClosed || this.pause) return;
-    this.isStarted = true;
-    this.calledOff = new AbortController();
-    this.light.start();
-    this.opening = this.open(this.calledOff.signal);
-  }
-
-  /** Stops syncing; resolves when the sync under way has ended. */
-  async stop(): Promise<void> {
-    if (this.pause) this.pause.startsAfter = false;
-    await this.halt();
-  }
-
   /** Stops for good; resolves when the last write to the database has ended. */
   async close(): Promise<void> {
-    this.isClosed = true;
-    await this.stop();
-    await this.mutex.ended();
+    await this.lifecycle.close();
     // Writes are queued: this empty one ends after the writes that the screens have begun.
     await this.parts.database.write(async () => undefined);
   }
@@ -163,9 +135,7 @@ export class SyncEngine {
    * @throws SyncError why this sync failed; syncing goes on by itself unless this is closed
    */
   async sync(): Promise<void> {
-    await this.mutex.ended();
-    this.throwIfClosed();
-    this.start();
+    await this.lifecycle.ensureStarted();
     await this.opening;
     await this.running; // a run under way may have read the local changes already
     this.isForced = true;
@@ -182,40 +152,20 @@ export class SyncEngine {
    */
   async resolve(way: RecoveryWay): Promise<{ dropped: number }> {
     const code = this.light.facts.incompatible?.code;
-    return this.whileStopped(async () => {
+    return this.lifecycle.whileStopped(async () => {
       const dropped = await this.localData.prepare(way);
       if (code === 'DEVICE_REVOKED' || code === 'TOKEN_INVALID') await this.parts.credentials.clear();
       return { dropped };
     });
   }
 
-  /**
-   * Stops syncing, runs `work`, and starts again with what the database then holds.
-   * @throws SyncError when this is closed already; `work` is not run then
-   */
-  whileStopped<T>(work: () => Promise<T>): Promise<T> {
-    return this.mutex.run(async () => {
-      this.throwIfClosed();
-      const pause = (this.pause = { startsAfter: this.isStarted });
-      try {
-        await this.halt();
-        return await work();
-      } finally {
-        this.schedule.release();
-        const lastPulledAt = await this.state.lastPulledAt().catch(() => null);
-        this.light.tell({ type: 'reset', lastPulledAt });
-        this.pause = null;
-        if (pause.startsAfter) this.start();
-      }
-    });
+  private begin(): void {
+    this.calledOff = new AbortController();
+    this.light.start();
+    this.opening = this.open(this.calledOff.signal);
   }
 
-  private throwIfClosed(): void {
-    if (this.isClosed) throw SyncError.of('CANCELED', 'This client is closed.');
-  }
-
-  private async halt(): Promise<void> {
-    this.isStarted = false;
+  private async end(): Promise<void> {
     this.calledOff.abort();
     this.light.stop();
     this.pending.stop();
@@ -223,6 +173,12 @@ export class SyncEngine {
     this.schedule.cancel();
     clearTimeout(this.updateTimer);
     await this.running;
+  }
+
+  private async readAgain(): Promise<void> {
+    this.schedule.release();
+    const lastPulledAt = await this.state.lastPulledAt().catch(() => null);
+    this.light.tell({ type: 'reset', lastPulledAt });
   }
 
   private async open(signal: AbortSignal): Promise<void> {
@@ -240,7 +196,7 @@ export class SyncEngine {
   }
 
   private tryNow(): void {
-    if (!this.isStarted || this.parts.api.serverUrl === '') return;
+    if (!this.lifecycle.isStarted || this.parts.api.serverUrl === '') return;
     this.schedule.release();
     const isBarred = this.light.facts.incompatible !== null && !this.isForced;
     if (this.isOnline && !isBarred) this.connection.open();
@@ -252,6 +208,11 @@ export class SyncEngine {
     this.light.tell({ type: 'link_up', timestamp });
     const { facts } = this.light;
     if (isBehind(facts) || facts.pending > 0 || facts.failures > 0 || facts.incompatible) this.plan(0);
+  }
+
+  private heard(event: SyncEvent): void {
+    this.light.tell(event);
+    if (isBehind(this.light.facts)) this.plan(0);
   }
 
   private disconnected(why: SyncError | null): void {
@@ -277,12 +238,13 @@ export class SyncEngine {
 
   /** Plans a sync after so many milliseconds; one planned earlier stays. */
   private plan(waitMs: number): void {
-    if (this.isStarted && !this.running && this.parts.api.serverUrl !== '') this.schedule.plan(waitMs);
+    if (this.lifecycle.isStarted && !this.running && this.parts.api.serverUrl !== '')
+      this.schedule.plan(waitMs);
   }
 
   private run(): void {
     const { incompatible, pending } = this.light.facts;
-    if (!this.isStarted || this.running || (incompatible && !this.isForced)) return;
+    if (!this.lifecycle.isStarted || this.running || (incompatible && !this.isForced)) return;
     this.isForced = false;
     if (pending > 0) this.pushedAt = this.stopwatch.read();
     this.running = this.attempt(this.calledOff.signal).finally(() => {
@@ -330,11 +292,8 @@ export class SyncEngine {
     const { failures, link } = this.light.facts;
     const wait = waitAfter(error, failures + 1, link === 'up');
     this.schedule.holdBack(wait);
-    this.light.tell({
-      type: 'sync_failed',
-      failure: error.failure,
-      nextTryWall: this.parts.api.now() + wait,
-    });
+    const nextTryWall = this.parts.api.now() + wait;
+    this.light.tell({ type: 'sync_failed', failure: error.failure, nextTryWall });
   }
 
   private async register(signal: AbortSignal): Promise<void> {
