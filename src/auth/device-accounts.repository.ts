@@ -22,6 +22,11 @@ export class DeviceAccountsRepository {
     );
   }
 
+  /** What `find` would return, if it need not ask the database; undefined: it must. */
+  recall(accountId: string, deviceId: string): DeviceAccount | null | undefined {
+    return this.accounts.recall(accountId, deviceId);
+  }
+
   /** Reads what is committed at the time of the call; null: the device does not exist (any more). */
   find(accountId: string, deviceId: string): Promise<DeviceAccount | null> {
     return this.accounts.find(accountId, deviceId);

@@ -39,21 +39,24 @@ export class Lookup<R extends object> {
   async find(...key: string[]): Promise<R | null> {
     const { commits } = this.database;
     if (commits === null) return this.batches.ask(key);
+    const known = this.recall(...key);
+    if (known !== undefined) return known;
     if (commits !== this.knownAt || this.known.size >= MAX_KNOWN) {
       this.known.clear();
       this.knownAt = commits;
     }
-    const name = key.join('/');
-    let row = this.known.get(name);
-    if (row === undefined) {
-      [row = null] = await this.database.query<R>(this.selectOne, key);
-      if (this.knownAt === commits && this.database.commits === commits) this.known.set(name, row);
-    }
+    const [row = null] = await this.database.query<R>(this.selectOne, key);
+    if (this.knownAt === commits && this.database.commits === commits) this.known.set(nameOf(key), row);
     return row;
   }
 
+  /** The row if it was read since the last commit (null: there is none); undefined: it must be read. */
+  recall(...key: string[]): R | null | undefined {
+    return this.database.commits === this.knownAt ? this.known.get(nameOf(key)) : undefined;
+  }
+
   private async readMany(keys: string[][]): Promise<(R | null)[]> {
-    const distinct = new Map(keys.map((key) => [key.join('/'), key]));
+    const distinct = new Map(keys.map((key) => [nameOf(key), key]));
     const named = [...distinct.values()].map((key, n) => ({
       n,
       ...Object.fromEntries(key.map((text, index) => [`k${index}`, text])),
@@ -61,6 +64,10 @@ export class Lookup<R extends object> {
     const rows = await this.database.query<{ n: number; row: R }>(this.selectMany, [JSON.stringify(named)]);
     const names = [...distinct.keys()];
     const found = new Map(rows.map(({ n, row }) => [names[n], row]));
-    return keys.map((key) => found.get(key.join('/')) ?? null);
+    return keys.map((key) => found.get(nameOf(key)) ?? null);
   }
+}
+
+function nameOf(key: string[]): string {
+  return key.join('/');
 }
