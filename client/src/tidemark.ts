@@ -4,6 +4,7 @@ import { Api } from './api/api.js';
 import type { CredentialStore } from './api/credentials.js';
 import { databaseCredentials } from './api/database-credentials.js';
 import { fetchTransport } from './api/fetch-transport.js';
+import { serverOrigin } from './api/server-origin.js';
 import type { Transport } from './api/transport.js';
 import { xhrTransport } from './api/xhr-transport.js';
 import type { DocumentFeed } from './connection/document-feed.js';
@@ -98,9 +99,17 @@ export class Tidemark {
     this.engine = new SyncEngine({ database, tables, synchronize, api, credentials, device, describe });
   }
 
-  /** Makes a client, which does nothing before `start` or `sync`; never waits for the network. Make one per database. */
-  static async open(options: TidemarkOptions): Promise<Tidemark> {
-    const { database } = options;
+  /**
+   * Makes a client, which does nothing before `start` or `sync`; never waits for the network. Make one per database.
+   * @throws Error when an option cannot work
+   */
+  static async open(given: TidemarkOptions): Promise<Tidemark> {
+    const options = { ...given, serverUrl: serverOrigin(given.serverUrl) };
+    const { database, synchronize } = options;
+    // Without types nothing else would say so before the first sync.
+    if (typeof synchronize !== 'function') {
+      throw new Error('synchronize: pass the function of that name from @nozbe/watermelondb/sync.');
+    }
     const serverUrl = await database.localStorage.get<string>(SERVER_URL);
     const credentials = await AccountCredentials.open(options.credentials ?? databaseCredentials(database));
     return new Tidemark(options, credentials, serverUrl ?? options.serverUrl);
@@ -177,9 +186,13 @@ export class Tidemark {
     return this.engine.resolve(way);
   }
 
-  /** Changes the server's address. If another server answers there, the status becomes `incompatible`. */
+  /**
+   * Changes the server's address. If another server answers there, the status becomes `incompatible`.
+   * @throws Error when it is not an origin
+   */
   async setServerUrl(url: string): Promise<void> {
-    await this.whileStopped(() => this.useServer(url));
+    const origin = serverOrigin(url);
+    await this.whileStopped(() => this.useServer(origin));
   }
 
   /** Makes a code with which one more device joins this account. @throws SyncError */
@@ -196,7 +209,7 @@ export class Tidemark {
    * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
    */
   async join(code: string, options: { serverUrl?: string; localData: JoinWith }): Promise<void> {
-    const url = options.serverUrl ?? this.serverUrl;
+    const url = options.serverUrl === undefined ? this.serverUrl : serverOrigin(options.serverUrl);
     const api = new Api(url, this.credentials, this.transport);
     const credentials = await api.register({ ...this.options.device, pairingCode: code });
     await this.whileStopped(async () => {
