@@ -26,7 +26,9 @@ export async function checkTables(config: Config, schema: Schema): Promise<strin
     ? `There is no database ${place} yet. Starting the server makes it:`
     : found.version === 0
       ? `There are no records in ${place} yet. Starting the server makes their tables:`
-      : `Starting the server brings ${place} from schema version ${found.version} to ${schema.version}:`;
+      : found.version === schema.version
+        ? `Starting the server changes ${place}, which stays at schema version ${found.version}:`
+        : `Starting the server brings ${place} from schema version ${found.version} to ${schema.version}:`;
   if (found && changes.length === 0) return `Starting the server changes nothing in ${place}.`;
   return [first, ...changes].join('\n');
 }

@@ -93,6 +93,7 @@ forEachDatabase((database) => {
       const results = await Promise.all([
         check(same),
         check(`${same} place: text({ since: 2 }),`),
+        check('name: text({ max: 300, optional: true }),'),
         check('title: text(),'),
       ]);
       expect(results.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual([
@@ -101,6 +102,13 @@ forEachDatabase((database) => {
           0,
           expect.stringMatching(
             /^Starting the server brings .* from schema version 1 to 2:\nColumn "games\.place" is added; existing rows get ""\.\n$/,
+          ),
+          '',
+        ],
+        [
+          0,
+          expect.stringMatching(
+            /^Starting the server changes .*, which stays at schema version 1:\nColumn "games\.name" takes texts of up to 300 characters instead of 200\.\n$/,
           ),
           '',
         ],
