@@ -104,6 +104,19 @@ function optionsHelp(): string {
   return `Options, also read from the environment (--data-dir is DATA_DIR):\n${describeOptions()}\n`;
 }
 
+/** The words that make a command together with this one. */
+function secondWords(first: string): string[] {
+  const start = `${first} `;
+  return Object.keys(commands).flatMap((name) => (name.startsWith(start) ? [name.slice(start.length)] : []));
+}
+
+function unknownCommand(name: string): AppStartError {
+  const seconds = secondWords(name);
+  const fault =
+    seconds.length > 0 ? `After "${name}" comes ${seconds.join(' or ')}` : `"${name}" is no command`;
+  return new AppStartError(`${fault}; see --help.`);
+}
+
 const isHelp = (word: string): boolean => ['--help', '-h', 'help'].includes(word);
 
 async function run(words: string[]): Promise<number> {
@@ -116,8 +129,9 @@ async function run(words: string[]): Promise<number> {
   const args = words.slice(isNested ? 2 : 1);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (name === '--version') process.stdout.write(`${packageVersion()}\n`);
-  else if (isHelp(name)) process.stdout.write(help());
-  else if (!command) throw new AppStartError(`"${name}" is no command; see --help.`);
+  else if (isHelp(name) || (!command && secondWords(name).length > 0 && isHelp(args[0] ?? '')))
+    process.stdout.write(help());
+  else if (!command) throw unknownCommand(name);
   else if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${command.usage}\n${command.about}\n\n${optionsHelp()}`);
   } else return command.run(args);

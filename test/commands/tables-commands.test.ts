@@ -40,6 +40,9 @@ describe('tables model', () => {
 
   test('a file that is wrong or missing, and help', async () => {
     const asked: [args: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
+      [[], 1, /^$/, /^After "tables" comes check or model; see --help\.\n$/],
+      [['chek', 'tables.ts'], 1, /^$/, /^After "tables" comes check or model; see --help\.\n$/],
+      [['--help'], 0, /^Tidemark, [^]* tidemark tables check <file>/, /^$/],
       [['model'], 1, /^$/, /^Which file\? See --help\.\n$/],
       [['model', writeTables('created_at: text(),')], 1, /^$/, /^\S+: Column "games\.created_at": .*\n$/],
       [['model', writeTables('name: text({ max: -1 }),')], 1, /^$/, /^\S+: Column "games\.name": max .*\n$/],
