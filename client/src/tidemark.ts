@@ -168,7 +168,7 @@ export class Tidemark {
     this.engine.setForeground(isForeground);
   }
 
-  /** Offline, nothing is tried until the device is online again. */
+  /** Offline, no live connection is kept; syncs are still tried, as the system may be wrong. Online again, syncs at once. */
   setOnline(isOnline: boolean): void {
     this.engine.setOnline(isOnline);
   }
