@@ -1,0 +1,41 @@
+import { fetchTransport, Tidemark, type Credentials, type Transport } from '@tidemark/client';
+import { synchronize } from '../../src/session/synchronize';
+import { newDatabase } from '../support/new-database';
+import { eventually, Phone } from '../support/phone';
+import { sharedServer } from '../support/server';
+
+const server = sharedServer();
+const YEAR_MS = 365 * 24 * 3_600_000;
+
+describe('a listener that throws', () => {
+  const complain = (): never => {
+    throw new Error('The listener is broken.');
+  };
+  beforeEach(() => void jest.spyOn(console, 'error').mockImplementation(() => undefined));
+  afterEach(() => jest.restoreAllMocks());
+
+  test('of the status disturbs neither syncing nor the other listeners, and is reported', async () => {
+    await using phone = await Phone.open(server.url);
+    phone.tidemark.status.subscribe(complain);
+    const seen: string[] = [];
+    phone.tidemark.status.subscribe(({ state }) => seen.push(state));
+
+    await phone.tidemark.sync();
+    await phone.create('games', { name: 'Friday' });
+    await phone.tidemark.whileStopped(async () => undefined);
+
+    await phone.reaches('synced');
+    expect(await phone.tidemark.countUnsynced()).toBe(0);
+    expect(seen).toContain('synced');
+    expect(console.error).toHaveBeenCalledWith(
+      expect.objectContaining({ message: 'The listener is broken.' }),
+    );
+  });
+
+  test('of the documents leaves the connection alone', async () => {
+    await using phone = await Phone.open(server.url);
+    phone.tidemark.documentFeed.watch(complain);
+
+    await phone.reaches('synced');
+  });
+});
