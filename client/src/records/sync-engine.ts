@@ -113,6 +113,7 @@ export class SyncEngine {
   /** Stops for good; resolves when the last write to the database has ended. */
   async close(): Promise<void> {
     await this.lifecycle.close();
+    await this.parts.api.close(); // the tokens may be in the database
     // Writes are queued: this empty one ends after the writes that the screens have begun.
     await this.parts.database.write(async () => undefined);
   }

@@ -39,3 +39,49 @@ describe('a listener that throws', () => {
     await phone.reaches('synced');
   });
 });
+
+test('closing waits for new tokens that are kept in the database, and asks for none afterwards', async () => {
+  let answer = (): void => undefined;
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  let isRenewing = false;
+  let aheadMs = 0;
+  const transport: Transport = async (request) => {
+    const got = await fetchTransport(request);
+    if (request.url.endsWith('/auth/token')) {
+      isRenewing = true;
+      await held;
+    }
+    return got;
+  };
+  const database = await newDatabase();
+  const tidemark = await Tidemark.open({
+    database,
+    synchronize,
+    transport,
+    serverUrl: server.url,
+    device: { name: 'phone', platform: 'node' },
+    now: () => Date.now() + aheadMs,
+  });
+  await tidemark.sync();
+  const stored = () => database.localStorage.get<Credentials>('tidemark_credentials');
+  aheadMs = YEAR_MS;
+  const listing = tidemark.listDevices().catch(() => undefined);
+  await eventually(() => isRenewing);
+
+  const order: string[] = [];
+  const closing = tidemark.close().then(async () => {
+    order.push('closed');
+    return stored();
+  });
+  await database.localStorage.get('a round trip to the database');
+  await new Promise((resolve) => setImmediate(resolve));
+  order.push('answered');
+  answer();
+  const atClose = await closing;
+  await listing;
+
+  expect(order).toEqual(['answered', 'closed']);
+  expect(await stored()).toEqual(atClose);
+  aheadMs = 2 * YEAR_MS;
+  await expect(tidemark.listDevices()).rejects.toMatchObject({ code: 'CANCELED' });
+});
