@@ -85,3 +85,34 @@ test('closing waits for new tokens that are kept in the database, and asks for n
   aheadMs = 2 * YEAR_MS;
   await expect(tidemark.listDevices()).rejects.toMatchObject({ code: 'CANCELED' });
 });
+
+test('stopped after a sync that waits for other work, nothing syncs', async () => {
+  await using phone = await Phone.open(server.url);
+  await phone.reaches('synced');
+  let finish = (): void => undefined;
+  const held = new Promise<void>((resolve) => (finish = resolve));
+  const working = phone.tidemark.whileStopped(() => held);
+
+  const syncing = phone.tidemark.sync();
+  await phone.tidemark.stop();
+  finish();
+  await working;
+
+  await expect(syncing).rejects.toMatchObject({ code: 'CANCELED' });
+  expect(phone.status.state).toBe('disconnected');
+});
+
+test('many syncs at once, with a stop and a start in between, all end', async () => {
+  await using phone = await Phone.open(server.url);
+  const { tidemark } = phone;
+  await phone.create('games', { name: 'Friday' });
+  const syncs = Array.from({ length: 20 }, () => tidemark.sync());
+  const stopping = tidemark.stop();
+  syncs.push(...Array.from({ length: 20 }, () => tidemark.sync()));
+  const ended = await Promise.allSettled(syncs);
+  await stopping;
+
+  expect(ended.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
+  expect(await tidemark.countUnsynced()).toBe(0);
+  await phone.reaches('synced');
+});
