@@ -99,7 +99,8 @@ export class Tidemark {
   }
 
   /** Makes a client, which does nothing before `start` or `sync`; never waits for the network. Make one per database. */
-  static async open(options: TidemarkOptions): Promise<Tidemark> {
+  static async open(given: TidemarkOptions): Promise<Tidemark> {
+    const options = { ...given, serverUrl: trimSlashes(given.serverUrl) };
     const { database } = options;
     const serverUrl = await database.localStorage.get<string>(SERVER_URL);
     const credentials = await AccountCredentials.open(options.credentials ?? databaseCredentials(database));
@@ -179,7 +180,7 @@ export class Tidemark {
 
   /** Changes the server's address. If another server answers there, the status becomes `incompatible`. */
   async setServerUrl(url: string): Promise<void> {
-    await this.whileStopped(() => this.useServer(url));
+    await this.whileStopped(() => this.useServer(trimSlashes(url)));
   }
 
   /** Makes a code with which one more device joins this account. @throws SyncError */
@@ -196,7 +197,7 @@ export class Tidemark {
    * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
    */
   async join(code: string, options: { serverUrl?: string; localData: JoinWith }): Promise<void> {
-    const url = options.serverUrl ?? this.serverUrl;
+    const url = trimSlashes(options.serverUrl ?? this.serverUrl);
     const api = new Api(url, this.credentials, this.transport);
     const credentials = await api.register({ ...this.options.device, pairingCode: code });
     await this.whileStopped(async () => {
@@ -258,6 +259,11 @@ export class Tidemark {
     if (url === this.options.serverUrl) await localStorage.remove(SERVER_URL);
     else await localStorage.set(SERVER_URL, url);
   }
+}
+
+/** An origin without the slashes that people put at its end: paths are appended to it. */
+function trimSlashes(origin: string): string {
+  return origin.replace(/\/+$/, '');
 }
 
 function devicePath(deviceId: string): string {

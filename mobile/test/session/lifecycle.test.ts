@@ -116,3 +116,11 @@ test('many syncs at once, with a stop and a start in between, all end', async ()
   expect(await tidemark.countUnsynced()).toBe(0);
   await phone.reaches('synced');
 });
+
+test('an address may end in a slash', async () => {
+  await using phone = await Phone.open(`${server.url}/`);
+  await phone.reaches('synced');
+  await phone.tidemark.setServerUrl(`${server.url}//`);
+  await phone.reaches('synced');
+  expect(phone.tidemark.serverUrl).toBe(server.url);
+});
