@@ -192,8 +192,9 @@ export class SyncEngine {
     }
     if (signal.aborted) return;
     this.pending.start();
-    this.pending.recount().catch(() => undefined); // every run counts again
-    this.tryNow();
+    // Before anything connects, or the light could be green while changes wait. If it fails, every run counts again.
+    await this.pending.recount().catch(() => undefined);
+    if (!signal.aborted) this.tryNow();
   }
 
   private tryNow(): void {

@@ -124,3 +124,37 @@ test('an address may end in a slash', async () => {
   await phone.reaches('synced');
   expect(phone.tidemark.serverUrl).toBe(server.url);
 });
+
+test('until the changes from before the start are counted, the light is not green', async () => {
+  const database = await newDatabase();
+  const first = await Phone.open(server.url, { database });
+  await first.reaches('synced');
+  await first.tidemark.close();
+  await first.create('games', { name: 'Friday' });
+  const { adapter } = database;
+  const count = adapter.getDeletedRecords.bind(adapter);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  adapter.getDeletedRecords = async (table) => (await held, count(table));
+  const transport: Transport = (request) =>
+    request.url.endsWith('/sync/push') ? new Promise(() => undefined) : fetchTransport(request);
+
+  const again = await Tidemark.open({
+    database,
+    synchronize,
+    transport,
+    credentials: first.credentials,
+    serverUrl: server.url,
+    device: { name: 'phone', platform: 'node' },
+  });
+  const states: string[] = [];
+  again.status.subscribe(({ state, pending }) => states.push(`${state} ${pending}`));
+  again.start();
+  const patience = Date.now() + 1_000;
+  await eventually(() => states.includes('synced 0') || Date.now() > patience);
+  release();
+  await eventually(() => again.status.get().pending === 1);
+  again.stop().catch(() => undefined);
+
+  expect(states).not.toContain('synced 0');
+});
