@@ -138,6 +138,7 @@ export class SyncEngine {
   async sync(): Promise<void> {
     await this.lifecycle.ensureStarted();
     await this.opening;
+    if (this.parts.api.serverUrl === '') throw SyncError.of('NO_ANSWER', 'No server is set.');
     await this.running; // a run under way may have read the local changes already
     this.isForced = true;
     this.tryNow();

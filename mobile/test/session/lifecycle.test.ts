@@ -158,3 +158,11 @@ test('until the changes from before the start are counted, the light is not gree
 
   expect(states).not.toContain('synced 0');
 });
+
+test('without an address a sync fails, and no next try is announced', async () => {
+  await using phone = await Phone.open('');
+
+  await expect(phone.tidemark.sync()).rejects.toMatchObject({ code: 'NO_ANSWER' });
+
+  expect(phone.status.nextTryAt).toBeNull();
+});
