@@ -48,11 +48,12 @@ export function markAllCreated(
 export async function dropOrphans(database: Database, tables: SyncedTables): Promise<Record<string, number>> {
   return database.write(async () => {
     const rows = await readAll(database, tables);
+    // A row that names no parent has lost none: rows older than a reference's column have an empty text in it.
+    const isGone = (table: string, id: unknown): boolean =>
+      Boolean(id) && !rows.has(keyOf(table, id as string));
     const isOrphan = (record: Model): boolean =>
       isUnsynced(record) &&
-      tables
-        .parentsOf(record.table)
-        .some(({ key, parentTable }) => !rows.has(keyOf(parentTable, record._getRaw(key) as string)));
+      tables.parentsOf(record.table).some(({ key, parentTable }) => isGone(parentTable, record._getRaw(key)));
     const orphans: Model[] = [];
     const dropped: Record<string, number> = {};
     let found: Model[];

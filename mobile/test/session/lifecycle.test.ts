@@ -166,3 +166,19 @@ test('without an address a sync fails, and no next try is announced', async () =
 
   expect(phone.status.nextTryAt).toBeNull();
 });
+
+test('a row without a parent is no orphan', async () => {
+  await using phone = await Phone.open(server.url);
+  const round = await phone.create('rounds', { game_id: '', round_number: 1, created_at: 1 });
+  await eventually(
+    async () => (await phone.tidemark.countUnsynced()) === 0 || phone.status.refused.length > 0,
+  );
+  expect(phone.status.refused).toEqual([]);
+  await phone.tidemark.stop();
+  await phone.update('rounds', round, { round_number: 2 });
+
+  await phone.tidemark.resolve('take-server');
+  await phone.tidemark.sync();
+
+  expect(await phone.find('rounds', round)).toMatchObject({ round_number: 2 });
+});
