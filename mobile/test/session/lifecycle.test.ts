@@ -182,3 +182,38 @@ test('a row without a parent is no orphan', async () => {
 
   expect(await phone.find('rounds', round)).toMatchObject({ round_number: 2 });
 });
+
+test('a description that fails does not swallow the notice', async () => {
+  const reported = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  await using kitchen = await Phone.open(server.url, { name: 'Kitchen phone' });
+  const game = await kitchen.create('games', { name: 'Friday' });
+  await kitchen.reaches('synced');
+  const { code } = await kitchen.tidemark.pair();
+  const basement = await Tidemark.open({
+    database: await newDatabase(),
+    synchronize,
+    serverUrl: server.url,
+    device: { name: 'Basement phone', platform: 'node' },
+    describe: () => {
+      throw new Error('It has no name.');
+    },
+  });
+  await basement.join(code, { localData: 'start-fresh' });
+  await basement.sync();
+  await basement.stop();
+  await kitchen.update('games', game, { target_score: 200 });
+  await kitchen.reaches('synced');
+  await basement.database.write(async () =>
+    (await basement.database.get('games').find(game)).update(
+      (row) => void Object.assign(row, { name: 'Saturday' }),
+    ),
+  );
+
+  await basement.sync();
+
+  await eventually(() => basement.notices.get().length > 0);
+  expect(basement.notices.get()[0]!.text).toMatch(/ also changed an entry\.$/);
+  expect(reported).toHaveBeenCalledWith(expect.objectContaining({ message: 'It has no name.' }));
+  reported.mockRestore();
+  await basement.close();
+});
