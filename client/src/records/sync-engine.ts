@@ -174,6 +174,7 @@ export class SyncEngine {
     this.connection.close();
     this.schedule.cancel();
     clearTimeout(this.updateTimer);
+    this.light.tell({ type: 'sync_stopped' });
     await this.running;
   }
 
