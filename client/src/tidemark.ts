@@ -150,7 +150,11 @@ export class Tidemark {
     return this.engine.close();
   }
 
-  /** Stops syncing, runs `work`, and starts again with what the database then holds. @throws SyncError when closed */
+  /**
+   * Stops syncing, runs `work`, and starts again with what the database then holds. In `work`, do not wait for `sync`,
+   * `close`, `whileStopped`, or what stops syncing too, such as `join`: all of these wait for `work`.
+   * @throws SyncError when closed
+   */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
     return this.engine.lifecycle.whileStopped(work);
   }
@@ -160,7 +164,7 @@ export class Tidemark {
     this.engine.setForeground(isForeground);
   }
 
-  /** Offline, nothing is tried until the device is online again. */
+  /** Offline there is no live connection, and syncs are tried less and less often; online again, at once. */
   setOnline(isOnline: boolean): void {
     this.engine.setOnline(isOnline);
   }
