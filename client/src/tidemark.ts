@@ -105,11 +105,12 @@ export class Tidemark {
    */
   static async open(given: TidemarkOptions): Promise<Tidemark> {
     const options = { ...given, serverUrl: serverOrigin(given.serverUrl) };
-    const { database, synchronize } = options;
+    const { database, synchronize, device } = options;
     // Without types nothing else would say so before the first sync.
     if (typeof synchronize !== 'function') {
       throw new Error('synchronize: pass the function of that name from @nozbe/watermelondb/sync.');
     }
+    if (typeof device?.name !== 'string') throw new Error('device: pass { name, platform }.');
     const serverUrl = await database.localStorage.get<string>(SERVER_URL);
     const credentials = await AccountCredentials.open(options.credentials ?? databaseCredentials(database));
     return new Tidemark(options, credentials, serverUrl ?? options.serverUrl);
@@ -158,7 +159,11 @@ export class Tidemark {
     return this.engine.close();
   }
 
-  /** Stops syncing, runs `work`, and starts again with what the database then holds. @throws SyncError when closed */
+  /**
+   * Stops syncing, runs `work`, and starts again with what the database then holds. In `work`, do not wait for `sync`,
+   * `close`, `whileStopped`, or what stops syncing too, such as `join`: all of these wait for `work`.
+   * @throws SyncError when closed
+   */
   whileStopped<T>(work: () => Promise<T>): Promise<T> {
     return this.engine.lifecycle.whileStopped(work);
   }
@@ -182,7 +187,8 @@ export class Tidemark {
    * data, or start empty.
    * @returns how many local changes were discarded
    */
-  resolve(way: RecoveryWay): Promise<{ dropped: number }> {
+  async resolve(way: RecoveryWay): Promise<{ dropped: number }> {
+    checkWord('resolve', way, ['take-server', 'upload-everything', 'start-fresh']);
     return this.engine.resolve(way);
   }
 
@@ -209,6 +215,7 @@ export class Tidemark {
    * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
    */
   async join(code: string, options: { serverUrl?: string; localData: JoinWith }): Promise<void> {
+    checkWord('localData', options?.localData, ['bring-along', 'start-fresh']);
     const url = options.serverUrl === undefined ? this.serverUrl : serverOrigin(options.serverUrl);
     const api = new Api(url, this.credentials, this.transport);
     const credentials = await api.register({ ...this.options.device, pairingCode: code });
@@ -275,4 +282,10 @@ export class Tidemark {
 
 function devicePath(deviceId: string): string {
   return `/auth/devices/${encodeURIComponent(deviceId)}`;
+}
+
+/** Without types a misspelled word would choose a way in silence. @throws Error */
+function checkWord<T extends string>(name: string, word: T | undefined, words: readonly T[]): void {
+  if (word !== undefined && words.includes(word)) return;
+  throw new Error(`${name}: "${word}" is none of ${words.join(', ')}.`);
 }

@@ -37,6 +37,7 @@ export class Api {
   readonly stalls = new StallWatch();
   private refreshing: Promise<Credentials> | null = null;
   private refreshedAt = -Infinity;
+  private isClosed = false;
 
   /** @param serverUrl the server's origin; empty: none is set yet */
   constructor(
@@ -84,8 +85,15 @@ export class Api {
    * @throws SyncError
    */
   refresh(used: Credentials): Promise<Credentials> {
+    if (this.isClosed) return Promise.reject(SyncError.of('CANCELED', 'This client is closed.'));
     this.refreshing ??= this.exchange(used).finally(() => (this.refreshing = null));
     return this.refreshing;
+  }
+
+  /** Renews no more tokens; resolves when those on the way are stored. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.refreshing?.catch(() => undefined);
   }
 
   private async signedIn(): Promise<Credentials> {

@@ -1,4 +1,5 @@
 import type { DocumentChanged, LockChanged, SessionTransferred } from '../../../src/protocol/events.js';
+import { callEach } from '../light/observable.js';
 
 /** A message of the live connection about documents. */
 export type DocumentNews =
@@ -19,6 +20,6 @@ export class DocumentFeed {
   }
 
   tell(news: DocumentNews): void {
-    for (const listener of [...this.listeners]) listener(news);
+    callEach(this.listeners, news);
   }
 }

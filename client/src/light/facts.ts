@@ -63,7 +63,7 @@ export type SyncEvent =
   | { type: 'pulled'; timestamp: Timestamp }
   | { type: 'sync_succeeded'; wall: number }
   | { type: 'sync_failed'; failure: Failure; nextTryWall: number | null }
-  /** This client aborted the sync. */
+  /** This client aborted the sync, or stopped between two. */
   | { type: 'sync_stopped' }
   | { type: 'incompatible'; reason: Reason };
 
@@ -150,9 +150,9 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
         nextTryWall: event.nextTryWall,
       };
     case 'sync_stopped':
-      return { ...facts, run: null };
+      return { ...facts, run: null, nextTryWall: null };
     case 'incompatible':
-      return { ...facts, run: null, incompatible: event.reason };
+      return { ...facts, run: null, nextTryWall: null, incompatible: event.reason };
   }
 }
 

@@ -22,6 +22,17 @@ export class Cell<T> implements Observable<T> {
   set(value: T): void {
     if (Object.is(value, this.value)) return;
     this.value = value;
-    for (const listener of [...this.listeners]) listener(value);
+    callEach(this.listeners, value);
+  }
+}
+
+/** Calls every listener. If one throws, the others are called all the same, and the console shows the error. */
+export function callEach<T>(listeners: Iterable<(value: T) => void>, value: T): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(value);
+    } catch (error) {
+      console.error(error);
+    }
   }
 }

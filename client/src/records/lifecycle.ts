@@ -44,11 +44,12 @@ export class Lifecycle {
     await this.mutex.ended();
   }
 
-  /** Waits for the tasks of `whileStopped`, then starts. @throws SyncError when this is closed */
+  /** Starts, after the tasks of `whileStopped`. @throws SyncError when this is closed, or was stopped meanwhile */
   async ensureStarted(): Promise<void> {
+    this.start();
     await this.mutex.ended();
     this.throwIfClosed();
-    this.start();
+    if (!this.hasBegun) throw SyncError.of('CANCELED', 'Called off.');
   }
 
   /**

@@ -57,7 +57,7 @@ export class Notices {
     if (rows.length === 0) return;
     const who = (await this.devices.nameOf(by)) ?? 'Another device';
     const texts = new Set<string>();
-    for (const { table, raw } of rows) texts.add(`${who} also changed ${await this.describe(table, raw)}.`);
+    for (const { table, raw } of rows) texts.add(`${who} also changed ${await this.nameOf(table, raw)}.`);
     if (texts.size > TOLD_ONE_BY_ONE) {
       this.add('merged', `${who} also changed ${rows.length} entries that were changed here.`);
     } else {
@@ -85,6 +85,15 @@ export class Notices {
     const what =
       count === 1 ? '1 entry that was changed here was' : `${count} entries that were changed here were`;
     this.add('dropped', `${what} deleted on another device.`);
+  }
+
+  private async nameOf(table: string, raw: DirtyRaw): Promise<string> {
+    try {
+      return await this.describe(table, raw);
+    } catch (error) {
+      console.error(error);
+      return 'an entry'; // a notice without the name is better than none
+    }
   }
 
   private add(kind: Notice['kind'], text: string): void {

@@ -67,7 +67,7 @@ export class Records {
     let isReplacement = false;
     let isWhole = false;
     let deletedEdits = 0;
-    let changes: PullAnswer['changes'];
+    let answer: PullAnswer;
     const queued: Promise<void>[] = [];
     const queue = (work: Promise<void>): void => {
       work.catch(() => undefined); // `Promise.all` below reports the error
@@ -79,10 +79,9 @@ export class Records {
         sendCreatedAsUpdated: true,
         migrationsEnabledAtVersion: 1,
         pullChanges: async (args) => {
-          const answer = await this.pull(args, signal);
+          answer = await this.pull(args, signal);
           isReplacement = answer.experimentalStrategy === 'replacement';
           isWhole = isReplacement || !args.lastPulledAt;
-          changes = answer.changes;
           return answer as unknown as SyncPullResult; // the whole answer: WatermelonDB reads `experimentalStrategy` in it
         },
         onWillApplyRemoteChanges: async ({ remoteChangeCount: totalRows }) => {
@@ -90,15 +89,15 @@ export class Records {
             this.listener.onMoved({ phase: 'apply', rows: 0, totalRows, bytes: 0, totalBytes: null });
           }
           // Count before `keepUnsynced`: it marks parents of unsynced rows as created, so they would count as edits.
-          queue(this.countEdited(changes).then((count) => void (deletedEdits = count)));
+          queue(this.countEdited(answer.changes).then((count) => void (deletedEdits = count)));
           // Not awaited: WatermelonDB's replacing write must be queued directly behind this one, with no edit between.
-          if (isReplacement) queue(keepUnsynced(this.parts.database, this.parts.tables));
+          if (isReplacement) queue(this.keepUnsynced(answer));
         },
         conflictResolver: this.noteMerges(merged),
-        onDidPullChanges: async (answer) => {
+        onDidPullChanges: async () => {
           // Queued too, before WatermelonDB reads the changes to push.
           if (isReplacement) queue(this.dropOrphans());
-          this.listener.onPulled((answer as PullAnswer).timestamp);
+          this.listener.onPulled(answer.timestamp);
           this.parts.notices.tellDeleted(deletedEdits);
           // Not awaited, and errors are ignored: it may ask the server for a device name.
           // A pull of all rows does not say which of them are new, so nothing is reported.
@@ -190,6 +189,19 @@ export class Records {
     for (const [table, { created, updated }] of Object.entries(changes)) {
       for (const raw of [...created, ...updated])
         this.echoes.set(`${table}/${raw.id}`, this.parts.tables.contentOf(table, raw));
+    }
+  }
+
+  private async keepUnsynced(answer: PullAnswer): Promise<void> {
+    try {
+      await keepUnsynced(this.parts.database, this.parts.tables);
+    } catch (error) {
+      // The replacing write reads `changes` when it begins; it must fail too, or it would destroy what is not marked.
+      const fail = (): never => {
+        throw error;
+      };
+      Object.defineProperty(answer, 'changes', { get: fail });
+      throw error;
     }
   }
 

@@ -11,16 +11,15 @@ import { isUnsynced, type SyncedTables } from './synced-tables.js';
 export function keepUnsynced(database: Database, tables: SyncedTables): Promise<void> {
   return database.write(async () => {
     const rows = await readAll(database, tables);
-    const kept = new Map<string, Model>();
-    const keep = (record: Model | undefined): void => {
-      if (!record || kept.has(keyOf(record.table, record.id))) return;
-      kept.set(keyOf(record.table, record.id), record);
+    const kept = new Set([...rows.values()].filter(isUnsynced));
+    // The loop also visits what it adds.
+    for (const record of kept) {
       for (const { key, parentTable } of tables.parentsOf(record.table)) {
-        keep(rows.get(keyOf(parentTable, record._getRaw(key) as string)));
+        const parent = rows.get(keyOf(parentTable, record._getRaw(key) as string));
+        if (parent) kept.add(parent);
       }
-    };
-    for (const record of rows.values()) if (isUnsynced(record)) keep(record);
-    const marked = [...kept.values()].filter((record) => record._raw._status !== 'created');
+    }
+    const marked = [...kept].filter((record) => record._raw._status !== 'created');
     await database.batch(marked.map((record) => prepareMark(record, record._raw._changed)));
   }, 'keep what is unsynced');
 }
@@ -48,11 +47,12 @@ export function markAllCreated(
 export async function dropOrphans(database: Database, tables: SyncedTables): Promise<Record<string, number>> {
   return database.write(async () => {
     const rows = await readAll(database, tables);
+    // A row that names no parent has lost none: rows older than a reference's column have an empty text in it.
+    const isGone = (table: string, id: unknown): boolean =>
+      Boolean(id) && !rows.has(keyOf(table, id as string));
     const isOrphan = (record: Model): boolean =>
       isUnsynced(record) &&
-      tables
-        .parentsOf(record.table)
-        .some(({ key, parentTable }) => !rows.has(keyOf(parentTable, record._getRaw(key) as string)));
+      tables.parentsOf(record.table).some(({ key, parentTable }) => isGone(parentTable, record._getRaw(key)));
     const orphans: Model[] = [];
     const dropped: Record<string, number> = {};
     let found: Model[];

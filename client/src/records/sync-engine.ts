@@ -113,6 +113,7 @@ export class SyncEngine {
   /** Stops for good; resolves when the last write to the database has ended. */
   async close(): Promise<void> {
     await this.lifecycle.close();
+    await this.parts.api.close(); // the tokens may be in the database
     // Writes are queued: this empty one ends after the writes that the screens have begun.
     await this.parts.database.write(async () => undefined);
   }
@@ -137,6 +138,7 @@ export class SyncEngine {
   async sync(): Promise<void> {
     await this.lifecycle.ensureStarted();
     await this.opening;
+    if (this.parts.api.serverUrl === '') throw SyncError.of('NO_ANSWER', 'No server is set.');
     await this.running; // a run under way may have read the local changes already
     this.isForced = true;
     this.tryNow();
@@ -172,6 +174,7 @@ export class SyncEngine {
     this.connection.close();
     this.schedule.cancel();
     clearTimeout(this.updateTimer);
+    this.light.tell({ type: 'sync_stopped' });
     await this.running;
   }
 
@@ -191,8 +194,9 @@ export class SyncEngine {
     }
     if (signal.aborted) return;
     this.pending.start();
-    this.pending.recount().catch(() => undefined); // every run counts again
-    this.tryNow();
+    // Before anything connects, or the light could be green while changes wait. If it fails, every run counts again.
+    await this.pending.recount().catch(() => undefined);
+    if (!signal.aborted) this.tryNow();
   }
 
   private tryNow(): void {
