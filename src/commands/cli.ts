@@ -92,6 +92,7 @@ async function withFile(
   work: (config: ReturnType<typeof loadConfig>, file: string) => Promise<string>,
 ): Promise<number> {
   if (!file || file.startsWith('-')) throw new AppStartError('Which file? See --help.');
+  if (rest[0] && !rest[0].startsWith('-')) throw new AppStartError('One file only; see --help.');
   return print(work(loadConfig({ argv: rest, env: process.env }), file));
 }
 
@@ -133,7 +134,8 @@ async function run(words: string[]): Promise<number> {
     process.stdout.write(help());
   else if (!command) throw unknownCommand(name);
   else if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(`${command.usage}\n${command.about}\n\n${optionsHelp()}`);
+    const about = `${command.usage}\n${command.about}\n`;
+    process.stdout.write(command.usage.includes('[options]') ? `${about}\n${optionsHelp()}` : about);
   } else return command.run(args);
   return 0;
 }

@@ -37,7 +37,7 @@ export async function lookForObjects(config: Config): Promise<string> {
     return await findLostObjects(database, await openStorage(config, Date.now));
   } catch (error) {
     const reason = (error as Error).message;
-    return ` Whether the store still has all documents is not known (${reason}); restore again when it answers.`;
+    return ` Whether the store still has all documents is not known (${reason}); restore again when that is mended.`;
   } finally {
     await database?.close();
   }

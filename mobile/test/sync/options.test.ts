@@ -43,3 +43,18 @@ test('a wrong address changes nothing later either', async () => {
 test('without synchronize no client is made', async () => {
   await expect(open({ synchronize: undefined as never })).rejects.toThrow(/^synchronize: pass the function/);
 });
+
+test('a misspelled way is refused, and nothing happens', async () => {
+  const tidemark = await open({});
+  await expect(tidemark.resolve('start_fresh' as never)).rejects.toThrow(
+    'resolve: "start_fresh" is none of take-server, upload-everything, start-fresh.',
+  );
+  const joining = tidemark.join('AAAAAAAA', { localData: 'bring' as never });
+  await expect(joining).rejects.toThrow('localData: "bring" is none of bring-along, start-fresh.');
+  await expect(tidemark.join('AAAAAAAA', undefined as never)).rejects.toThrow('localData');
+  await tidemark.close();
+});
+
+test('without a device no client is made', async () => {
+  await expect(open({ device: undefined as never })).rejects.toThrow('device: pass { name, platform }.');
+});

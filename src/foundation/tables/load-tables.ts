@@ -8,6 +8,8 @@ import { declareJsonTables } from './json-tables.js';
 
 /** How a declaration imports this package's functions. */
 const PACKAGE_EXPORT = 'tidemark/schema';
+/** A file that is no declaration at all would fill the screen. */
+const MAX_SHOWN = 20;
 const PROGRAMS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
 /**
@@ -43,7 +45,9 @@ export async function loadTables(file: string, reserved: ReadonlySet<string> = n
       (name) => `Table "${name}": the server itself has that name in its database; choose another.`,
     ),
   );
-  throw new AppStartError(faults.map((fault) => `${file}: ${fault}`).join('\n'));
+  const lines = faults.slice(0, MAX_SHOWN).map((fault) => `${file}: ${fault}`);
+  if (faults.length > MAX_SHOWN) lines.push(`${file}: And ${faults.length - MAX_SHOWN} more faults.`);
+  throw new AppStartError(lines.join('\n'));
 }
 
 function loadJson(path: string): Schema {
