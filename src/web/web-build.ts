@@ -47,6 +47,7 @@ export function isOwnWebApp(webDir: string | null): boolean {
  * one that is served. Removes copies that were last used long ago.
  * @param copies the folder of all copies
  * @returns the copy's folder
+ * @throws AppStartError when it cannot be made, as on a full disk; no part of it is left
  */
 export function copyWebBuild(build: string, copies: string): string {
   const files = listFiles(build);
@@ -63,7 +64,10 @@ export function copyWebBuild(build: string, copies: string): string {
     } catch (error) {
       rmSync(unfinished, { recursive: true });
       // Another process that starts at the same time made the copy.
-      if (!isComplete()) throw error;
+      if (!isComplete()) {
+        const sentence = `Cannot copy the web app to ${copies}: ${(error as Error).message}. WEB_DIR=off starts without it.`;
+        throw new AppStartError(sentence, { cause: error });
+      }
     }
   }
   for (const { path, hash } of listFiles(copy)) utimesSync(join(copy, path), ...sameTimes(hash));

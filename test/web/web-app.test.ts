@@ -10,6 +10,7 @@ import { send } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark, startServer } from '../support/server-process.js';
+import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
 import { createStorage, type Storage } from '../support/storage.js';
 
 const PAGE = '<!doctype html><title>Scores</title><script src="/_expo/static/js/web/app.js"></script>';
@@ -287,5 +288,22 @@ test('a WEB_DIR without a page: one clear line', async () => {
   expect({ code, lines: stderr.trim().split('\n') }).toEqual({
     code: 1,
     lines: [expect.stringMatching(/WEB_DIR.*index\.html/)],
+  });
+});
+
+describeWithSmallDisk('on a disk that has no room for the copy', () => {
+  test('one clear line, and no part of the copy is left', async () => {
+    using disk = SmallDisk.mount(6);
+    const build = makeScratchDir('large-build');
+    writeFileSync(join(build, 'index.html'), PAGE);
+    writeFileSync(join(build, 'large.js'), Buffer.alloc(8_000_000));
+    const env = { DATA_DIR: disk.path, PORT: '0', LOG_LEVEL: 'error', WEB_DIR: build };
+    const { code, stderr } = await runTidemark(['start'], env);
+    rmSync(build, { recursive: true });
+    expect({ code, lines: stderr.trim().split('\n') }).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/Cannot copy the web app to .*ENOSPC.*WEB_DIR=off/)],
+    });
+    expect(readdirSync(join(disk.path, 'web'))).toEqual([]);
   });
 });
