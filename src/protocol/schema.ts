@@ -28,6 +28,8 @@ const MAX_INDEX_NAME = 63;
 const MAX_COLUMNS = 400;
 const RESERVED_EVERYWHERE = ['id', 'local_storage', 'constructor', 'prototype', 'rowid', 'oid'];
 const RESERVED_TABLES = [...RESERVED_EVERYWHERE, 'changes'];
+/** Names that the databases give themselves: `notes_pkey` is PostgreSQL's index of the primary key of `notes`. */
+const RESERVED_PATTERN = /^(sqlite|pg)_|_pkey$/;
 const SERVER_COLUMNS = ['account_id', 'last_modified', 'is_deleted'];
 const POSTGRES_COLUMNS = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'];
 const RESERVED_COLUMNS = [...RESERVED_EVERYWHERE, ...SERVER_COLUMNS, ...POSTGRES_COLUMNS];
@@ -74,7 +76,7 @@ function tableFaults(name: string, table: Table, tables: Tables): string[] {
   const where = `Table "${name}"`;
   if (!isObject(table)) return [`${where}: it must be { since, columns }, not ${show(table)}.`];
   const faults: string[] = [];
-  if (!NAME.test(name) || RESERVED_TABLES.includes(name) || /^(sqlite|pg)_/.test(name)) {
+  if (!NAME.test(name) || RESERVED_TABLES.includes(name) || RESERVED_PATTERN.test(name)) {
     faults.push(`${where}: ${nameRule}`);
   }
   const wanted = checkSince(table.since);

@@ -90,6 +90,7 @@ async function serveFiles(
       wildcard: false, // one route for each file, so that no other path reaches the disk
       // The service worker would keep the app's page as that of `/`.
       globIgnore: ['**/*.br', '**/*.gz', ...(isAtRoot ? [] : [PAGE, 'service-worker.js'])],
+      serveDotFiles: true, // of the hidden files, the copy has only those in .well-known
       preCompressed: true,
       acceptRanges: false,
       cacheControl: false,

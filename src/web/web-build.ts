@@ -17,6 +17,8 @@ import { AppStartError } from '../foundation/errors/app-start-error.js';
 /** The folder where `npm start` builds the web app; the path is the same from the sources and from the compiled server. */
 const BUILT_APP = fileURLToPath(new URL('../../mobile/dist', import.meta.url));
 const OFF = 'off';
+/** Others look here for what they need to know of a site, such as phones for its apps (RFC 8615). */
+const WELL_KNOWN = '.well-known';
 
 /** Other processes on the same data folder may still serve earlier builds. */
 const KEPT_COPIES = 3;
@@ -45,18 +47,28 @@ export function isOwnWebApp(webDir: string | null): boolean {
  * one that is served. Removes copies that were last used long ago.
  * @param copies the folder of all copies
  * @returns the copy's folder
+ * @throws AppStartError when it cannot be made, as on a full disk; no part of it is left
  */
 export function copyWebBuild(build: string, copies: string): string {
   const files = listFiles(build);
   const name = hashOf(files);
   const copy = join(copies, name);
-  // A power cut may have left a part of a copy.
-  const isComplete = existsSync(copy) && hashOf(listFiles(copy)) === name;
-  if (!isComplete) {
-    const unfinished = mkdtempSync(join(copies, '.unfinished-'));
-    for (const { path } of files) cpSync(join(build, path), join(unfinished, path));
+  const isComplete = () => existsSync(copy) && hashOf(listFiles(copy)) === name;
+  if (!isComplete()) {
+    // A power cut may have left a part of a copy.
     rmSync(copy, { recursive: true, force: true });
-    renameSync(unfinished, copy);
+    const unfinished = mkdtempSync(join(copies, '.unfinished-'));
+    try {
+      for (const { path } of files) cpSync(join(build, path), join(unfinished, path));
+      renameSync(unfinished, copy);
+    } catch (error) {
+      rmSync(unfinished, { recursive: true });
+      // Another process that starts at the same time made the copy.
+      if (!isComplete()) {
+        const sentence = `Cannot copy the web app to ${copies}: ${(error as Error).message}. WEB_DIR=off starts without it.`;
+        throw new AppStartError(sentence, { cause: error });
+      }
+    }
   }
   for (const { path, hash } of listFiles(copy)) utimesSync(join(copy, path), ...sameTimes(hash));
   utimesSync(copy, new Date(), new Date());
@@ -70,12 +82,12 @@ interface BuiltFile {
   hash: Buffer;
 }
 
-/** All files of a build, sorted by path; what is hidden is not part of it. */
+/** All files of a build, sorted by path; what is hidden is not part of it, except `.well-known`. */
 function listFiles(folder: string): BuiltFile[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
-    .filter((path) => !path.split('/').some((name) => name.startsWith('.')))
+    .filter((path) => !path.split('/').some((name) => name.startsWith('.') && name !== WELL_KNOWN))
     .sort()
     .map((path) => ({ path, hash: sha256(readFileSync(join(folder, path))) }));
 }
@@ -97,7 +109,9 @@ function sameTimes(hash: Buffer): [Date, Date] {
 
 function removeOldCopies(copies: string): void {
   readdirSync(copies)
-    .map((name) => ({ path: join(copies, name), usedAt: statSync(join(copies, name)).mtimeMs }))
+    .map((name) => join(copies, name))
+    // Another process may have removed it since it was listed.
+    .map((path) => ({ path, usedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.usedAt - a.usedAt)
     .slice(KEPT_COPIES)
     .filter(({ usedAt }) => usedAt < Date.now() - KEPT_MS)

@@ -83,6 +83,11 @@ describe('one clear line for', () => {
       'Table "sqlite_x": this',
     ],
     [
+      'a name that PostgreSQL gives an index',
+      declaring('{ notes_pkey: { since: 1, columns: { name: text() } } }'),
+      'Table "notes_pkey": this',
+    ],
+    [
       'a table of the server itself',
       declaring('{ documents: { since: 1, columns: { name: text() } } }'),
       'Table "documents": the server itself has that name in its database; choose another.',

@@ -26,7 +26,7 @@ interface Answer {
 
 /** The pages that describe the API, the app's files and the socket's address are not part of the API. */
 const UNDOCUMENTED =
-  /^\/(docs(\/.*)?|documents|openapi\.json|socket\.io\/.*|_expo\/.*|assets\/.*|favicon\.ico|service-worker\.js)?$/;
+  /^\/(docs(\/.*)?|documents|openapi\.json|socket\.io\/.*|_expo\/.*|assets\/.*|\.well-known\/.*|favicon\.ico|service-worker\.js)?$/;
 const PROBLEM = 'application/problem+json';
 /** Larger bodies are checked when the server closes, so that the check does not disturb measurements. */
 const AT_ONCE_BYTES = 1 << 20;

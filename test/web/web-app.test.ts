@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark, startServer } from '../support/server-process.js';
+import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
 import { createStorage, type Storage } from '../support/storage.js';
 
 const PAGE = '<!doctype html><title>Scores</title><script src="/_expo/static/js/web/app.js"></script>';
@@ -24,6 +28,8 @@ beforeAll(async () => {
     [`${HASHED}.br`, brotliCompressSync(SCRIPT)],
     ['favicon.ico', 'an icon'],
     ['.secret', 'not for anyone'],
+    ['.git/config', 'not for anyone'],
+    ['.well-known/security.txt', 'Contact: us'],
   ] as const) {
     mkdirSync(dirname(join(webDir, path)), { recursive: true });
     writeFileSync(join(webDir, path), content);
@@ -131,11 +137,17 @@ test('what is no file of the build is unknown: other paths, hidden files, compre
     '/games',
     '/index.html/x',
     '/.secret',
+    '/.git/config',
     `/${HASHED}.gz`,
     '/../package.json',
     '/%2e%2e/package.json',
   ])
     expectProblem(await send('GET', `${app.url}${path}`), 404, 'NOT_FOUND');
+});
+
+test('files in .well-known are served, although that folder is hidden', async () => {
+  const { status, body } = await get('/.well-known/security.txt');
+  expect({ status, body: body.toString() }).toEqual({ status: 200, body: 'Contact: us' });
 });
 
 test('/documents leads to the page of documents', async () => {
@@ -192,6 +204,36 @@ describe('the copy that is served', () => {
     expect(readdirSync(copiesOf(storage))).toEqual([copy]);
   });
 
+  test('is made by whichever of two processes is first, when both start at once on one data folder', async () => {
+    for (let n = 0; n < 500; n++) writeFileSync(join(build, `${n}.js`), SCRIPT);
+    // A server start takes too long to meet another one within the few milliseconds of a copy.
+    const copyBuilds = `
+      import { writeFileSync, mkdirSync, cpSync } from 'node:fs';
+      import { copyWebBuild } from ${JSON.stringify(pathToFileURL(resolve('dist/web/web-build.js')).href)};
+      const [build, at, name] = process.argv.slice(1);
+      for (let n = 0; n < 6; n++) {
+        const own = build + '-' + name + n;
+        cpSync(build, own, { recursive: true });
+        writeFileSync(own + '/index.html', 'build ' + n);
+        mkdirSync(build + '-copies', { recursive: true });
+      }
+      for (let n = 0; n < 6; n++) {
+        while (Date.now() < Number(at) + n * 700);
+        copyWebBuild(build + '-' + name + n, build + '-copies');
+      }`;
+    const at = String(Date.now() + 4_000);
+    const run = (name: string) =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', copyBuilds, build, at, name]);
+    try {
+      await Promise.all([run('a'), run('b')]);
+      expect(readdirSync(`${build}-copies`).filter((name) => name.startsWith('.'))).toEqual([]);
+    } finally {
+      for (let n = 0; n < 6; n++)
+        for (const name of ['a', 'b']) rmSync(`${build}-${name}${n}`, { recursive: true, force: true });
+      rmSync(`${build}-copies`, { recursive: true, force: true });
+    }
+  });
+
   test('is removed when it was last used long ago, but for the last ones', async () => {
     for (let i = 0; i < 5; i++) {
       const earlier = join(copiesOf(storage), `earlier-${i}`);
@@ -246,5 +288,22 @@ test('a WEB_DIR without a page: one clear line', async () => {
   expect({ code, lines: stderr.trim().split('\n') }).toEqual({
     code: 1,
     lines: [expect.stringMatching(/WEB_DIR.*index\.html/)],
+  });
+});
+
+describeWithSmallDisk('on a disk that has no room for the copy', () => {
+  test('one clear line, and no part of the copy is left', async () => {
+    using disk = SmallDisk.mount(6);
+    const build = makeScratchDir('large-build');
+    writeFileSync(join(build, 'index.html'), PAGE);
+    writeFileSync(join(build, 'large.js'), Buffer.alloc(8_000_000));
+    const env = { DATA_DIR: disk.path, PORT: '0', LOG_LEVEL: 'error', WEB_DIR: build };
+    const { code, stderr } = await runTidemark(['start'], env);
+    rmSync(build, { recursive: true });
+    expect({ code, lines: stderr.trim().split('\n') }).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/Cannot copy the web app to .*ENOSPC.*WEB_DIR=off/)],
+    });
+    expect(readdirSync(join(disk.path, 'web'))).toEqual([]);
   });
 });

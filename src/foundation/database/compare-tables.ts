@@ -67,7 +67,7 @@ function allTables(dialect: Dialect, found: FoundTables, schema: Schema): Differ
   for (const [name, table] of Object.entries(schema.tables)) {
     const there = found.tables.get(name);
     differences.push(
-      ...(there ? compareTable(dialect, name, there, table, found.version) : addTable(name, table, found)),
+      ...(there ? compareTable(dialect, name, there, table, found) : addTable(name, table, found)),
     );
   }
   return differences;
@@ -110,7 +110,7 @@ function compareTable(
   name: string,
   found: FoundTable,
   table: Table,
-  version: number,
+  { version, names }: FoundTables,
 ): Difference[] {
   const differences: Difference[] = [];
   const since = found.stored?.since ?? Math.min(table.since, version);
@@ -128,6 +128,9 @@ function compareTable(
       }
     } else if (declaredSince <= version) {
       differences.push(notNew(`${name}.${columnName}`, version));
+    } else if (column.isParent && names.has(`${name}_by_${columnName}`)) {
+      const fault = `${where} cannot be added: the database has something else called "${name}_by_${columnName}". Declare it under another name.`;
+      differences.push({ fault });
     } else {
       const value = column.isParent ? 'no parent' : show(column.optional ? null : column.defaultValue);
       differences.push({ change: `${where} is added; existing rows get ${value}.` });

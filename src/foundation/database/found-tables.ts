@@ -64,6 +64,11 @@ const NAMES: Record<Dialect, string> = {
   postgres: `SELECT relname AS "name" FROM pg_class WHERE relnamespace = current_schema()::regnamespace`,
 };
 
+const INDEXES: Record<Dialect, string> = {
+  sqlite: `SELECT name AS "name", sql AS "sql" FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`,
+  postgres: `SELECT indexname AS "name", indexdef AS "sql" FROM pg_indexes WHERE schemaname = current_schema()`,
+};
+
 const COLUMNS: Record<Dialect, string> = {
   sqlite: `SELECT m.name AS "table", c.name AS "column", lower(c.type) AS "type", c."notnull" = 0 AS "optional"
     FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid`,
@@ -93,10 +98,16 @@ export async function readTables(dialect: Dialect, run: RunSql, server: ServerTa
         )
       : [],
   );
+  const indexes = new Map(
+    (await query<{ name: string; sql: string }>(INDEXES[dialect])).map(({ name, sql }) => [
+      name,
+      sql.replaceAll('"', ''),
+    ]),
+  );
   const columns = await query<ColumnRow>(COLUMNS[dialect]);
   return {
     version: versionOf(migrations),
-    tables: tablesOf(columns, stored, names, server),
+    tables: tablesOf(columns, stored, indexes, server),
     names,
     migrations,
   };
@@ -125,7 +136,7 @@ function versionOf(migrations: ReadonlySet<string>): number {
 function tablesOf(
   rows: ColumnRow[],
   stored: ReadonlyMap<string, StoredTable>,
-  names: ReadonlySet<string>,
+  indexes: ReadonlyMap<string, string>,
   server: ServerTables,
 ): Map<string, FoundTable> {
   const tables = new Map<string, Map<string, FoundColumn>>();
@@ -135,13 +146,14 @@ function tablesOf(
     columns.set(column, {
       sqlType: type,
       optional: Boolean(optional),
-      isParent: column !== 'change' && names.has(`${table}_by_${column}`),
+      // Operators may have an index of that name, but on other columns.
+      isParent: indexes.get(`${table}_by_${column}`)?.endsWith(`(account_id, ${column})`) ?? false,
       stored: stored.get(table)?.columns[column],
     });
   }
   const ofServer = new Set(server.tables.map(({ name }) => name));
   // The database may also hold the operator's own tables, such as a copy of a record table.
-  const isOurs = (name: string) => stored.has(name) || names.has(`${name}_by_change`);
+  const isOurs = (name: string) => stored.has(name) || indexes.has(`${name}_by_change`);
   const records = [...tables].filter(
     ([name, columns]) =>
       isOurs(name) && !ofServer.has(name) && SERVER_COLUMNS.every((column) => columns.has(column)),
