@@ -37,7 +37,7 @@ export class LockExpiry implements OnModuleInit, OnModuleDestroy {
 
   private async expire(): Promise<void> {
     try {
-      while ((await this.locks.expire(AT_ONCE)) === AT_ONCE);
+      while ((await this.locks.expire(AT_ONCE)) > 0); // those that are busy now wait for the next round
     } catch {
       // The next round tries again. Only the announcement is late: an expired lock already counts as free.
     } finally {

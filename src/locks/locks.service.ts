@@ -94,21 +94,22 @@ export class LocksService {
     });
   }
 
-  /** Frees expired locks and announces it. @returns how many were found, at most `limit` */
+  /** Frees expired locks and announces it. @returns how many were freed, at most `limit` */
   async expire(limit: number): Promise<number> {
     const expired = await this.locks.listExpired(this.now(), limit);
     // Does not wait for a request for one of the locks: it may take long, and the next round finds the lock again.
     const free = (found: LockOfDocument) => this.mutex.runIfFree(keyOf(found.ref), () => this.free(found));
-    await Promise.all(expired.map(free));
-    return expired.length;
+    const freed = await Promise.all(expired.map(free));
+    return freed.filter((isFreed) => isFreed).length;
   }
 
   /** Frees a lock, unless it has changed or a transaction has its row locked. Of several processes, one succeeds. */
-  private async free({ ref, lock }: LockOfDocument): Promise<void> {
+  private async free({ ref, lock }: LockOfDocument): Promise<boolean> {
     const { fencingToken } = lock;
-    if (!(await this.locks.replaceNow(ref, { lock, fencingToken }, null))) return;
+    if (!(await this.locks.replaceNow(ref, { lock, fencingToken }, null))) return false;
     this.recent.set(keyOf(ref), { lock: null, fencingToken });
     this.announce(ref, null);
+    return true;
   }
 
   /**

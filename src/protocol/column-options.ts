@@ -50,13 +50,17 @@ export function optionFaults(
   return faults.length > 0 ? faults : undefined;
 }
 
+const MAX_SHOWN = 60;
+
 /** A value as it stands in a declaration, shortened. */
 export function show(value: unknown): string {
+  if (typeof value === 'function') return `the function ${value.name}`;
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch {
     // It contains itself, or a bigint.
   }
-  return (typeof value === 'number' ? String(value) : (text ?? String(value))).slice(0, 60);
+  const whole = typeof value === 'number' ? String(value) : (text ?? String(value));
+  return whole.length > MAX_SHOWN ? `${whole.slice(0, MAX_SHOWN)}…` : whole;
 }

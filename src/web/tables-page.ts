@@ -116,7 +116,7 @@ ${pages.map(([href, name, about]) => `<li><a href="${href}">${name}</a> <span cl
 <li>Add the client to an app with WatermelonDB: <pre><code>npm install @tidemark/client</code></pre></li>
 <li>Print the app’s schema, migrations and models for these tables, from the file that the server was started with:
 <pre><code>npx tidemark tables model tables.ts</code></pre></li>
-<li>Give the client the address of this page as its server. Its routes are below <code>${escape(apiPrefix || '/')}</code>.</li>
+<li>Give the client the address of this page as its server. Its routes are below <code>${escape(apiPrefix || '/')}</code>. A page from another origin needs the option <code>CORS_ORIGINS</code>.</li>
 </ol>
 <h2>Tables</h2>
 ${Object.entries(schema.tables)

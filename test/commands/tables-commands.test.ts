@@ -44,6 +44,7 @@ describe('tables model', () => {
       [['chek', 'tables.ts'], 1, /^$/, /^After "tables" comes check or model; see --help\.\n$/],
       [['--help'], 0, /^Tidemark, [^]* tidemark tables check <file>/, /^$/],
       [['model'], 1, /^$/, /^Which file\? See --help\.\n$/],
+      [['model', 'a.ts', 'b.ts'], 1, /^$/, /^One file only; see --help\.\n$/],
       [['model', writeTables('created_at: text(),')], 1, /^$/, /^\S+: Column "games\.created_at": .*\n$/],
       [['model', writeTables('name: text({ max: -1 }),')], 1, /^$/, /^\S+: Column "games\.name": max .*\n$/],
       [['check', 'nowhere.ts'], 1, /^$/, /^nowhere\.ts: there is no such file\.\n$/],

@@ -34,6 +34,7 @@ describe('one clear line for', () => {
     ],
     ['another default export', 'export default null;', 'default export must be declareSchema'],
     ['no table', declaring('{}'), 'It declares no table.'],
+    ['a function that is not called', withColumn('text'), 'not the function text'],
     ['tables that are no object', declaring('[]'), 'The tables must be an object by their names, not [].'],
     [
       'a table that is none',

@@ -15,7 +15,7 @@ export class KeyedMutex {
   }
 
   /** Runs `work` unless earlier work under `key` has not ended. */
-  async runIfFree(key: string, work: () => Promise<void>): Promise<void> {
-    if (!this.last.has(key)) await this.run(key, work);
+  async runIfFree<T>(key: string, work: () => Promise<T>): Promise<T | undefined> {
+    return this.last.has(key) ? undefined : this.run(key, work);
   }
 }
