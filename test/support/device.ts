@@ -48,9 +48,14 @@ export async function send(method: string, url: string, options: SendOptions = {
     if (!new Headers(options.headers).has('content-type')) sending.type('application/json');
     sending.serialize((body) => body as string).send(encodeBody(options.body));
   }
-  const response = await sending;
+  const response = await sending.catch(restoreCode);
   const headers = headersOf(response.headers);
   return { status: response.status, headers, body: decodeBody(response.body, headers) };
+}
+
+/** Rethrows an error with its code: of a refused connection, supertest leaves the code in the message alone. */
+function restoreCode(error: NodeJS.ErrnoException): never {
+  throw Object.assign(error, { code: error.code ?? /^(E[A-Z]+): /.exec(error.message)?.[1] });
 }
 
 type Verb = 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options';
