@@ -4,5 +4,5 @@ import { isDocumentsOnly } from './src/navigation/documents-only';
 import { keepPage } from './src/session/keep-page';
 
 registerRootComponent(App);
-// A page that were kept would stand at `/`, where a server with own tables has another one.
+// With own tables the server shows another page at `/`: a kept copy of this one would hide it.
 if (!isDocumentsOnly) keepPage();

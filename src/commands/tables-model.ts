@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import type { Schema } from '../protocol/schema.js';
 import { watermelonModule } from './watermelon-module.js';
+import { TIMES } from './watermelon-names.js';
 
 /**
  * Prints the TypeScript module with which an app's WatermelonDB stores the declared tables.
@@ -10,7 +11,7 @@ import { watermelonModule } from './watermelon-module.js';
  */
 export function printModels(schema: Schema, file: string): string {
   const faults = Object.entries(schema.tables).flatMap(([table, { columns }]) =>
-    ['created_at', 'updated_at'].flatMap((name) => {
+    [...TIMES.keys()].flatMap((name) => {
       const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
       if (!column || (column.type === 'number' && !column.optional)) return [];
       return [

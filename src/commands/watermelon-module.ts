@@ -1,5 +1,5 @@
 import type { Column, ColumnKind } from '../protocol/columns.js';
-import { columnsAt, sinceOf, tablesAt, type Schema, type Table } from '../protocol/schema.js';
+import { columnsAt, parentsOf, sinceOf, tablesAt, type Schema, type Table } from '../protocol/schema.js';
 import {
   Call,
   Fields,
@@ -52,7 +52,7 @@ ${printImports(schema, models.join('\n'), hasDefaults)}`,
     `/** The columns by which a row belongs to another: deleting that one deletes the row too. */
 export const parents: Readonly<
   Record<string, Readonly<Record<string, string>>>
-${print(parentsOf(schema), '> = ')};`,
+${print(parentsSource(schema), '> = ')};`,
     GUARD,
   ];
   return parts.join('\n\n');
@@ -226,11 +226,13 @@ function associationsSource(associations: Map<string, Association>): Fields {
   return new Fields(entries, true);
 }
 
-function parentsOf({ tables }: Schema): Fields {
-  const entries = Object.entries(tables).flatMap(([name, { columns }]): [string, Source][] => {
-    const parents = Object.entries(columns).filter(([, column]) => column.isParent);
-    if (parents.length === 0) return [];
-    return [[name, new Fields(parents.map(([column, { references }]) => [column, quote(references!)]))]];
+function parentsSource(schema: Schema): Fields {
+  const entries = Object.entries(parentsOf(schema)).flatMap(([name, parents]): [string, Source][] => {
+    const fields = Object.entries(parents).map(([column, parent]): [string, Source] => [
+      column,
+      quote(parent),
+    ]);
+    return fields.length > 0 ? [[name, new Fields(fields)]] : [];
   });
   return new Fields(entries, true);
 }

@@ -133,7 +133,7 @@ export interface PropertyNames {
 }
 
 /** The columns that WatermelonDB sets itself, because it finds their property. */
-const TIMES = new Map([
+export const TIMES = new Map([
   ['created_at', 'createdAt'],
   ['updated_at', 'updatedAt'],
 ]);

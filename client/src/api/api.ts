@@ -50,8 +50,7 @@ export class Api {
 
   /** Makes a request as this device. @throws SyncError */
   async request<T>(method: string, path: string, parts: RequestParts = {}): Promise<T> {
-    let credentials = await this.signedIn();
-    if (this.seemsOver(credentials)) credentials = await this.refresh(credentials);
+    const credentials = await this.freshCredentials();
     try {
       return await this.send<T>(method, path, parts, credentials);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { Tidemark, type CredentialStore, type Credentials } from '@tidemark/client';
+import { Tidemark } from '@tidemark/client';
 import type { Database } from '@nozbe/watermelondb';
 import { act, cleanup, fireEvent, render, screen } from '@testing-library/react-native';
 import type { ReactElement } from 'react';
@@ -14,14 +14,6 @@ const METRICS = {
   insets: { top: 0, left: 0, right: 0, bottom: 0 },
 };
 
-/** Keeps credentials in memory. */
-class MemoryCredentials implements CredentialStore {
-  private credentials: Credentials | null = null;
-  read = async () => this.credentials;
-  write = async (credentials: Credentials) => void (this.credentials = credentials);
-  clear = async () => void (this.credentials = null);
-}
-
 interface TestClient extends AsyncDisposable {
   database: Database;
   tidemark: Tidemark;
@@ -31,7 +23,6 @@ interface TestClient extends AsyncDisposable {
 export async function openTestClient(): Promise<TestClient> {
   const tidemark = await Tidemark.open({
     database: await newDatabase(),
-    credentials: new MemoryCredentials(),
     serverUrl: '',
     synchronize,
     device: { name: 'Test phone', platform: 'ios' },

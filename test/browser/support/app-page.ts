@@ -1,16 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
+import type { SyncState } from '@tidemark/client';
 import { until } from '../../support/exchange.js';
-
-/** The states of the light, as the app names them. */
-export type LightState =
-  | 'disconnected'
-  | 'connecting'
-  | 'catching_up'
-  | 'syncing'
-  | 'synced'
-  | 'attention'
-  | 'stuck'
-  | 'incompatible';
 
 /** The settings of a new game. */
 export interface NewGame {
@@ -61,7 +51,7 @@ export class AppPage {
   }
 
   /** Waits until the light is in one of the given states. */
-  async waitForLight(states: LightState | LightState[]): Promise<void> {
+  async waitForLight(states: SyncState | SyncState[]): Promise<void> {
     const lights = [states].flat().map((state) => `[data-testid="light"][data-state="${state}"]`);
     // Waits in the page: polling the state from here takes more processor time than the app.
     await this.page.locator(lights.join(', ')).filter({ visible: true }).first().waitFor();
