@@ -14,11 +14,13 @@ export interface AccountState {
   horizon: Timestamp;
   /** Stored records, tombstones included. */
   rowCount: number;
+  /** Stored tombstones; null: an earlier version made the account, and nobody has counted them. */
+  tombstoneCount: number | null;
 }
 
 /** The columns of an AccountState, for queries that join `accounts a`. */
 export const ACCOUNT_STATE = `a.history_id AS "historyId", a.clock AS "clock", a.origin AS "origin",
-  a.horizon AS "horizon", a.row_count AS "rowCount"`;
+  a.horizon AS "horizon", a.row_count AS "rowCount", a.tombstone_count AS "tombstoneCount"`;
 
 /** Accounts and their clocks. */
 @Injectable()
@@ -26,8 +28,8 @@ export class AccountsRepository {
   /** Creates an account whose history begins at `now` (epoch ms). */
   async create(tx: Transaction, id: string, historyId: string, now: number): Promise<void> {
     await tx.query(
-      `INSERT INTO accounts (id, history_id, clock, origin, horizon, row_count, created_at)
-       VALUES ($1, $2, $3, $3, 0, 0, $3)`,
+      `INSERT INTO accounts (id, history_id, clock, origin, horizon, row_count, tombstone_count, created_at)
+       VALUES ($1, $2, $3, $3, 0, 0, 0, $3)`,
       [id, historyId, now],
     );
   }
@@ -67,14 +69,12 @@ export class AccountsRepository {
     );
   }
 
-  /** Stores clock, horizon and row count; only a restore changes history and origin. */
+  /** Stores clock, horizon and counts; only a restore changes history and origin. */
   async update(tx: Transaction, id: string, state: AccountState): Promise<void> {
-    await tx.query('UPDATE accounts SET clock = $2, horizon = $3, row_count = $4 WHERE id = $1', [
-      id,
-      state.clock,
-      state.horizon,
-      state.rowCount,
-    ]);
+    await tx.query(
+      'UPDATE accounts SET clock = $2, horizon = $3, row_count = $4, tombstone_count = $5 WHERE id = $1',
+      [id, state.clock, state.horizon, state.rowCount, state.tombstoneCount],
+    );
   }
 }
 

@@ -51,6 +51,7 @@ export class RetentionService {
           ...account,
           horizon,
           rowCount: account.rowCount - count,
+          tombstoneCount: account.tombstoneCount === null ? null : account.tombstoneCount - count,
         });
       }
       return count;

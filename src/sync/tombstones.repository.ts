@@ -19,6 +19,15 @@ export class TombstonesRepository {
     return rows.map(({ id }) => id);
   }
 
+  /** How many tombstones the account has in `table`. */
+  async count(tx: Transaction, accountId: string, table: string): Promise<number> {
+    const [row] = await tx.query<{ n: number }>(
+      `SELECT count(*) AS n FROM ${quote(table)} WHERE account_id = $1 AND is_deleted`,
+      [accountId],
+    );
+    return row!.n;
+  }
+
   /** Removes the oldest tombstones from before `cutoff`, at most one batch. */
   async removeBatch(
     tx: Transaction,

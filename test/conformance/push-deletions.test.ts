@@ -1,3 +1,4 @@
+import { Database } from '../../src/foundation/database/database.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { changedIds, clockOf, expectProblem, liveRows, push, store } from '../support/exchange.js';
@@ -38,22 +39,95 @@ forEachDatabase((database) => {
       expect((await liveRows(device)).games).toEqual([]);
     });
 
-    test('counts towards the quota', async () => {
-      await using own = await startApp(database, { env: { MAX_ROWS_PER_ACCOUNT: '5' } });
+    test('has a quota of its own, four times that of the records', async () => {
+      await using own = await startApp(database, { env: { MAX_ROWS_PER_ACCOUNT: '2' } });
       const device = await own.newDevice();
+      const unknown = (count: number) =>
+        deleting({ games: Array.from({ length: count }, (_, n) => `t${n}`) });
       const before = await clockOf(device);
-      await push(device, deleting({ games: ['t0', 't1', 't2', 't3'] }), before);
+      const refused = await device.push(unknown(9), before);
+      expectProblem(refused, 403, 'QUOTA_EXCEEDED');
+      expect(refused.body.limit).toBe(8);
+      expect(await clockOf(device)).toBe(before);
+      await push(device, unknown(8), before);
       expectProblem(
-        await device.push(creating({ games: games(2) }), await clockOf(device)),
+        await device.push(deleting({ games: ['t8'] }), await clockOf(device)),
         403,
         'QUOTA_EXCEEDED',
       );
+      await push(device, creating({ games: games(2) }), await clockOf(device));
+    });
+  });
+
+  describe('at the quota', () => {
+    /** A device whose account holds all the games that it may. */
+    async function full(limit: number): Promise<{ device: TestDevice } & AsyncDisposable> {
+      const own = await startApp(database, { env: { MAX_ROWS_PER_ACCOUNT: String(limit) } });
+      const device = await own.newDevice();
+      await store(device, { games: games(limit) });
+      return { device, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+    }
+
+    test('deleting frees room, also what the cascade deletes', async () => {
+      await using own = await full(5);
+      const { device } = own;
+      await push(device, deleting({ games: ['g0', 'g1'] }), await clockOf(device));
+      await push(device, creating({ games: games(2, 'new') }), await clockOf(device));
       expectProblem(
-        await device.push(deleting({ games: ['t4', 't5'] }), await clockOf(device)),
+        await device.push(creating({ games: games(1, 'more') }), await clockOf(device)),
         403,
         'QUOTA_EXCEEDED',
       );
-      await push(device, creating({ games: games(1) }), await clockOf(device));
+      await push(device, deleting({ games: ['g2'] }), await clockOf(device));
+      await push(device, creating({ rounds: [round('r0', 'g3')] }), await clockOf(device));
+      await push(device, deleting({ games: ['g3'] }), await clockOf(device));
+      await push(device, creating({ games: games(2, 'again') }), await clockOf(device));
+      expect((await liveRows(device)).games).toHaveLength(5);
+    });
+
+    test('deleting a stored record is never refused, however many tombstones there are', async () => {
+      await using own = await full(2);
+      const { device } = own;
+      await push(
+        device,
+        deleting({ games: Array.from({ length: 8 }, (_, n) => `t${n}`) }),
+        await clockOf(device),
+      );
+      await push(device, deleting({ games: ['g0', 'g1'] }), await clockOf(device));
+      for (let n = 0; n < 3; n++) {
+        await push(device, creating({ games: games(2, `n${n}`) }), await clockOf(device));
+        await push(device, deleting({ games: [`n${n}0`, `n${n}1`] }), await clockOf(device));
+      }
+      expect((await liveRows(device)).games).toEqual([]);
+    });
+
+    test('an account of an earlier version, whose tombstones nobody counted, has room after deleting too', async () => {
+      await using own = await startApp(database, { env: { MAX_ROWS_PER_ACCOUNT: '3' } });
+      const device = await own.newDevice();
+      await store(device, { games: games(3) });
+      await push(device, deleting({ games: ['g0', 'g1'] }), await clockOf(device));
+      await own.nest.get(Database).write('UPDATE accounts SET tombstone_count = NULL', []);
+      await push(device, creating({ games: games(2, 'new') }), await clockOf(device));
+      expectProblem(
+        await device.push(creating({ games: games(1, 'more') }), await clockOf(device)),
+        403,
+        'QUOTA_EXCEEDED',
+      );
+    });
+
+    test('a push that deletes as much as it creates is taken, and a tombstone that comes to life counts again', async () => {
+      await using own = await full(3);
+      const { device } = own;
+      const swap = { ...changes({ games: { created: games(1, 'new'), deleted: ['g0'] } }) };
+      await push(device, swap, await clockOf(device));
+      expectProblem(
+        await device.push(creating({ games: [game('g0')] }), await clockOf(device)),
+        403,
+        'QUOTA_EXCEEDED',
+      );
+      await push(device, deleting({ games: ['g1'] }), await clockOf(device));
+      await push(device, creating({ games: [game('g0')] }), await clockOf(device));
+      expect((await liveRows(device)).games!.map(({ id }) => id).sort()).toEqual(['g0', 'g2', 'new0']);
     });
   });
 

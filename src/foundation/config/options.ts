@@ -118,7 +118,7 @@ export const options = {
     kind: 'integer',
     default: 2_000_000,
     min: 0,
-    about: 'Records an account may hold, deletions included; 0: no limit.',
+    about: 'Records an account may hold; of deletions it keeps four times as many. 0: no limit.',
   },
   MAX_DEVICES_PER_ACCOUNT: {
     kind: 'integer',

@@ -78,6 +78,7 @@ const accounts: ServerTable = {
     horizon: bigint,
     row_count: bigint,
     created_at: bigint,
+    tombstone_count: optional(bigint),
   },
   primaryKey: ['id'],
 };
@@ -170,11 +171,17 @@ export const hallTables: ServerTables = {
       creates: [RECORD_TABLES],
       statements: (dialect) => createServerTable(dialect, recordTables),
     },
+    { name: 'TombstoneCounts1790006000000', creates: [], statements: tombstoneCountStatements },
   ],
 };
 
 function rateLimitStatements(dialect: Dialect): string[] {
   return dialect === 'postgres' ? createServerTable(dialect, rateLimits) : [];
+}
+
+/** Null in the accounts of earlier versions: the next push to such an account counts its tombstones. */
+function tombstoneCountStatements(dialect: Dialect): string[] {
+  return [`ALTER TABLE "accounts" ADD COLUMN "tombstone_count" ${bigint.type[dialect]}`];
 }
 
 function accountStatements(dialect: Dialect): string[] {

@@ -10,13 +10,18 @@ import { EventBus } from '../../foundation/events/event-bus.js';
 import type { Schema } from '../../protocol/schema.js';
 import type { PushAnswer, Rejection, Timestamp } from '../../protocol/sync.js';
 import { cascade } from './cascade.js';
+import { countChanges, type ChangedCounts } from './count-changes.js';
 import { checkHistory } from '../history.js';
 import { IdSets } from './id-sets.js';
 import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
 import { RecordsRepository } from '../records.repository.js';
+import { TombstonesRepository } from '../tombstones.repository.js';
 import type { PushRequest } from '../requests.js';
 import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
 import { sanitizeChanges, type PushedChanges } from './sanitize.js';
+
+/** How many tombstones an account may hold for each record of its quota. */
+const TOMBSTONES_PER_RECORD = 4;
 
 /** The result of a push. */
 interface Outcome {
@@ -36,6 +41,7 @@ export class PushService {
     private readonly database: Database,
     private readonly accounts: AccountsRepository,
     private readonly records: RecordsRepository,
+    private readonly tombstones: TombstonesRepository,
     private readonly events: EventBus,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
@@ -93,34 +99,40 @@ export class PushService {
       return { timestamp: account.clock, rejected: merge.rejected, isVisible: false };
     }
 
-    let added = 0;
-    let isVisible = changed.size > 0;
-    for (const [name, rows] of changed) added += rows.filter(({ id }) => !stored.get(name)?.has(id)).length;
-    for (const [name, ids] of tombstones.tables()) {
-      for (const id of ids) {
-        // Rows that only the cascade reached were not loaded, but are known to be stored and live.
-        const isPushed = merge.dead.has(name, id);
-        const before = stored.get(name)?.get(id);
-        if (isPushed && !before) added++;
-        if (!isPushed || (before && !before.is_deleted)) isVisible = true;
-      }
-    }
-    const rowCount = account.rowCount + added;
-    this.checkQuota(rowCount, added);
+    const counts = countChanges(changed, tombstones, merge, stored);
+    const tombstonesBefore = account.tombstoneCount ?? (await this.countTombstones(tx, accountId));
+    const rowCount = account.rowCount + counts.live + counts.tombstones;
+    const tombstoneCount = tombstonesBefore + counts.tombstones;
+    this.checkQuota(counts, rowCount - tombstoneCount, tombstoneCount);
 
     const timestamp = Math.max(this.now(), account.clock + 1);
     for (const [name, rows] of changed) await this.records.writeRows(tx, accountId, name, rows, timestamp);
     for (const [name, ids] of tombstones.tables()) {
       await this.records.writeTombstones(tx, accountId, name, ids, timestamp);
     }
-    await this.accounts.update(tx, accountId, { ...account, clock: timestamp, rowCount });
-    return { timestamp, rejected: merge.rejected, isVisible };
+    await this.accounts.update(tx, accountId, { ...account, clock: timestamp, rowCount, tombstoneCount });
+    return { timestamp, rejected: merge.rejected, isVisible: counts.isVisible };
   }
 
-  private checkQuota(rowCount: number, added: number): void {
+  private async countTombstones(tx: Transaction, accountId: string): Promise<number> {
+    let count = 0;
+    for (const table of Object.keys(this.schema.tables))
+      count += await this.tombstones.count(tx, accountId, table);
+    return count;
+  }
+
+  /** Deleting a stored record is never refused: at the quota it is the only way to make room. */
+  private checkQuota(added: ChangedCounts, live: number, tombstones: number): void {
     const limit = this.config.maxRowsPerAccount;
-    if (limit > 0 && added > 0 && rowCount > limit) {
+    if (limit === 0) return;
+    if (added.live > 0 && live > limit) {
       throw new AppError('QUOTA_EXCEEDED', { detail: `An account may hold ${limit} records.`, limit });
+    }
+    if (added.unknownTombstones > 0 && tombstones > limit * TOMBSTONES_PER_RECORD) {
+      throw new AppError('QUOTA_EXCEEDED', {
+        detail: `An account may hold ${limit * TOMBSTONES_PER_RECORD} deletions of records that the server does not know.`,
+        limit: limit * TOMBSTONES_PER_RECORD,
+      });
     }
   }
 }
