@@ -1,7 +1,7 @@
 /** Checks one option. @returns how it must be, as in "max must be …"; undefined: it is right */
 type Check = (value: unknown) => string | undefined;
 
-/** The latest schema version: every version is one migration. */
+/** The latest schema version. Every version is one migration, and WatermelonDB wants them without gaps: no date is one. */
 const MAX_SINCE = 10_000;
 const MAX_TEXT = 10_000_000;
 

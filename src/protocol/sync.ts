@@ -52,6 +52,29 @@ export interface Rejection {
   reason: RejectionReason;
 }
 
+/** What did not fit in a pushed value of a record that was stored. */
+export const ADJUSTMENT_REASONS = [
+  'COLUMN_UNKNOWN', // the declaration has no such column: the value was dropped
+  'CHOICE_UNKNOWN', // not among the column's values: the stored one stays, a new row takes the default
+  'TYPE_WRONG', // null, or a value of another type: the column's empty value was stored
+  'NUMBER_FITTED', // the fraction was cut off, or the number clamped to ±(2^53−1)
+  'TEXT_CLEANED', // NUL was removed, half characters became U+FFFD
+] as const;
+
+/** One reason for an adjustment. */
+export type AdjustmentReason = (typeof ADJUSTMENT_REASONS)[number];
+
+/** A value that the server stored otherwise than it was pushed, or not at all. */
+export interface Adjustment {
+  table: string;
+  id: string;
+  column: string;
+  reason: AdjustmentReason;
+}
+
+/** How many adjustments a push answer lists. */
+export const MAX_ADJUSTED = 100;
+
 /** Answer of `POST /sync/push`; the lists are present only when not empty. */
 export interface PushAnswer {
   ok: true;
@@ -59,4 +82,8 @@ export interface PushAnswer {
   rejected?: Rejection[];
   /** Refused records by table, which the client keeps unsynced; records overruled by a deletion are not among them. */
   experimentalRejectedIds?: Record<string, string[]>;
+  /** Values of stored records that did not fit the declaration; the first MAX_ADJUSTED. */
+  adjusted?: Adjustment[];
+  /** How many more there are than `adjusted` lists; absent: none. */
+  adjusted_more?: number;
 }

@@ -6,6 +6,7 @@ import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
 import { LargeBody } from '../foundation/http/large-bodies.js';
+import { describeTables } from '../protocol/described-tables.js';
 import type { Schema } from '../protocol/schema.js';
 import type { PushAnswer } from '../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
@@ -54,7 +55,7 @@ export class SyncController {
     return this.pushes.push(device, readPushRequest(query, body));
   }
 
-  /** Returns the account’s history and the server’s schema and protocol versions. */
+  /** Returns the account’s history, the server’s schema and protocol versions, and the declared tables. */
   @Get('meta')
   @ApiMeta()
   meta(@CurrentDevice() device: Device): MetaAnswer {
@@ -63,6 +64,7 @@ export class SyncController {
       schema_version: this.schema.version,
       protocol_version: PROTOCOL_VERSION,
       tables: Object.keys(this.schema.tables),
+      declaration: describeTables(this.schema),
     };
   }
 

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import type { DescribedTable } from '../protocol/described-tables.js';
 
 /** Answer of `GET /sync/meta`. */
 export class MetaAnswer {
@@ -8,6 +9,9 @@ export class MetaAnswer {
   @ApiProperty({ type: 'integer' })
   protocol_version!: number;
   tables!: string[];
+  /** The declared tables by name, with their columns, for apps to compare with theirs. */
+  @ApiProperty({ type: 'object', additionalProperties: { $ref: '#/components/schemas/DescribedTable' } })
+  declaration!: Record<string, DescribedTable>;
 }
 
 /** Answer of `GET /sync/status`. */

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
+import { OperationsModule } from '../operations/operations.module.js';
+import { AdjustmentLog } from './push/adjustment-log.js';
 import { AccountSnapshots } from './pull/account-snapshots.js';
 import { ChangesReader } from './pull/changes.reader.js';
 import { PullService } from './pull/pull.service.js';
@@ -11,10 +13,11 @@ import { TombstonesRepository } from './tombstones.repository.js';
 
 /** Pulling and pushing records. */
 @Module({
-  imports: [AuthModule],
+  imports: [AuthModule, OperationsModule],
   controllers: [SyncController],
   providers: [
     AccountSnapshots,
+    AdjustmentLog,
     ChangesReader,
     PullService,
     RecordsRepository,

@@ -102,6 +102,7 @@ forEachDatabase((database) => {
     const reply = await device.request('GET', '/sync/meta');
     expect(reply.status).toBe(200);
     expect(Object.keys(reply.body).sort()).toEqual([
+      'declaration',
       'history_id',
       'protocol_version',
       'schema_version',
@@ -113,6 +114,16 @@ forEachDatabase((database) => {
     expect((Array.isArray(tables) ? tables : Object.keys(tables as object)).sort()).toEqual(
       [...tableNames].sort(),
     );
+    expect(reply.body.declaration).toMatchObject({
+      games: {
+        since: 1,
+        columns: {
+          name: { kind: 'text', optional: true, default: null, max: 200 },
+          status: { kind: 'choice', values: ['active', 'finished', 'abandoned'], default: 'active' },
+          winner_id: { kind: 'optionalRef', references: 'game_players' },
+        },
+      },
+    });
   });
 
   test('GET /sync/status tells whether a pull would bring anything', async () => {

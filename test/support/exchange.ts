@@ -16,6 +16,8 @@ export interface Pushed {
   timestamp: number;
   rejected?: { table: string; id: string; reason: string }[];
   experimentalRejectedIds?: Record<string, string[]>;
+  adjusted?: { table: string; id: string; column: string; reason: string }[];
+  adjusted_more?: number;
 }
 
 /** Pulls and expects success; without `lastPulledAt` a first pull. */

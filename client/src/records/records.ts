@@ -10,6 +10,7 @@ import type {
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
 import type { Api } from '../api/api.js';
+import type { DeclarationCheck } from './declaration-check.js';
 import type { LocalState } from './local-state.js';
 import { DownloadMeter, uploadMeter } from '../api/meter.js';
 import type { MergedRow, Notices } from './notices.js';
@@ -31,6 +32,7 @@ export interface RecordsParts {
   state: LocalState;
   refusals: Refusals;
   notices: Notices;
+  declaration: DeclarationCheck;
 }
 
 /** What happens during a sync. */
@@ -60,6 +62,7 @@ export class Records {
       if (!(error instanceof SyncError) || error.code !== 'PUSH_CONFLICT') throw error;
       await this.pullAndPush(signal); // this pull merges what other devices pushed in between
     }
+    void this.parts.declaration.run(signal);
   }
 
   private async pullAndPush(signal: AbortSignal): Promise<void> {
@@ -149,6 +152,7 @@ export class Records {
     this.listener.onHeard(answer.timestamp);
     await this.parts.refusals.note(rest, answer);
     this.parts.notices.tellRejected(answer.rejected ?? []);
+    this.parts.declaration.tellAdjusted(answer.adjusted ?? []);
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
   }
 

@@ -1,3 +1,4 @@
+import { DeclarationCheck } from './declaration-check.js';
 import type { Database } from '@nozbe/watermelondb';
 import type { Api } from '../api/api.js';
 import { Connection } from '../connection/connection.js';
@@ -90,6 +91,7 @@ export class SyncEngine {
         state: this.state,
         refusals: this.refusals,
         notices: this.notices,
+        declaration: new DeclarationCheck(database.schema, api),
       },
       {
         onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),

@@ -1,5 +1,6 @@
 import type { Column, ColumnValue, Dialect } from '../../protocol/columns.js';
-import type { FoundColumn, StoredColumn } from './found-tables.js';
+import type { DescribedColumn } from '../../protocol/described-tables.js';
+import type { FoundColumn } from './found-tables.js';
 
 /** One difference between a declaration and a database: the server refuses it, or adapts the database to it. */
 export type Difference = { fault: string } | { change: string };
@@ -42,7 +43,7 @@ function nullability(where: string, wasOptional: boolean): Difference {
   };
 }
 
-function length(where: string, { max }: StoredColumn, { maxLength }: Column): Difference[] {
+function length(where: string, { max }: DescribedColumn, { maxLength }: Column): Difference[] {
   if (max === undefined || maxLength === undefined || max === maxLength) return [];
   if (max < maxLength) {
     return [{ change: `${where} takes texts of up to ${maxLength} characters instead of ${max}.` }];
@@ -53,7 +54,7 @@ function length(where: string, { max }: StoredColumn, { maxLength }: Column): Di
 
 function choices(
   where: string,
-  { values: before = [] }: StoredColumn,
+  { values: before = [] }: DescribedColumn,
   { values = [] }: Column,
 ): Difference[] {
   const gone = before.filter((choice) => !values.includes(choice));
@@ -64,7 +65,7 @@ function choices(
   return added.length > 0 ? [{ change: `${where} can also be ${list(added)}.` }] : [];
 }
 
-function value(where: string, { default: before }: StoredColumn, { defaultValue }: Column): Difference[] {
+function value(where: string, { default: before }: DescribedColumn, { defaultValue }: Column): Difference[] {
   if (before === defaultValue) return [];
   return [{ change: `${where} starts as ${show(defaultValue)} in new rows, instead of ${show(before)}.` }];
 }

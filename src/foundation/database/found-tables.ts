@@ -1,25 +1,13 @@
-import type { Column, ColumnValue, Dialect } from '../../protocol/columns.js';
-import { sinceOf, type Schema } from '../../protocol/schema.js';
+import type { Dialect } from '../../protocol/columns.js';
+import {
+  describeTables,
+  type DescribedColumn,
+  type DescribedTable,
+} from '../../protocol/described-tables.js';
+import type { Schema } from '../../protocol/schema.js';
 import { literal } from './entities.js';
 import { FIRST_MIGRATION } from './migrations.js';
 import { MIGRATIONS_TABLE, RECORD_TABLES, type ServerTables } from './server-tables.js';
-
-/** A column as it was declared when the database was last opened. */
-export interface StoredColumn {
-  kind: Column['kind'];
-  since: number;
-  optional: boolean;
-  default: ColumnValue;
-  max?: number;
-  values?: readonly string[];
-  references?: string;
-}
-
-/** A table as it was declared when the database was last opened. */
-export interface StoredTable {
-  since: number;
-  columns: Record<string, StoredColumn>;
-}
 
 /** A column that a database has. */
 export interface FoundColumn {
@@ -28,13 +16,13 @@ export interface FoundColumn {
   /** Whether the column has the index by which deletions cascade. */
   isParent: boolean;
   /** Absent: the server that added the column did not store declarations. */
-  stored?: StoredColumn;
+  stored?: DescribedColumn;
 }
 
 /** A table of records that a database has. */
 export interface FoundTable {
   columns: ReadonlyMap<string, FoundColumn>;
-  stored?: StoredTable;
+  stored?: DescribedTable;
 }
 
 /** What a database says about the tables of records that it was opened with. */
@@ -94,7 +82,7 @@ export async function readTables(dialect: Dialect, run: RunSql, server: ServerTa
   const stored = new Map(
     names.has(RECORD_TABLES)
       ? (await query<StoredRow>(`SELECT name, declaration FROM "${RECORD_TABLES}"`)).map(
-          ({ name, declaration }) => [name, JSON.parse(declaration) as StoredTable],
+          ({ name, declaration }) => [name, JSON.parse(declaration) as DescribedTable],
         )
       : [],
   );
@@ -135,7 +123,7 @@ function versionOf(migrations: ReadonlySet<string>): number {
 
 function tablesOf(
   rows: ColumnRow[],
-  stored: ReadonlyMap<string, StoredTable>,
+  stored: ReadonlyMap<string, DescribedTable>,
   indexes: ReadonlyMap<string, string>,
   server: ServerTables,
 ): Map<string, FoundTable> {
@@ -166,28 +154,10 @@ function tablesOf(
   );
 }
 
-/** A column's declaration, as a database stores it. */
-export function storedColumn(since: number, column: Column): StoredColumn {
-  return {
-    kind: column.kind,
-    since,
-    optional: column.optional,
-    default: column.defaultValue,
-    max: column.maxLength,
-    values: column.values,
-    references: column.references,
-  };
-}
-
 /** Stores what the database was opened with, so that the next start can tell every difference. */
 export async function storeTables(run: RunSql, schema: Schema, found: FoundTables): Promise<void> {
-  for (const [name, table] of Object.entries(schema.tables)) {
-    const columns = Object.entries(table.columns).map(([column, declared]): [string, StoredColumn] => [
-      column,
-      storedColumn(sinceOf(table, declared), declared),
-    ]);
-    const stored: StoredTable = { since: table.since, columns: Object.fromEntries(columns) };
-    const text = JSON.stringify(stored);
+  for (const [name, table] of Object.entries(describeTables(schema))) {
+    const text = JSON.stringify(table);
     if (text === JSON.stringify(found.tables.get(name)?.stored)) continue;
     await run(
       `INSERT INTO "${RECORD_TABLES}" (name, declaration) VALUES (${literal(name)}, ${literal(text)})

@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { errors } from '../../protocol/errors.js';
 import { sinceOf, type Schema, type Table } from '../../protocol/schema.js';
-import { ID_PATTERN, REJECTION_REASONS } from '../../protocol/sync.js';
+import { ADJUSTMENT_REASONS, ID_PATTERN, MAX_ADJUSTED, REJECTION_REASONS } from '../../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../../protocol/version.js';
 
 type JsonSchema = Record<string, unknown>;
@@ -88,6 +88,7 @@ function recordSchemas(schema: Schema): Record<string, JsonSchema> {
   return {
     ...(Object.fromEntries(rows) as Record<string, JsonSchema>),
     PullAnswer: pullAnswer(schema),
+    DescribedTable: describedTable(),
     PushedChanges: pushedChanges(schema),
     PushBody: {
       type: 'object',
@@ -112,6 +113,27 @@ function recordSchemas(schema: Schema): Record<string, JsonSchema> {
           additionalProperties: listOf(TEXT),
           description: 'Ids by table that the client must keep as unsynced.',
         },
+        adjusted: {
+          ...listOf(ref('Adjustment')),
+          maxItems: MAX_ADJUSTED,
+          description: 'Values of stored records that did not fit the declaration.',
+        },
+        adjusted_more: {
+          type: 'integer',
+          minimum: 1,
+          description: 'How many more there are than are listed.',
+        },
+      },
+    },
+    Adjustment: {
+      type: 'object',
+      required: ['table', 'id', 'column', 'reason'],
+      additionalProperties: false,
+      properties: {
+        table: TEXT,
+        id: TEXT,
+        column: TEXT,
+        reason: { type: 'string', enum: ADJUSTMENT_REASONS },
       },
     },
     Rejection: {
@@ -194,6 +216,29 @@ function pullAnswer(schema: Schema): JsonSchema {
       schema_version: { type: 'integer', description: 'The server’s.' },
       experimentalStrategy: { const: 'replacement' },
     },
+  };
+}
+
+function describedTable(): JsonSchema {
+  const column = {
+    type: 'object',
+    required: ['kind', 'since', 'optional', 'default'],
+    additionalProperties: false,
+    properties: {
+      kind: { ...TEXT, description: 'text, integer, timestamp, real, boolean, choice, ref or optionalRef.' },
+      since: { type: 'integer', description: 'The schema version that added it.' },
+      optional: { type: 'boolean', description: 'Whether it may hold null.' },
+      default: { type: ['string', 'number', 'boolean', 'null'] },
+      max: { type: 'integer', description: 'The longest text, in UTF-16 units.' },
+      values: { ...listOf(TEXT), description: 'The only texts that it may hold.' },
+      references: { ...TEXT, description: 'The table whose rows it points to.' },
+    },
+  };
+  return {
+    type: 'object',
+    required: ['since', 'columns'],
+    additionalProperties: false,
+    properties: { since: { type: 'integer' }, columns: { type: 'object', additionalProperties: column } },
   };
 }
 

@@ -9,6 +9,7 @@ import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
 import type { Schema } from '../../protocol/schema.js';
 import type { PushAnswer, Rejection, Timestamp } from '../../protocol/sync.js';
+import { AdjustmentLog } from './adjustment-log.js';
 import { cascade } from './cascade.js';
 import { countChanges, type ChangedCounts } from './count-changes.js';
 import { checkHistory } from '../history.js';
@@ -43,6 +44,7 @@ export class PushService {
     private readonly records: RecordsRepository,
     private readonly tombstones: TombstonesRepository,
     private readonly events: EventBus,
+    private readonly adjustmentLog: AdjustmentLog,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
@@ -69,7 +71,9 @@ export class PushService {
     if (outcome.isVisible) {
       this.events.publish('records.changed', { accountId, deviceId, timestamp: outcome.timestamp });
     }
-    return toAnswer(outcome, pushed.refused);
+    const answer = toAnswer(outcome, pushed);
+    this.adjustmentLog.report(deviceId, request.schemaVersion, answer.adjusted ?? []);
+    return answer;
   }
 
   private async load(tx: Transaction, accountId: string, pushed: PushedChanges): Promise<StoredRows> {
@@ -143,7 +147,7 @@ function union(...sets: IdSets[]): IdSets {
   return all;
 }
 
-function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
+function toAnswer(outcome: Outcome, { refused, adjustments }: PushedChanges): PushAnswer {
   const answer: PushAnswer = { ok: true, timestamp: outcome.timestamp };
   if (outcome.rejected.length > 0) answer.rejected = outcome.rejected;
   if (refused.length > 0) {
@@ -156,5 +160,8 @@ function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
     // Table names come from the request; fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }
+  const adjusted = adjustments.list();
+  if (adjusted.length > 0) answer.adjusted = adjusted;
+  if (adjustments.more > 0) answer.adjusted_more = adjustments.more;
   return answer;
 }

@@ -2,6 +2,7 @@ import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import type { ColumnValue } from '../../protocol/columns.js';
 import type { Schema, Table } from '../../protocol/schema.js';
+import { adjustmentOf, Adjustments } from './adjustments.js';
 import { ID_PATTERN, type Rejection, type RejectionReason } from '../../protocol/sync.js';
 
 /** A pushed row after sanitising: the declared columns that were present, each with a valid value. */
@@ -19,9 +20,13 @@ export interface PushedChanges {
   tables: Map<string, PushedTable>;
   /** Records that cannot be stored; the client keeps them unsynced. */
   refused: Rejection[];
+  /** Values that do not fit the declaration. */
+  adjustments: Adjustments;
 }
 
 const ROWS_AT_ONCE = 5_000;
+/** Columns of WatermelonDB itself, which stand in each pushed row. */
+const CLIENT_COLUMNS = new Set(['id', '_status', '_changed']);
 // The answer repeats an unknown table's name for each of its ids.
 const MAX_TABLE_NAME = 64;
 
@@ -33,14 +38,15 @@ const MAX_TABLE_NAME = 64;
 export async function sanitizeChanges(schema: Schema, changes: unknown): Promise<PushedChanges> {
   const tables = new Map<string, PushedTable>();
   const refused: Rejection[] = [];
+  const adjustments = new Adjustments();
   for (const [name, value] of Object.entries(objectAt(changes, 'changes'))) {
     if (name.length > MAX_TABLE_NAME) throw malformed('changes has a table name of more than 64 characters.');
     const lists = readLists(name, value);
     const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
-    if (table) tables.set(name, await sanitizeTable(name, table, lists, refused));
+    if (table) tables.set(name, await sanitizeTable(name, table, lists, refused, adjustments));
     else for (const id of allIds(name, lists)) refused.push({ table: name, id, reason: 'TABLE_UNKNOWN' });
   }
-  return { tables, refused };
+  return { tables, refused, adjustments };
 }
 
 interface Lists {
@@ -65,26 +71,31 @@ function isListName(key: string): key is keyof Lists {
 }
 
 async function sanitizeTable(
-  name: string,
+  tableName: string,
   table: Table,
   lists: Lists,
   refused: Rejection[],
+  adjustments: Adjustments,
 ): Promise<PushedTable> {
   const rows: PushedTable['rows'] = new Map();
   const refusedHere = new Map<string, RejectionReason>();
-  const columns = Object.entries(table.columns);
+  const columns = new Map(Object.entries(table.columns));
   let count = 0;
   for (const list of ['created', 'updated'] as const) {
     for (const row of lists[list]) {
       if (++count % ROWS_AT_ONCE === 0) await yieldToEventLoop();
-      const raw = objectAt(row, `changes.${name}.${list}[]`);
-      const id = idOf(raw.id, `changes.${name}.${list}[].id`);
+      const raw = objectAt(row, `changes.${tableName}.${list}[]`);
+      const id = idOf(raw.id, `changes.${tableName}.${list}[].id`);
       const values: PartialRow = {};
       if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
-      for (const [column, { coerce }] of columns) {
-        if (!Object.hasOwn(raw, column)) continue;
-        const coerced = coerce(raw[column]);
-        if (coerced !== undefined) values[column] = coerced;
+      for (const name of Object.keys(raw)) {
+        const column = columns.get(name);
+        if (column) {
+          const coerced = column.coerce(raw[name]);
+          if (coerced !== undefined) values[name] = coerced;
+          const reason = adjustmentOf(column, raw[name], coerced);
+          if (reason) adjustments.add(tableName, id, name, reason);
+        } else if (!CLIENT_COLUMNS.has(name)) adjustments.add(tableName, id, name, 'COLUMN_UNKNOWN');
       }
       // The same id twice is one row: for each column the last value wins.
       const earlier = rows.get(id);
@@ -99,16 +110,18 @@ async function sanitizeTable(
   }
   const deleted = new Set<string>();
   for (const entry of lists.deleted) {
-    const id = idOf(entry, `changes.${name}.deleted[]`);
+    const id = idOf(entry, `changes.${tableName}.deleted[]`);
     if (ID_PATTERN.test(id)) deleted.add(id);
   }
+  adjustments.forget(tableName, refusedHere);
+  adjustments.forget(tableName, deleted);
   for (const id of deleted) {
     rows.delete(id);
     refusedHere.delete(id);
   }
   for (const [id, reason] of refusedHere) {
     rows.delete(id);
-    refused.push({ table: name, id, reason });
+    refused.push({ table: tableName, id, reason });
   }
   return { rows, deleted };
 }
