@@ -1,7 +1,7 @@
 /** Checks one option. @returns how it must be, as in "max must be …"; undefined: it is right */
 type Check = (value: unknown) => string | undefined;
 
-/** The latest schema version. Every version is one migration, and WatermelonDB wants them without gaps: no date is one. */
+/** The latest schema version: every version is one migration, and WatermelonDB wants migrations without gaps. */
 const MAX_SINCE = 10_000;
 const MAX_TEXT = 10_000_000;
 
@@ -13,7 +13,11 @@ const wholeNumber =
       : `a whole number from ${min} to ${max}`;
 
 /** Checks the schema version of a table or a column. */
-export const checkSince = wholeNumber(1, MAX_SINCE);
+export const checkSince: Check = (value) => {
+  const wanted = wholeNumber(1, MAX_SINCE)(value);
+  const isDate = Number.isInteger(value) && (value as number) > MAX_SINCE;
+  return wanted && isDate ? `${wanted}, counted up by one from version to version` : wanted;
+};
 export const checkMax = wholeNumber(1, MAX_TEXT);
 export const checkInteger = wholeNumber(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 export const checkReal: Check = (value) => (Number.isFinite(value) ? undefined : 'a finite number');

@@ -174,6 +174,11 @@ describe('one clear line for', () => {
       'since must be a whole number from 1 to 10000, not 1.5.',
     ],
     [
+      'a date as a version',
+      withColumn('text({ since: 202505191715 })'),
+      'since must be a whole number from 1 to 10000, counted up by one from version to version, not 202505191715.',
+    ],
+    [
       'options that are none',
       withColumn('text(7)'),
       'Column "habits.x": its options must be an object, not 7.',
