@@ -5,6 +5,7 @@ import { AdjustmentLog } from './push/adjustment-log.js';
 import { AccountSnapshots } from './pull/account-snapshots.js';
 import { ChangesReader } from './pull/changes.reader.js';
 import { PullService } from './pull/pull.service.js';
+import { HistoryService } from './history.service.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
@@ -19,12 +20,13 @@ import { TombstonesRepository } from './tombstones.repository.js';
     AccountSnapshots,
     AdjustmentLog,
     ChangesReader,
+    HistoryService,
     PullService,
     RecordsRepository,
     RetentionService,
     PushService,
     TombstonesRepository,
   ],
-  exports: [AccountSnapshots, RetentionService, PushService],
+  exports: [AccountSnapshots, HistoryService, RetentionService, PushService],
 })
 export class SyncModule {}
