@@ -72,13 +72,13 @@ export class AuthController {
     return toCredentialsAnswer(await this.auth.refresh(body.refresh_token));
   }
 
-  /** Creates a code with which one more device can join this account; it works once, for 10 minutes. */
+  /** Creates a code with which one more device can join this account; it works once, for 10 minutes, while this device exists. */
   @Post('pairing-codes')
   @ApiBearerAuth()
   @ApiCreatedResponse({ type: PairingCodeAnswer })
   @ApiProblems(400, 401, 413, 415)
   async createPairingCode(@CurrentDevice() device: Device): Promise<PairingCodeAnswer> {
-    const { code, expiresAt } = await this.auth.createPairingCode(device.accountId);
+    const { code, expiresAt } = await this.auth.createPairingCode(device);
     return { code, expires_at: expiresAt };
   }
 

@@ -140,6 +140,54 @@ forEachDatabase((database) => {
     expect((await send('POST', `${app.url}/api/v1/auth/devices`, { body: {} })).status).toBe(201);
   });
 
+  test('a code ends with the device that made it, however that was revoked', async () => {
+    const owner = await app.newDevice();
+    const lost = await owner.pair();
+    const codes = [await newCode(lost), await newCode(lost)];
+    const own = await newCode(owner);
+    expect((await owner.request('DELETE', `/auth/devices/${lost.deviceId}`)).status).toBe(204);
+    for (const code of codes) expectProblem(await join(code), 400, 'PAIRING_CODE_INVALID');
+
+    const stolen = await owner.pair();
+    const code = await newCode(stolen);
+    const first = stolen.refreshToken;
+    for (let n = 0; n < 2; n += 1) await stolen.refresh();
+    stolen.refreshToken = first;
+    expectProblem(await stolen.refresh(), 401, 'DEVICE_REVOKED'); // an old token used again
+    expectProblem(await join(code), 400, 'PAIRING_CODE_INVALID');
+
+    expect((await join(own)).status).toBe(201);
+  });
+
+  test('a device that leaves by itself takes its codes along', async () => {
+    const device = await app.newDevice();
+    const other = await device.pair();
+    const code = await newCode(other);
+    expect((await other.request('DELETE', `/auth/devices/${other.deviceId}`)).status).toBe(204);
+    expectProblem(await join(code), 400, 'PAIRING_CODE_INVALID');
+  });
+
+  test('at the moment of the revocation, a code is made and used before it or not at all', async () => {
+    const owner = await app.newDevice();
+    for (let n = 0; n < 3; n += 1) {
+      const lost = await owner.pair();
+      const early = await newCode(lost);
+      const [revoked, late, joined] = await Promise.all([
+        owner.request('DELETE', `/auth/devices/${lost.deviceId}`),
+        lost.request('POST', '/auth/pairing-codes'),
+        join(early),
+      ]);
+      expect(revoked.status).toBe(204);
+      expect([201, 401]).toContain(late.status);
+      expect([201, 400]).toContain(joined.status);
+      for (const code of [early, (late.body as { code?: string }).code ?? early])
+        expectProblem(await join(code), 400, 'PAIRING_CODE_INVALID');
+      if (joined.status === 201)
+        // it was in before; everybody sees it in the list
+        await owner.request('DELETE', `/auth/devices/${joined.body.device_id}`);
+    }
+  });
+
   test('a code of an account that is full lets nobody in: QUOTA_EXCEEDED', async () => {
     await using small = await startApp(database, { env: { MAX_DEVICES_PER_ACCOUNT: '2' } });
     const device = await small.newDevice();

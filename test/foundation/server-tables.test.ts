@@ -82,6 +82,7 @@ const released = {
   VersionStates1790003000000: ['1c1dda2301685e3a', 'a41cc6e3cc209bc0'],
   RateLimits1790004000000: ['4f53cda18c2baa0c', 'ec90f890fa2a6993'],
   RecordTables1790005000000: ['9d3308d5f54030a4', '9d3308d5f54030a4'],
+  PairingCodeMakers1790009000000: ['5de332ca4b1e49cf', 'c7251b9979292aee'],
 };
 
 test('released migrations stay the texts that they were', () => {
