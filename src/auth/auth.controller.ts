@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  Ip,
   Param,
   Patch,
   Post,
@@ -33,6 +32,7 @@ import {
   toDeviceAnswer,
 } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
+import { ClientNetwork } from './client-network.js';
 import { CurrentDevice, Public, type Device } from './device.guard.js';
 
 /** Answers NOT_FOUND to an id that no device can have, as to any unknown id. */
@@ -55,10 +55,13 @@ export class AuthController {
   @Post('devices')
   @ApiCreatedResponse({ type: CredentialsAnswer })
   @ApiProblems(400, 403, 413, 415, 429)
-  async register(@Body() body: RegisterDeviceBody, @Ip() address: string): Promise<CredentialsAnswer> {
+  async register(
+    @Body() body: RegisterDeviceBody,
+    @ClientNetwork() network: string,
+  ): Promise<CredentialsAnswer> {
     const { name, platform, pairing_code } = body;
     return toCredentialsAnswer(
-      await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, address),
+      await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, network),
     );
   }
 

@@ -49,13 +49,13 @@ export class AuthService {
    */
   async registerDevice(
     device: { name?: string; platform?: string; pairingCode?: string },
-    clientAddress: string,
+    network: string,
   ): Promise<Credentials> {
     const profile = { name: device.name || 'Unnamed device', platform: device.platform ?? null };
     if (device.pairingCode !== undefined) {
-      return this.registerWithCode(profile, device.pairingCode, clientAddress);
+      return this.registerWithCode(profile, device.pairingCode, network);
     }
-    await this.rateLimits.countAccount(clientAddress);
+    await this.rateLimits.countAccount(network);
     return this.register(profile, (tx) => this.createAccount(tx));
   }
 
@@ -98,7 +98,8 @@ export class AuthService {
     accountId: string;
     deviceId: string;
   }): Promise<{ code: string; expiresAt: number }> {
-    const code = newPairingCode();
+    const { isRaised } = await this.rateLimits.pairingAlert();
+    const code = newPairingCode(isRaised);
     const now = this.now();
     const expiresAt = now + PAIRING_CODE_TTL_MS;
     const isStored = await this.database.transaction((tx) =>
@@ -134,28 +135,18 @@ export class AuthService {
     this.events.publish('device.revoked', { accountId, deviceId });
   }
 
-  private async registerWithCode(
-    profile: Profile,
-    code: string,
-    clientAddress: string,
-  ): Promise<Credentials> {
-    // Count the code before checking it: otherwise many concurrent tries would all pass the limit.
-    await this.rateLimits.countCode(clientAddress);
-    let isRight = false;
-    try {
-      const credentials = await this.register(profile, async (tx) => {
+  private async registerWithCode(profile: Profile, code: string, network: string): Promise<Credentials> {
+    const credentials = await this.rateLimits.tryCode(network, () =>
+      this.register(profile, async (tx) => {
         const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
         if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
-        isRight = true;
         await this.checkRoom(tx, accountId);
         return accountId;
-      });
-      const { accountId, deviceId } = credentials;
-      this.events.publish('device.joined', { accountId, deviceId, name: profile.name });
-      return credentials;
-    } finally {
-      if (isRight) await this.rateLimits.rewardCode(clientAddress);
-    }
+      }),
+    );
+    const { accountId, deviceId } = credentials;
+    this.events.publish('device.joined', { accountId, deviceId, name: profile.name });
+    return credentials;
   }
 
   /** @param join finds or creates the account, in the transaction that adds the device */
