@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  Ip,
   Param,
   Patch,
   Post,
@@ -33,6 +32,7 @@ import {
   toDeviceAnswer,
 } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
+import { ClientNetwork } from './client-network.js';
 import { CurrentDevice, Public, type Device } from './device.guard.js';
 
 /** Answers NOT_FOUND to an id that no device can have, as to any unknown id. */
@@ -55,10 +55,13 @@ export class AuthController {
   @Post('devices')
   @ApiCreatedResponse({ type: CredentialsAnswer })
   @ApiProblems(400, 403, 413, 415, 429)
-  async register(@Body() body: RegisterDeviceBody, @Ip() address: string): Promise<CredentialsAnswer> {
+  async register(
+    @Body() body: RegisterDeviceBody,
+    @ClientNetwork() network: string,
+  ): Promise<CredentialsAnswer> {
     const { name, platform, pairing_code } = body;
     return toCredentialsAnswer(
-      await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, address),
+      await this.auth.registerDevice({ name, platform, pairingCode: pairing_code }, network),
     );
   }
 
@@ -72,13 +75,13 @@ export class AuthController {
     return toCredentialsAnswer(await this.auth.refresh(body.refresh_token));
   }
 
-  /** Creates a code with which one more device can join this account; it works once, for 10 minutes. */
+  /** Creates a code with which one more device can join this account; it works once, for 10 minutes, while this device exists. */
   @Post('pairing-codes')
   @ApiBearerAuth()
   @ApiCreatedResponse({ type: PairingCodeAnswer })
   @ApiProblems(400, 401, 413, 415)
   async createPairingCode(@CurrentDevice() device: Device): Promise<PairingCodeAnswer> {
-    const { code, expiresAt } = await this.auth.createPairingCode(device.accountId);
+    const { code, expiresAt } = await this.auth.createPairingCode(device);
     return { code, expires_at: expiresAt };
   }
 

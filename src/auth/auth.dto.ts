@@ -72,7 +72,10 @@ export class CredentialsAnswer {
 
 /** A pairing code and when it expires. */
 export class PairingCodeAnswer {
-  /** @example 'K7MPQ2RX' */
+  /**
+   * 8 characters, or 12 while many wrong codes come in.
+   * @example 'K7MPQ2RX'
+   */
   code!: string;
   /** Epoch ms. */
   @ApiProperty(EPOCH_MS)

@@ -10,6 +10,7 @@ import { AuthService } from './auth.service.js';
 import { DeviceActivity } from './device-activity.js';
 import { DeviceGuard } from './device.guard.js';
 import { DevicesRepository } from './devices.repository.js';
+import { RefreshTokens } from './refresh-tokens.js';
 import { RateLimits } from './rate-limits.js';
 import { RateLimitsRepository } from './rate-limits.repository.js';
 import { JwtStrategy } from './jwt.strategy.js';
@@ -31,6 +32,7 @@ import { SocketSessions } from './socket-session.js';
     Operator,
     RateLimits,
     RateLimitsRepository,
+    RefreshTokens,
     DeviceAccountsRepository,
     SocketSessions,
     // Every route requires a token unless it is marked @Public().

@@ -11,7 +11,7 @@ import { DeviceActivity } from './device-activity.js';
 import { DevicesRepository, type DeviceProfile } from './devices.repository.js';
 import { hashPairingCode, newPairingCode, PAIRING_CODE_TTL_MS } from './pairing-code.js';
 import { RateLimits } from './rate-limits.js';
-import { firstRefreshToken, parseRefreshToken, rotate } from './refresh-tokens.js';
+import { RefreshTokens } from './refresh-tokens.js';
 
 /** The ids and tokens of a device; the access token expires at `expiresAt` (epoch ms). */
 export interface Credentials {
@@ -35,6 +35,7 @@ export class AuthService {
     private readonly accounts: AccountsRepository,
     private readonly devices: DevicesRepository,
     private readonly accessTokens: AccessTokens,
+    private readonly refreshTokens: RefreshTokens,
     private readonly activity: DeviceActivity,
     private readonly rateLimits: RateLimits,
     private readonly events: EventBus,
@@ -48,13 +49,13 @@ export class AuthService {
    */
   async registerDevice(
     device: { name?: string; platform?: string; pairingCode?: string },
-    clientAddress: string,
+    network: string,
   ): Promise<Credentials> {
     const profile = { name: device.name || 'Unnamed device', platform: device.platform ?? null };
     if (device.pairingCode !== undefined) {
-      return this.registerWithCode(profile, device.pairingCode, clientAddress);
+      return this.registerWithCode(profile, device.pairingCode, network);
     }
-    await this.rateLimits.countAccount(clientAddress);
+    await this.rateLimits.countAccount(network);
     return this.register(profile, (tx) => this.createAccount(tx));
   }
 
@@ -64,13 +65,13 @@ export class AuthService {
    *   token was used again
    */
   async refresh(refreshToken: string): Promise<Credentials> {
-    const used = parseRefreshToken(refreshToken);
+    const used = this.refreshTokens.parse(refreshToken);
     if (!used) throw new AppError('TOKEN_INVALID', { detail: 'This is no refresh token.' });
     const { accountId, deviceId } = used;
     const outcome = await this.database.transaction(async (tx) => {
       const state = await this.devices.lockRefresh(tx, accountId, deviceId);
       if (!state) return (await this.accounts.exists(tx, accountId)) ? 'revoked' : 'unknown';
-      const rotated = rotate(used, state);
+      const rotated = this.refreshTokens.rotate(used, state);
       if (rotated === 'reused') await this.devices.remove(tx, accountId, deviceId);
       if (typeof rotated === 'object')
         await this.devices.updateRefresh(tx, accountId, deviceId, rotated.state);
@@ -88,14 +89,23 @@ export class AuthService {
     return this.credentials(accountId, deviceId, outcome.token);
   }
 
-  /** Creates a code with which one more device can join the account within 10 minutes. */
-  async createPairingCode(accountId: string): Promise<{ code: string; expiresAt: number }> {
-    const code = newPairingCode();
+  /**
+   * Creates a code with which one more device can join the account within 10 minutes; it ends with the device that made
+   * it.
+   * @throws AppError DEVICE_REVOKED when the device was revoked meanwhile
+   */
+  async createPairingCode(maker: {
+    accountId: string;
+    deviceId: string;
+  }): Promise<{ code: string; expiresAt: number }> {
+    const { isRaised } = await this.rateLimits.pairingAlert();
+    const code = newPairingCode(isRaised);
     const now = this.now();
     const expiresAt = now + PAIRING_CODE_TTL_MS;
-    await this.database.transaction((tx) =>
-      this.devices.createPairingCode(tx, hashPairingCode(code), accountId, expiresAt, now),
+    const isStored = await this.database.transaction((tx) =>
+      this.devices.createPairingCode(tx, hashPairingCode(code), maker, expiresAt, now),
     );
+    if (!isStored) throw new AppError('DEVICE_REVOKED');
     return { code, expiresAt };
   }
 
@@ -125,28 +135,18 @@ export class AuthService {
     this.events.publish('device.revoked', { accountId, deviceId });
   }
 
-  private async registerWithCode(
-    profile: Profile,
-    code: string,
-    clientAddress: string,
-  ): Promise<Credentials> {
-    // Count the code before checking it: otherwise many concurrent tries would all pass the limit.
-    await this.rateLimits.countCode(clientAddress);
-    let isRight = false;
-    try {
-      const credentials = await this.register(profile, async (tx) => {
+  private async registerWithCode(profile: Profile, code: string, network: string): Promise<Credentials> {
+    const credentials = await this.rateLimits.tryCode(network, () =>
+      this.register(profile, async (tx) => {
         const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
         if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
-        isRight = true;
         await this.checkRoom(tx, accountId);
         return accountId;
-      });
-      const { accountId, deviceId } = credentials;
-      this.events.publish('device.joined', { accountId, deviceId, name: profile.name });
-      return credentials;
-    } finally {
-      if (isRight) await this.rateLimits.rewardCode(clientAddress);
-    }
+      }),
+    );
+    const { accountId, deviceId } = credentials;
+    this.events.publish('device.joined', { accountId, deviceId, name: profile.name });
+    return credentials;
   }
 
   /** @param join finds or creates the account, in the transaction that adds the device */
@@ -154,7 +154,7 @@ export class AuthService {
     const deviceId = randomId();
     const { accountId, refreshToken } = await this.database.transaction(async (tx) => {
       const accountId = await join(tx);
-      const { token, state } = firstRefreshToken(accountId, deviceId);
+      const { token, state } = this.refreshTokens.first(accountId, deviceId);
       await this.devices.create(tx, accountId, { deviceId, ...profile }, state, this.now());
       return { accountId, refreshToken: token };
     });

@@ -16,7 +16,7 @@ export interface RefreshState {
   /** Hash of the part that all tokens of the device share. */
   family: string;
   generation: number;
-  /** Hashes of the newest generation's tokens; several if answers were lost. */
+  /** Hashes of the newest generation's tokens; several if answers were lost, but only the first of many. */
   current: string[];
   /** Hash of the token that was exchanged for the newest generation; null: none yet. */
   previous: string | null;
@@ -84,12 +84,12 @@ export class DevicesRepository {
     return rows[0] ?? null;
   }
 
-  /** @returns whether the account had such a device */
+  /** Removes a device and the pairing codes it made. @returns whether the account had such a device */
   async remove(tx: Transaction, accountId: string, deviceId: string): Promise<boolean> {
-    const rows = await tx.query('DELETE FROM devices WHERE account_id = $1 AND id = $2 RETURNING id', [
-      accountId,
-      deviceId,
-    ]);
+    const key = [accountId, deviceId];
+    const rows = await tx.query('DELETE FROM devices WHERE account_id = $1 AND id = $2 RETURNING id', key);
+    // After the device: a code that it makes at this moment is either stored by now, or refused.
+    await tx.query('DELETE FROM pairing_codes WHERE account_id = $1 AND device_id = $2', key);
     return rows.length > 0;
   }
 
@@ -134,20 +134,26 @@ export class DevicesRepository {
     );
   }
 
-  /** Stores a pairing code, and removes expired ones. */
+  /**
+   * Stores a pairing code, and removes expired ones.
+   * @param maker the device that the code ends with
+   * @returns false, and stores nothing, when that device does not exist (any more)
+   */
   async createPairingCode(
     tx: Transaction,
     codeHash: string,
-    accountId: string,
+    { accountId, deviceId }: { accountId: string; deviceId: string },
     expiresAt: number,
     now: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    // Locked until the transaction ends, so that removing the device waits and then finds the code.
+    if (!(await this.lockRefresh(tx, accountId, deviceId))) return false;
     await tx.query('DELETE FROM pairing_codes WHERE expires_at <= $1', [now]);
-    await tx.query('INSERT INTO pairing_codes (code_hash, account_id, expires_at) VALUES ($1, $2, $3)', [
-      codeHash,
-      accountId,
-      expiresAt,
-    ]);
+    await tx.query(
+      'INSERT INTO pairing_codes (code_hash, account_id, device_id, expires_at) VALUES ($1, $2, $3, $4)',
+      [codeHash, accountId, deviceId, expiresAt],
+    );
+    return true;
   }
 
   /** Uses up a pairing code and returns its account; null: unknown or expired. */

@@ -35,11 +35,6 @@ export class RateLimitsRepository {
     });
   }
 
-  /** Forgets which keys were refused, so that the table's counts decide again. */
-  unblock(limiter: RateLimiterAbstract): void {
-    if (limiter instanceof RateLimiterPostgres) limiter.deleteInMemoryBlockedAll();
-  }
-
   /**
    * Removes counts whose windows have ended, and counts written by a process whose clock was ahead.
    * @param now epoch ms

@@ -1,97 +1,124 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG } from '../foundation/config/config.module.js';
+import type { Config } from '../foundation/config/config.js';
+import { signingSecret } from '../foundation/config/signing-secret.js';
 import type { RefreshState } from './devices.repository.js';
 
-/**
- * Refresh tokens rotate: using one creates the next generation. Because an answer can be lost, the previous token
- * works until one of its successors is used; an older token counts as stolen. A token is
- * `account.device.generation.family.secret`; the last two are random (128 and 256 bits) and stored as hashes. The
- * family distinguishes a device's own old token from a forged one.
- */
 interface RefreshToken {
   accountId: string;
   deviceId: string;
   generation: number;
   family: string;
   secret: string;
+  /** Null: the token was made before tokens had a proof. */
+  proof: string | null;
 }
 
-// Each lost answer leaves a token that the device may still use. Only this many are kept, the newest ones.
-const MAX_SIBLINGS = 8;
+const TOKEN = /^([\w-]{1,64})\.([\w-]{1,64})\.([1-9]\d{0,8})\.([\w-]{22})\.([\w-]{43})(?:\.([\w-]{43}))?$/;
+const KEY_BYTES = 32;
+
+// Each lost answer leaves a token that the device may still use. The hashes of the first ones are stored; the later ones
+// are known by their proofs. Those without a proof are among the first, as no new ones are made.
+const MAX_STORED_SIBLINGS = 8;
 
 /**
- * A restore stores this instead of the generation: the device may have rotated its tokens after the backup was made,
- * so the server accepts the first token of the family, whatever its generation.
+ * Makes and judges refresh tokens (docs/decisions/0004). They rotate: using one creates the next generation. Because an
+ * answer can be lost, the previous token works until one of its successors is used; an older token counts as stolen. A
+ * token is `account.device.generation.family.secret.proof`. Family and secret are random (128 and 256 bits) and stored
+ * as hashes; the family distinguishes a device's own old token from a forged one. The proof is an HMAC over all parts
+ * before it: by it the server knows its own tokens even after its database went back in time.
  */
-export const RESTORED_GENERATION = 0;
+@Injectable()
+export class RefreshTokens {
+  /** The first signs; all are accepted. */
+  private readonly keys: Buffer[];
 
-/** Splits a token into its parts; null: not a refresh token. */
-export function parseRefreshToken(text: string): RefreshToken | null {
-  const match = /^([\w-]{1,64})\.([\w-]{1,64})\.(\d{1,9})\.([\w-]{22})\.([\w-]{43})$/.exec(text);
-  if (!match) return null;
-  const [, accountId, deviceId, generation, family, secret] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { accountId, deviceId, generation: Number(generation), family, secret };
-}
+  constructor(@Inject(CONFIG) config: Config) {
+    const secrets = [signingSecret(config), config.jwtSecretPrevious].filter((secret) => secret !== null);
+    this.keys = secrets.map((secret) =>
+      Buffer.from(hkdfSync('sha256', secret, '', 'tidemark refresh tokens', KEY_BYTES)),
+    );
+  }
 
-/** Creates the first token of a new device, and the state to store. */
-export function firstRefreshToken(
-  accountId: string,
-  deviceId: string,
-): { token: string; state: RefreshState } {
-  const token = { accountId, deviceId, generation: 1, family: random(16), secret: random(32) };
-  return {
-    token: format(token),
-    state: { family: hash(token.family), generation: 1, current: [hash(token.secret)], previous: null },
-  };
-}
+  /** Splits a token into its parts; null: not a refresh token. */
+  parse(text: string): RefreshToken | null {
+    const match = TOKEN.exec(text);
+    if (!match) return null;
+    const [accountId, deviceId, generation, family, secret] = match.slice(1, 6) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    const proof = match[6] ?? null;
+    return { accountId, deviceId, generation: Number(generation), family, secret, proof };
+  }
 
-/**
- * Checks a token against its device's stored state.
- * @returns the next token and the state to store; or `unknown` (forged), or `reused` (an old token was used again)
- */
-export function rotate(
-  used: RefreshToken,
-  state: RefreshState,
-): { token: string; state: RefreshState } | 'unknown' | 'reused' {
-  if (!equal(hash(used.family), state.family)) return 'unknown';
-  const usedHash = hash(used.secret);
-  const secret = random(32);
-  if (state.generation === RESTORED_GENERATION) {
-    const generation = used.generation + 1;
+  /** Creates the first token of a new device, and the state to store. */
+  first(accountId: string, deviceId: string): { token: string; state: RefreshState } {
+    const token = { accountId, deviceId, generation: 1, family: random(16), secret: random(32) };
     return {
-      token: format({ ...used, generation, secret }),
-      state: { ...state, generation, current: [hash(secret)], previous: usedHash },
+      token: this.format(token),
+      state: { family: hash(token.family), generation: 1, current: [hash(token.secret)], previous: null },
     };
   }
-  if (used.generation > state.generation) return 'unknown';
-  if (used.generation === state.generation && state.current.some((one) => equal(one, usedHash))) {
-    const generation = state.generation + 1;
-    return {
-      token: format({ ...used, generation, secret }),
-      state: { ...state, generation, current: [hash(secret)], previous: usedHash },
-    };
+
+  /**
+   * Checks a token against its device's stored state.
+   * @returns the next token and the state to store; or `unknown` (forged), or `reused` (an old token was used again)
+   */
+  rotate(
+    used: RefreshToken,
+    state: RefreshState,
+  ): { token: string; state: RefreshState } | 'unknown' | 'reused' {
+    if (!equal(hash(used.family), state.family)) return 'unknown';
+    const usedHash = hash(used.secret);
+    if (used.generation >= state.generation) {
+      const isStored =
+        used.generation === state.generation && state.current.some((one) => equal(one, usedHash));
+      // A generation ahead: the database went back in time. A current token that is not stored: likewise, or it is one of
+      // many answers to the previous token.
+      if (!isStored && !this.isProved(used)) return 'unknown';
+      const generation = used.generation + 1;
+      const secret = random(32);
+      return {
+        token: this.format({ ...used, generation, secret }),
+        state: { ...state, generation, current: [hash(secret)], previous: usedHash },
+      };
+    }
+    if (
+      used.generation === state.generation - 1 &&
+      state.previous !== null &&
+      equal(state.previous, usedHash)
+    ) {
+      const secret = random(32);
+      return {
+        token: this.format({ ...used, generation: state.generation, secret }),
+        state: { ...state, current: [...state.current, hash(secret)].slice(0, MAX_STORED_SIBLINGS) },
+      };
+    }
+    return 'reused';
   }
-  if (
-    used.generation === state.generation - 1 &&
-    state.previous !== null &&
-    equal(state.previous, usedHash)
-  ) {
-    return {
-      token: format({ ...used, generation: state.generation, secret }),
-      state: { ...state, current: [...state.current, hash(secret)].slice(-MAX_SIBLINGS) },
-    };
+
+  private isProved({ proof, ...token }: RefreshToken): boolean {
+    return proof !== null && this.keys.some((key) => equal(proofOf(token, key), proof));
   }
-  return used.generation === state.generation ? 'unknown' : 'reused';
+
+  private format(token: Unproved): string {
+    return `${textOf(token)}.${proofOf(token, this.keys[0]!)}`;
+  }
 }
 
-function format(token: RefreshToken): string {
-  return [token.accountId, token.deviceId, token.generation, token.family, token.secret].join('.');
+type Unproved = Omit<RefreshToken, 'proof'>;
+
+function textOf({ accountId, deviceId, generation, family, secret }: Unproved): string {
+  return [accountId, deviceId, generation, family, secret].join('.');
+}
+
+function proofOf(token: Unproved, key: Buffer): string {
+  return createHmac('sha256', key).update(textOf(token)).digest('base64url');
 }
 
 function random(bytes: number): string {

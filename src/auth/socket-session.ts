@@ -37,7 +37,9 @@ export class SocketSessions {
     const checked = this.verify(token);
     const account = await this.accounts.find(checked.accountId, checked.deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
-    return { session: { ...checked, historyId: account.historyId, provenAt: this.now() }, account };
+    const session = { ...checked, historyId: account.historyId, provenAt: this.now() };
+    if (this.isOver(session)) throw new AppError('TOKEN_EXPIRED');
+    return { session, account };
   }
 
   /**
@@ -75,11 +77,15 @@ export class SocketSessions {
 
   /** Hangs up if the token has expired or the device is gone. Call often: it asks the database only once a minute. */
   check(socket: ClientSocket, session: SocketSession): void {
-    const now = this.now();
-    if (session.expiresAt <= now) hangUp(socket, new AppError('TOKEN_EXPIRED'));
-    else if (session.provenAt + PROVE_EVERY_MS <= now) {
+    if (this.isOver(session)) hangUp(socket, new AppError('TOKEN_EXPIRED'));
+    else if (session.provenAt + PROVE_EVERY_MS <= this.now()) {
       this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
     }
+  }
+
+  /** Without the tolerance that a request's token has: a session lasts until the time that the client was told. */
+  private isOver({ expiresAt }: SocketSession): boolean {
+    return expiresAt <= this.now();
   }
 
   private verify(token: unknown): CheckedToken {

@@ -2,7 +2,6 @@ import { copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
-import { RESTORED_GENERATION } from '../auth/refresh-tokens.js';
 import { declaredTables } from '../declared-tables.js';
 import type { Config } from '../foundation/config/config.js';
 import { FIRST_MIGRATION } from '../foundation/database/migrations.js';
@@ -54,9 +53,6 @@ function restoreSqlite(dataDir: string, file: string): string {
   }
 }
 
-const TAKE_ANY_REFRESH_TOKEN = `UPDATE devices
-  SET refresh_generation = ${RESTORED_GENERATION}, refresh_current = '[]', refresh_previous = NULL`;
-
 /**
  * Gives every account a new history and every document a new epoch.
  * @returns the number of accounts, and a sentence about documents that could not be kept
@@ -70,7 +66,6 @@ function renewSqlite(copy: string, file: string, dataDir: string): { accounts: n
       handle.exec('DELETE FROM pairing_codes');
       // Share links that were withdrawn after the backup must not work again.
       if (hasTable(handle, 'shares')) handle.exec('DELETE FROM shares');
-      handle.exec(TAKE_ANY_REFRESH_TOKEN);
       const about = hasTable(handle, 'documents') ? renewSqliteDocuments(handle, dataDir, now) : '';
       return { accounts, about };
     })();
@@ -143,7 +138,6 @@ async function renewPostgres(client: pg.Client): Promise<number> {
   await client.query('DELETE FROM pairing_codes');
   if (await hasPostgresTable(client, 'shares')) await client.query('DELETE FROM shares');
   if (await hasPostgresTable(client, 'documents')) await renewPostgresDocuments(client, Date.now());
-  await client.query(TAKE_ANY_REFRESH_TOKEN);
   return accounts;
 }
 

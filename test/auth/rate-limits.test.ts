@@ -75,19 +75,21 @@ describe('processes on one PostgreSQL', () => {
     expect((await register(one, { pairing_code: last })).status).toBe(201);
   });
 
-  test('keep no counts of addresses beyond the limit of all of them, and none whose time is over', async () => {
+  test('refuse nobody for the wrong codes of others, agree on the alert, and keep no count whose time is over', async () => {
     const clock = new TestClock();
     moveDate(clock);
-    const addresses = Array.from({ length: 400 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
-    const statuses: number[] = [];
-    for (const address of addresses) statuses.push((await tryCode(one, address)).status);
-    expect(statuses).toEqual(addresses.map((_, n) => (n < 200 ? 400 : 429)));
-    expectProblem(await tryCode(other, '192.0.2.1'), 429, 'RATE_LIMITED');
-    const counts = () => query(storage, 'SELECT key FROM rate_limits');
-    expect((await counts()).length).toBeLessThanOrEqual(205);
+    const device = await one.newDevice();
+    const newCode = async () => (await device.request('POST', '/auth/pairing-codes')).body.code as string;
+    const right = await newCode();
+    for (let n = 0; n < 201; n += 1)
+      expect((await tryCode(n % 2 ? one : other, `10.0.${n}.1`)).status).toBe(400);
+    for (const app of [one, other])
+      expect((await send('GET', `${app.url}/health`)).body).toMatchObject({ pairing: { alert: true } });
+    expect(await newCode()).toHaveLength(12);
+    expect((await register(other, { pairing_code: right }, '192.0.2.1')).status).toBe(201);
     clock.ms += HOUR;
     await other.nest.get(RateLimits).prune();
-    expect(await counts()).toEqual([]);
+    expect(await query(storage, 'SELECT key FROM rate_limits')).toEqual([]);
   });
 
   test('count each for itself while the counts cannot be stored', async () => {
@@ -109,6 +111,20 @@ describe('an address', () => {
     ['2001:DB8:0001:2::', '2001:db8:1:2:0:0:0:1'],
     ['192.0.2.1', '::ffff:192.0.2.1'],
     ['192.0.2.2', '::ffff:c000:202'],
+    ['192.0.2.3', '192.0.2.3:4711'],
+    ['192.0.2.4:80', '192.0.2.4:81'],
+    ['192.0.2.5', '[192.0.2.5]:80'],
+    ['192.0.2.6', '192.000.002.006'],
+    ['192.0.2.7', '[::FFFF:192.000.002.007]:443'],
+    ['192.0.2.8', '::ffff:192.0.2.8%eth0'],
+    ['192.0.2.9', ' 192.0.2.9:'],
+    ['192.0.2.10', '"192.0.2.10:7"'],
+    ['192.0.2.11', '0:0:0:0:0:FFFF:C000:020B'],
+    ['2001:db8:3:1::1', '[2001:db8:3:1::2]'],
+    ['2001:db8:3:2::1', '[2001:DB8:0003:0002::1]:4711'],
+    ['2001:db8:3:3::1', '2001:0db8:0003:0003:0000:0000:0000:0001'],
+    ['fe80:0:0:7::1%eth0', 'fe80:0:0:7::1%eth1'],
+    ['[fe80:0:0:8::1%25eth0]:80', 'fe80:0:0:8::1'],
   ])('%s and %s are one client', async (first, second) => {
     expect((await register(app(), {}, first)).status).toBe(201);
     expectProblem(await register(app(), {}, second), 429, 'RATE_LIMITED');
@@ -117,5 +133,27 @@ describe('an address', () => {
   test('of IPv6 and one of the next network are two clients', async () => {
     for (const address of ['2001:db8:2:1::1', '2001:db8:2:2::1'])
       expect((await register(app(), {}, address)).status).toBe(201);
+  });
+
+  test('that is none counts as the proxy itself, whatever it is called', async () => {
+    const garbage = [
+      'unknown',
+      '_hidden',
+      '1',
+      '0x7f000001',
+      '10.1',
+      '300.1.1.1',
+      'evil.example:80',
+      '::g',
+      '[::1',
+      '1.2.3.4:x',
+      '%',
+    ];
+    const statuses: number[] = [];
+    for (const address of garbage) statuses.push((await register(app(), {}, address)).status);
+    expect(statuses).toEqual(garbage.map((_, n) => (n === 0 ? 201 : 429)));
+    // Only the last entry is the proxy's own word.
+    expect((await register(app(), {}, 'unknown, 198.51.100.1')).status).toBe(201);
+    expectProblem(await register(app(), {}, '198.51.100.2, unknown'), 429, 'RATE_LIMITED');
   });
 });

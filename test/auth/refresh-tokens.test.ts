@@ -105,6 +105,30 @@ forEachDatabase((database) => {
     await pull(device);
   });
 
+  test.each([7, 8, 9, 20])(
+    'a previous token used %i more times does not put out the owner of its first successor',
+    async (times) => {
+      const device = await app().newDevice();
+      const stolen = device.refreshToken;
+      const own = await next(stolen);
+      let others = '';
+      for (let n = 0; n < times; n += 1) others = await next(stolen);
+      expect(await next(own)).toEqual(expect.any(String));
+      await pull(device);
+      // Two people use it: as soon as the other one goes on, the device is revoked.
+      expectProblem(await use(others), 401, 'DEVICE_REVOKED');
+    },
+  );
+
+  test('of many answers to one token each works, when it is the one that arrived', async () => {
+    for (const arrived of [0, 7, 8, 15]) {
+      const device = await app().newDevice();
+      const answers: string[] = [];
+      for (let n = 0; n < 16; n += 1) answers.push(await next(device.refreshToken));
+      expect(await next(answers[arrived]!)).toEqual(expect.any(String));
+    }
+  });
+
   test.each([undefined, null, 5, {}, '', 'abc', 'x'.repeat(600), '\u0000', 'a.b.1.c.d', '__proto__'])(
     'refuses %j and revokes nobody',
     async (token) => {

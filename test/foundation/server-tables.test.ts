@@ -84,6 +84,7 @@ const released = {
   RecordTables1790005000000: ['9d3308d5f54030a4', '9d3308d5f54030a4'],
   Checkpoints1790006000000: ['8f429b9022bfe847', '76ce427264682d0e'],
   TombstoneCounts1790007000000: ['e1580b2c04cc43ca', 'e69a6e8222ec616e'],
+  PairingCodeMakers1790009000000: ['5de332ca4b1e49cf', 'c7251b9979292aee'],
 };
 
 test('released migrations stay the texts that they were', () => {

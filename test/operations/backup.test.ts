@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { TestDevice } from '../support/device.js';
+import { send, type Reply, type TestDevice } from '../support/device.js';
 import { clockOf, expectProblem, liveRows, moveTo, pull, push, stateOf } from '../support/exchange.js';
 import type { Pulled } from '../support/exchange.js';
 import { creating, deleting, evening, game, updating } from '../support/records.js';
@@ -107,27 +108,60 @@ describe.each(databasesWithTools)('on %s', (database) => {
 
   describe('a device', () => {
     let device: TestDevice;
-    let stale: string;
+    let tokens: string[];
+    let [asleep, stolen]: TestDevice[] = [];
+    let stolenFirst: string;
     shared.beforeBackup(async (server) => {
       device = await server.newDevice();
-      stale = device.refreshToken;
+      [asleep, stolen] = [await server.newDevice(), await server.newDevice()];
+      stolenFirst = stolen.refreshToken;
     });
     shared.beforeRestore(async () => {
-      for (let n = 0; n < 3; n += 1) expect((await device.refresh()).status).toBe(200);
+      tokens = [device.refreshToken];
+      for (let n = 0; n < 6; n += 1) {
+        for (const one of [device, stolen!]) expect((await one.refresh()).status).toBe(200);
+        tokens.push(device.refreshToken);
+      }
     });
 
-    test('that renewed its tokens after the backup gets back in, once with any of them', async () => {
+    const use = (refreshToken: string): Promise<Reply> =>
+      send('POST', `${shared.app.url}/api/v1/auth/token`, { body: { refresh_token: refreshToken } });
+
+    test('that renewed its tokens six times after the backup gets back in, whatever was made up before', async () => {
       moveTo(device, shared.app.url);
-      const renewed = device.refreshToken;
+      const own = device.refreshToken;
+      const [account, id, , family, , proof] = own.split('.');
+      const secret = randomBytes(32).toString('base64url');
+      for (const made of [
+        `${account}.${id}.1.${family}.${secret}`,
+        `${account}.${id}.7.${family}.${secret}`,
+        `${account}.${id}.7.${family}.${secret}.${proof}`,
+        `${account}.${id}.99.${family}.${secret}.${secret}`,
+        own.replace(/\.7\./, '.99.'),
+      ])
+        expectProblem(await use(made), 401, 'TOKEN_INVALID');
       expect((await device.refresh()).status).toBe(200);
       await pull(device);
-      device.refreshToken = renewed; // its answer may have been lost
+      device.refreshToken = own; // its answer may have been lost
       expect((await device.refresh()).status).toBe(200);
       expect((await device.refresh()).status).toBe(200);
-      device.refreshToken = device.refreshToken.replace(/\.\d+\./, '.99.');
-      expectProblem(await device.refresh(), 401, 'TOKEN_INVALID');
-      device.refreshToken = stale;
+      device.refreshToken = tokens[0]!;
       expectProblem(await device.refresh(), 401, 'DEVICE_REVOKED');
+    });
+
+    test('that has been away since before the backup gets in with its first token', async () => {
+      moveTo(asleep!, shared.app.url);
+      expect((await asleep!.refresh()).status).toBe(200);
+      await pull(asleep!);
+      expect((await asleep!.refresh()).status).toBe(200);
+    });
+
+    test('whose first of seven tokens somebody else uses gets in all the same, and that one is found out', async () => {
+      moveTo(stolen!, shared.app.url);
+      const first = await use(stolenFirst);
+      expect((await stolen!.refresh()).status).toBe(200);
+      await pull(stolen!);
+      expectProblem(await use(first.body.refresh_token as string), 401, 'DEVICE_REVOKED');
     });
   });
 

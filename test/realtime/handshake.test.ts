@@ -85,12 +85,20 @@ forEachDatabase((database) => {
     expect(await refusal(second, {})).toEqual({ status: 401, code: 'DEVICE_REVOKED' });
   });
 
-  test('an expired token is refused', async () => {
+  test('an expired token is refused from the first moment on, without a greeting first', async () => {
     const clock = new TestClock();
     await using own = await startApp(database, { now: clock.now });
     const device = await own.newDevice();
-    clock.ms += 906_000;
-    expect(await refusal(device, {})).toEqual({ status: 401, code: 'TOKEN_EXPIRED' });
+    const issuedAt = clock.ms;
+    for (const sinceExpiryMs of [0, 1, 2_000, 4_999, 5_001, 6_000]) {
+      clock.ms = issuedAt + 900_000 + sinceExpiryMs;
+      using socket = new TestSocket(device.url, deviceAuth(device));
+      expect(await socket.refusal()).toMatchObject({ status: 401, code: 'TOKEN_EXPIRED' });
+      expect(socket.pending).toEqual([]);
+    }
+    clock.ms = issuedAt + 900_000 - 1;
+    using lasting = await TestSocket.connect(device);
+    expect((await lasting.ping()).n).toBe(1);
   });
 
   test("another account's token with this account's history is refused", async () => {

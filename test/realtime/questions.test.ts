@@ -129,9 +129,11 @@ forEachDatabase((database) => {
       clock.ms += 14 * MINUTE_MS;
       await device.refresh();
       using socket = await TestSocket.connect(device);
-      clock.ms += 2 * MINUTE_MS;
-      const answer = await socket.ask<{ problem: Problem }>('token', { access_token: old });
-      expect(answer.problem.code).toBe('TOKEN_EXPIRED');
+      for (const ms of [MINUTE_MS, 2_000, MINUTE_MS]) {
+        clock.ms += ms;
+        const answer = await socket.ask<{ problem: Problem }>('token', { access_token: old });
+        expect(answer.problem.code).toBe('TOKEN_EXPIRED');
+      }
     });
   });
 });

@@ -44,6 +44,37 @@ forEachDatabase((database) => {
     }
   });
 
+  test('behind a proxy a link has an origin of the web, or there is none', async () => {
+    await using proxied = await startApp(database, { env: { TRUST_PROXY: 'true' } });
+    const device = await proxied.newDevice();
+    await store(device, { games: [game('g1')] });
+    const through = (proto: string, host = 'sync.example.org') =>
+      share(device, 'g1', { 'x-forwarded-proto': proto, 'x-forwarded-host': host });
+    for (const proto of ['javascript', 'https:', 'ftp', 'data', 'https, javascript', 'file', 'httpss', ' ,'])
+      expectProblem(await through(proto), 400, 'BAD_REQUEST');
+    for (const host of [
+      'evil/x',
+      'a@b',
+      'a b',
+      'a..b',
+      '.',
+      'a:b',
+      'a:99999',
+      '[::1',
+      'a?b',
+      'a#b',
+      'a\\b',
+      '::1',
+    ])
+      expectProblem(await through('https', host), 400, 'BAD_REQUEST');
+    for (const [proto, host, origin] of [
+      ['HTTPS', 'Sync.Example.org:443', 'https://sync.example.org'],
+      ['javascript, http', 'evil.example, sync.example.org', 'http://sync.example.org'],
+      ['https', '[2001:db8::1]:8443', 'https://[2001:db8::1]:8443'],
+    ] as const)
+      expect(new URL((await through(proto, host)).body.url as string).origin).toBe(origin);
+  });
+
   test('the token is told once and stored hashed', async () => {
     const device = await app().newDevice();
     await store(device, { games: [game('g1')] });

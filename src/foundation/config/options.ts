@@ -61,7 +61,8 @@ export const options = {
   JWT_SECRET_PREVIOUS: {
     kind: 'text',
     default: null,
-    about: 'Still accepted while secrets rotate; remove it after ACCESS_TOKEN_TTL_SECONDS.',
+    about:
+      'Still accepted while secrets rotate; remove it after ACCESS_TOKEN_TTL_SECONDS, once there is a newer backup.',
   },
   ACCESS_TOKEN_TTL_SECONDS: {
     kind: 'integer',

@@ -110,9 +110,10 @@ const devices: ServerTable = {
   primaryKey: ['account_id', 'id'],
 };
 
+/** `device_id` is null if an earlier version made the code. */
 const pairingCodes: ServerTable = {
   name: 'pairing_codes',
-  columns: { code_hash: text, account_id: id, expires_at: bigint },
+  columns: { code_hash: text, account_id: id, expires_at: bigint, device_id: optional(id) },
   primaryKey: ['code_hash'],
 };
 
@@ -195,6 +196,7 @@ export const hallTables: ServerTables = {
       statements: checkpointStatements,
     },
     { name: 'TombstoneCounts1790007000000', creates: [], statements: tombstoneCountStatements },
+    { name: 'PairingCodeMakers1790009000000', creates: [], statements: pairingCodeMakerStatements },
   ],
 };
 
@@ -236,6 +238,11 @@ function accountStatements(dialect: Dialect): string[] {
     `CREATE TABLE "pairing_codes" ("code_hash" text PRIMARY KEY NOT NULL, "account_id" ${id} NOT NULL,
        "expires_at" ${int} NOT NULL)`,
   ];
+}
+
+function pairingCodeMakerStatements(dialect: Dialect): string[] {
+  const id = dialect === 'postgres' ? 'text COLLATE "C"' : 'text';
+  return [`ALTER TABLE "pairing_codes" ADD COLUMN "device_id" ${id}`];
 }
 
 /** The tables that exist in this dialect. */
