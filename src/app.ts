@@ -9,7 +9,7 @@ import { bearerToken } from './auth/device.guard.js';
 import { declaredTables } from './declared-tables.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
-import { pingDatabase } from './foundation/database/database.js';
+import { pingDatabase, type Database } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
@@ -52,7 +52,30 @@ export interface AppParts {
 export async function createApp(config: Config, parts: AppParts = {}): Promise<NestFastifyApplication> {
   const { schema = await declaredTables(config.tables), now } = parts;
   const logger = parts.logger ?? (await createLogger(config.logLevel));
-  const database = await openDatabase(config, schema, serverTables, parts.answerTimeoutMs);
+  const database = await openDatabase(config, schema, serverTables, {
+    answerTimeoutMs: parts.answerTimeoutMs,
+    tell: (sentence) => logger.warn(sentence),
+  });
+  try {
+    return await assemble(config, { schema, now, logger, database });
+  } catch (error) {
+    // The end of a start waits for nothing.
+    database.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Foundation {
+  schema: Schema;
+  now?: Now;
+  logger: Logger;
+  database: Database;
+}
+
+async function assemble(
+  config: Config,
+  { schema, now, logger, database }: Foundation,
+): Promise<NestFastifyApplication> {
   const problems = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     // Trust only the entry of the nearest proxy: clients can forge all entries before it.

@@ -14,19 +14,23 @@ const CLOSE_MS = 15_000;
 const LINGER_MS = 500;
 
 /**
- * Runs the server until a signal ends it.
+ * Runs the server until a signal ends it. Before it is ready a signal ends the process at once, whatever it is doing.
  * @returns the exit code: 0 when every request finished, 1 when some were cut off
  * @throws AppStartError with a sentence for the operator
  */
 export async function serve(config: Config): Promise<number> {
-  // Listen for signals first, so that Ctrl-C during the start also stops cleanly.
-  const signalled = firstSignal();
+  const stopEnding = endAtSignals();
   const logger = await createLogger(config.logLevel);
   const app = await createApp(config, { logger });
+  let signalled: Promise<NodeJS.Signals>;
   try {
+    await app.init();
+    signalled = firstSignal();
+    stopEnding();
     await listen(app, config);
   } catch (error) {
-    await app.close();
+    // Not awaited: what does not close is closed by the end of the process.
+    app.close().catch(() => undefined);
     throw error;
   }
   announce(app, config, logger);
@@ -56,7 +60,6 @@ async function drain(app: NestFastifyApplication, config: Config, logger: Logger
 
 async function listen(app: NestFastifyApplication, config: Config): Promise<void> {
   try {
-    await app.init();
     // Not app.listen: Nest would log a failure itself, before our message.
     await app.getHttpAdapter().getInstance().listen({ port: config.port, host: config.host });
   } catch (error) {
@@ -92,12 +95,28 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
   process.stdout.write(`\nTidemark is ready (${database}). Ctrl-C stops it.\n${lines.join('\n')}\n\n`);
 }
 
+/**
+ * Makes signals end this process at once, as they do without any handler; but from process 1, which it is in a container,
+ * the kernel withholds those that it does not handle.
+ * @returns ends this
+ */
+function endAtSignals(): () => void {
+  if (process.pid !== 1) return () => undefined;
+  process.on('SIGTERM', exitBy).on('SIGINT', exitBy);
+  return () => void process.off('SIGTERM', exitBy).off('SIGINT', exitBy);
+}
+
+/** Ends the process with the code by which shells report the signal. */
+function exitBy(signal: NodeJS.Signals): never {
+  process.exit(signal === 'SIGINT' ? 130 : 143);
+}
+
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isSecond = false;
     const onSignal = (signal: NodeJS.Signals) => {
-      if (isSecond) process.exit(signal === 'SIGINT' ? 130 : 143);
+      if (isSecond) exitBy(signal);
       isSecond = true;
       resolve(signal);
     };

@@ -1,5 +1,6 @@
 import { documentTables } from './documents/tables.js';
-import { hallTables, type ServerTables } from './foundation/database/server-tables.js';
+import { hallTables } from './foundation/database/hall-tables.js';
+import type { ServerTables } from './foundation/database/server-tables.js';
 import { shareTables } from './shares/tables.js';
 import { uploadTables } from './uploads/tables.js';
 

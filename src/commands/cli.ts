@@ -1,7 +1,11 @@
-import { loadConfig } from '../foundation/config/config.js';
+import { loadConfig, quoted } from '../foundation/config/config.js';
 import { describeOptions } from '../foundation/config/options.js';
 import { packageVersion } from '../foundation/config/package-version.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
+import { makeFilesPrivate } from '../foundation/files/private-files.js';
+
+/** How long a command that failed may take to close files and connections. */
+const LINGER_MS = 500;
 
 /** A command. Its file is imported only when it runs, as loading the whole server takes a second. */
 interface Command {
@@ -106,9 +110,12 @@ async function withFile(
   return print(work(loadConfig({ argv: rest, env: process.env }), file));
 }
 
+const EXIT_CODES = `Exit codes: 0, done, or stopped cleanly; 1, a fault, which stderr names, or requests that were cut off;
+130 or 143, or the end by the signal itself: stopped by SIGINT or SIGTERM before it was ready, or by a second one.`;
+
 function help(): string {
   const list = Object.values(commands).map(({ usage, about }) => `  ${usage}\n      ${about}`);
-  return `Tidemark, an offline-first sync server.\n\n${list.join('\n')}\n\n${optionsHelp()}`;
+  return `Tidemark, an offline-first sync server.\n\n${list.join('\n')}\n\n${EXIT_CODES}\n\n${optionsHelp()}`;
 }
 
 function optionsHelp(): string {
@@ -124,7 +131,7 @@ function secondWords(first: string): string[] {
 function unknownCommand(name: string): AppStartError {
   const seconds = secondWords(name);
   const fault =
-    seconds.length > 0 ? `After "${name}" comes ${seconds.join(' or ')}` : `"${name}" is no command`;
+    seconds.length > 0 ? `After "${name}" comes ${seconds.join(' or ')}` : `${quoted(name)} is no command`;
   return new AppStartError(`${fault}; see --help.`);
 }
 
@@ -156,12 +163,15 @@ async function run(words: string[]): Promise<number> {
  * @returns the exit code; faults are printed on stderr
  */
 export async function runCommandLine(words: string[]): Promise<number> {
+  makeFilesPrivate();
   try {
     return await run(words);
   } catch (error) {
     // Print one line for a fault that the operator can fix, a stack for any other.
     const text = error instanceof AppStartError ? error.message : ((error as Error).stack ?? String(error));
     process.stderr.write(`${text}\n`);
+    // A connection that does not close would keep the process alive.
+    setTimeout(() => process.exit(1), LINGER_MS).unref();
     return 1;
   }
 }

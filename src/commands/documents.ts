@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
-import pg from 'pg';
 import { loadConfig } from '../foundation/config/config.js';
+import { connectPostgres } from '../foundation/database/connect-postgres.js';
 import { sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 
@@ -49,9 +49,8 @@ function listSqlite(dataDir: string): ListedVersion[] {
 }
 
 async function listPostgres(url: string): Promise<ListedVersion[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'tidemark documents' });
+  const client = await connectPostgres(url, 'tidemark documents');
   try {
-    await client.connect();
     return (await client.query<ListedVersion>(LIST)).rows;
   } catch (error) {
     throw new AppStartError(`Cannot list documents: ${(error as Error).message}.`, { cause: error });

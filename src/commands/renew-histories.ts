@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
-import { damaged, MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
+import { connectPostgres, reasonOf } from '../foundation/database/connect-postgres.js';
+import { takeMigrationLock } from '../foundation/database/migration-lock.js';
+import { cannotOpenFile, sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { FolderLock } from '../foundation/files/folder-lock.js';
 
@@ -30,25 +32,25 @@ function renewOnSqlite(dataDir: string): number {
       handle.close();
     }
   } catch (error) {
-    throw isWithoutTables(error) ? notTidemark(error) : damaged(file, error);
+    throw isWithoutTables(error) ? notTidemark(error) : cannotOpenFile(file, error);
   } finally {
     lock.release();
   }
 }
 
 async function renewOnPostgres(url: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url, application_name: 'tidemark renew-histories' });
+  const client = await connectPostgres(url, 'tidemark renew-histories');
   try {
-    await client.connect();
-    await client.query('BEGIN');
     // A server that starts may be about to migrate these tables.
-    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    await takeMigrationLock(client, (sentence) => process.stderr.write(`${sentence}\n`));
+    await client.query('BEGIN');
     const accounts = await renewPostgresHistories(client, Date.now());
     await client.query('COMMIT');
     return accounts;
   } catch (error) {
     if (isWithoutTables(error)) throw notTidemark(error);
-    throw new AppStartError(`Cannot renew the histories: ${(error as Error).message}.`, { cause: error });
+    if (error instanceof AppStartError) throw error;
+    throw new AppStartError(`Cannot renew the histories: ${reasonOf(error)}.`, { cause: error });
   } finally {
     await client.end();
   }

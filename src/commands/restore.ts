@@ -1,11 +1,14 @@
-import { copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
-import pg from 'pg';
+import type pg from 'pg';
 import { declaredTables } from '../declared-tables.js';
 import type { Config } from '../foundation/config/config.js';
+import { checkPostgres } from '../foundation/database/check-postgres.js';
+import { connectPostgres } from '../foundation/database/connect-postgres.js';
 import { FIRST_MIGRATION } from '../foundation/database/migrations.js';
-import { MIGRATION_LOCK, sqliteFile } from '../foundation/database/open.js';
+import { takeMigrationLock } from '../foundation/database/migration-lock.js';
+import { sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import { makeDataDir } from '../foundation/files/data-dir.js';
 import { FolderLock } from '../foundation/files/folder-lock.js';
@@ -37,6 +40,7 @@ function restoreSqlite(dataDir: string, file: string): string {
   const temporary = `${database}.part`;
   try {
     copyFileSync(file, temporary);
+    chmodSync(temporary, 0o600); // a copy has the permissions of its source
     const { accounts, about } = renewSqlite(temporary, file, dataDir);
     let kept = '';
     if (existsSync(database)) {
@@ -104,11 +108,11 @@ function foldWal(database: string): void {
 }
 
 async function restorePostgres(url: string, file: string, schema: Schema): Promise<string> {
-  const client = new pg.Client({ connectionString: url, application_name: 'tidemark restore' });
-  await client.connect();
+  const client = await connectPostgres(url, 'tidemark restore');
   try {
+    await checkPostgres(url, client);
     // A server that starts from here on waits for this lock before it reads the database.
-    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await takeMigrationLock(client, (sentence) => process.stderr.write(`${sentence}\n`));
     const running = await client.query(
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'`,
     );

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
-import pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
 import { compareTables } from '../foundation/database/compare-tables.js';
+import { connectPostgres } from '../foundation/database/connect-postgres.js';
 import { NO_TABLES, readTables, type FoundTables } from '../foundation/database/found-tables.js';
-import { damaged, sqliteFile, unreachable } from '../foundation/database/open.js';
+import { cannotOpenFile, sqliteFile } from '../foundation/database/open.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import type { Schema } from '../protocol/schema.js';
 import { serverTables } from '../tables.js';
@@ -40,23 +40,14 @@ async function readSqlite(file: string): Promise<FoundTables | null> {
     database.exec('BEGIN'); // one view of it, also while a server migrates
     return await readTables('sqlite', async (sql) => database.prepare(sql).all(), serverTables);
   } catch (error) {
-    throw damaged(file, error);
+    throw cannotOpenFile(file, error);
   } finally {
     database.close();
   }
 }
 
 async function readPostgres(url: string): Promise<FoundTables> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'tidemark tables',
-    connectionTimeoutMillis: 5_000,
-  });
-  try {
-    await client.connect();
-  } catch (error) {
-    throw unreachable(url, error);
-  }
+  const client = await connectPostgres(url, 'tidemark tables');
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return await readTables('postgres', async (sql) => (await client.query<object>(sql)).rows, serverTables);

@@ -45,6 +45,8 @@ export function nestLogger(logger: Logger): LoggerService {
     log: (message, ...rest: unknown[]) => logger.debug(context(rest), String(message)),
     warn: (message, ...rest: unknown[]) => logger.warn(context(rest), String(message)),
     error: (message, ...rest: unknown[]) => {
+      // Of a start that failed; the command line prints its fault.
+      if (rest.includes('ExceptionHandler')) return;
       if (message instanceof Error) logger.error({ err: message, ...context(rest) }, 'Error');
       else logger.error(context(rest), String(message));
     },

@@ -4,25 +4,10 @@ import { join } from 'node:path';
 import { send, TestDevice } from '../support/device.js';
 import { clockOf, moveTo, pull, push } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
-import {
-  runTidemark,
-  startServer,
-  StartFailure,
-  type CommandResult,
-  type ServerProcess,
-} from '../support/server-process.js';
+import { runTidemark, startServer, StartFailure, type ServerProcess } from '../support/server-process.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { options } from '../../src/foundation/config/options.js';
-
-/** Expects one plain line on stderr, no stack, and an exit code for the fault. */
-function expectOneLine(result: CommandResult, pattern: RegExp): void {
-  expect(result.signal).toBeNull();
-  expect(result.code).toBeGreaterThan(0);
-  const lines = result.stderr.trim().split('\n');
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(pattern);
-  expect(result.stdout + result.stderr).not.toMatch(/^\s+at |node:internal|\.js:\d+/m);
-}
+import { expectOneLine } from './refusals.js';
 
 describe('the command line', () => {
   let folder: string;

@@ -97,20 +97,42 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   throw new StartFailure(outcome, output);
 }
 
+/** A command that runs. */
+export interface RunningCommand {
+  /** What it printed so far, on both streams. */
+  output(): string;
+  /** Sends a signal and waits for the end. */
+  kill(signal: NodeJS.Signals): Promise<CommandResult>;
+  ended: Promise<CommandResult>;
+}
+
 /**
- * Runs one command of the command line to its end, such as `['backup', file]`.
+ * Starts one command of the command line, such as `['backup', file]`.
  * @param folder the working directory; default: the project's folder
  */
-export async function runTidemark(
+export function spawnTidemark(
   args: string[],
   env: Record<string, string> = {},
   folder?: string,
-): Promise<CommandResult> {
+): RunningCommand {
   const child = launch(args, env, folder);
   const result = { stdout: '', stderr: '' };
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (result.stdout += chunk));
   child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (result.stderr += chunk));
-  return { ...(await exitOf(child)), ...result };
+  const ended = exitOf(child).then((exit) => ({ ...exit, ...result }));
+  return {
+    output: () => result.stdout + result.stderr,
+    kill: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+    ended,
+  };
+}
+
+/** Runs one command of the command line to its end. */
+export function runTidemark(...command: Parameters<typeof spawnTidemark>): Promise<CommandResult> {
+  return spawnTidemark(...command).ended;
 }
 
 function launch(args: string[], env: Record<string, string>, folder?: string): ChildProcess {

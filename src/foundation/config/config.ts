@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AppStartError } from '../errors/app-start-error.js';
+import { postgresOptions } from './postgres-url.js';
+import { isSecretTooShort, MIN_SECRET_CHARS } from './secrets.js';
 import { flagOf, options, type Option, type OptionName } from './options.js';
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
@@ -47,7 +49,7 @@ function readFlags(argv: string[], faults: string[]): Map<string, string> {
   const { tokens } = parseArgs({ args: argv, options: declared, strict: false, tokens: true });
   const flags = new Map<string, string>();
   for (const token of tokens) {
-    if (token.kind === 'positional') faults.push(`"${token.value}" is not an option; see --help.`);
+    if (token.kind === 'positional') faults.push(`${quoted(token.value)} is not an option; see --help.`);
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(declared, token.name) ? declared[token.name] : undefined;
     if (!option) faults.push(`${token.rawName} is not an option; see --help.`);
@@ -63,35 +65,46 @@ function parse(source: string, option: Option, raw: string, faults: string[]): u
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
     const value = /^\d+$/.test(raw) ? Number(raw) : NaN;
     if (value >= min && value <= max) return value;
-    faults.push(`${source} must be a whole number from ${min} to ${max}, not "${raw}".`);
+    faults.push(`${source} must be a whole number from ${min} to ${max}, not ${quoted(raw)}.`);
   } else if (option.kind === 'boolean') {
     if (['true', '1', 'yes'].includes(raw)) return true;
     if (['false', '0', 'no'].includes(raw)) return false;
-    faults.push(`${source} must be true or false, not "${raw}".`);
+    faults.push(`${source} must be true or false, not ${quoted(raw)}.`);
   } else if (option.kind === 'choice') {
     if (option.choices?.includes(raw)) return raw;
-    faults.push(`${source} must be one of ${option.choices?.join(', ')}, not "${raw}".`);
+    faults.push(`${source} must be one of ${option.choices?.join(', ')}, not ${quoted(raw)}.`);
   }
   return raw;
 }
 
 function checkTogether(config: Config, faults: string[]): void {
-  if (config.databaseUrl !== null && !/^postgres(ql)?:\/\//.test(config.databaseUrl)) {
-    faults.push('DATABASE_URL must begin with postgres:// (leave it out for SQLite).');
-  }
-  for (const name of ['jwtSecret', 'jwtSecretPrevious'] as const) {
-    const secret = config[name];
-    if (secret !== null && secret.length < 32) {
-      faults.push(
-        `${name === 'jwtSecret' ? 'JWT_SECRET' : 'JWT_SECRET_PREVIOUS'} must have at least 32 characters.`,
-      );
-    }
-  }
-  if (config.operatorToken !== null && config.operatorToken.length < 32) {
-    faults.push('OPERATOR_TOKEN must have at least 32 characters.');
+  if (config.databaseUrl !== null) checkPostgresUrl(config.databaseUrl, faults);
+  const { jwtSecret, jwtSecretPrevious, operatorToken } = config;
+  const secrets = {
+    JWT_SECRET: jwtSecret,
+    JWT_SECRET_PREVIOUS: jwtSecretPrevious,
+    OPERATOR_TOKEN: operatorToken,
+  };
+  for (const [name, secret] of Object.entries(secrets)) {
+    if (secret !== null && isSecretTooShort(secret))
+      faults.push(`${name} must have at least ${MIN_SECRET_CHARS} characters.`);
   }
   if (config.storageUrl !== null && !/^(file|s3):/.test(config.storageUrl)) {
     faults.push('STORAGE_URL must begin with file: or s3: (leave it out for a folder in DATA_DIR).');
   }
   if (!/^(\/[\w.-]+)*$/.test(config.apiPrefix)) faults.push('API_PREFIX must be a path such as /api/v1.');
+}
+
+function checkPostgresUrl(url: string, faults: string[]): void {
+  try {
+    postgresOptions(url);
+  } catch (error) {
+    if (!(error instanceof AppStartError)) throw error;
+    faults.push(error.message);
+  }
+}
+
+/** A word of the operator's as a fault quotes it: an address is left out, as it may hold a password. */
+export function quoted(word: string): string {
+  return /[:@]/.test(word) ? '"…"' : `"${word}"`;
 }

@@ -7,7 +7,8 @@ import {
 import type { Schema } from '../../protocol/schema.js';
 import { literal } from './entities.js';
 import { FIRST_MIGRATION } from './migrations.js';
-import { MIGRATIONS_TABLE, RECORD_TABLES, type ServerTables } from './server-tables.js';
+import { RECORD_TABLES } from './hall-tables.js';
+import { MIGRATIONS_TABLE, type ServerTables } from './server-tables.js';
 
 /** A column that a database has. */
 export interface FoundColumn {

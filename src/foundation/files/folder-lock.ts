@@ -8,9 +8,16 @@ const WAIT_MS = 2_000;
 export class FolderLock {
   private constructor(private readonly handle: BetterSqlite.Database) {}
 
-  /** Takes the lock, waiting 2 s for a process that is ending. @throws AppStartError when another process holds it */
+  /** Takes the lock, waiting 2 s for a process that is ending. @throws AppStartError when another process holds it, or there can be none */
   static take(dataDir: string): FolderLock {
-    const lock = FolderLock.tryTake(dataDir, WAIT_MS);
+    let lock: FolderLock | null;
+    try {
+      lock = FolderLock.tryTake(dataDir, WAIT_MS);
+    } catch (error) {
+      throw new AppStartError(`Cannot lock the data folder ${dataDir}: ${(error as Error).message}.`, {
+        cause: error,
+      });
+    }
     if (lock) return lock;
     throw new AppStartError(`The data folder ${dataDir} is in use by another Tidemark; stop that one first.`);
   }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
+import { postgresOptions } from '../config/postgres-url.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -33,18 +34,18 @@ export class ClusterConnection {
     this.drop(this.newest);
     if (this.isClosed) return never();
     const client = new pg.Client({
-      connectionString: this.url,
+      ...postgresOptions(this.url),
       application_name: 'tidemark',
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: ANSWER_TIMEOUT_MS,
-      // A NOTIFY commits like a write: it would wait for the disk although nothing is stored.
-      options: '-c synchronous_commit=off',
     });
     client.on('error', () => undefined); // 'end' follows
     this.newest = client;
     try {
       await client.connect();
+      // A NOTIFY commits like a write: it would wait for the disk although nothing is stored.
+      await client.query('SET synchronous_commit = off');
     } catch (error) {
       if (this.newest !== client) return never();
       this.drop(client);
