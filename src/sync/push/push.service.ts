@@ -3,7 +3,7 @@ import { AccountsRepository, type AccountState } from '../../auth/accounts.repos
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
-import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
@@ -12,7 +12,7 @@ import type { PushAnswer, Rejection, Timestamp } from '../../protocol/sync.js';
 import { cascade } from './cascade.js';
 import { checkHistory } from '../history.js';
 import { IdSets } from './id-sets.js';
-import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
+import { mergePush, type FullRow, type Merge, type StoredRow, type StoredRows } from './merge.js';
 import { RecordsRepository } from '../records.repository.js';
 import type { PushRequest } from '../requests.js';
 import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
@@ -54,8 +54,7 @@ export class PushService {
       checkHistory(account, request, this.schema);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, accountId, pushed);
-      const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
-      await yieldToEventLoop();
+      const merge = await mergePush(this.schema, pushed, stored, request.lastPulledAt);
       await cascade(tx, accountId, this.schema, merge, this.records);
       return this.apply(tx, accountId, account, merge, stored);
     };
@@ -69,9 +68,9 @@ export class PushService {
   private async load(tx: Transaction, accountId: string, pushed: PushedChanges): Promise<StoredRows> {
     const stored: StoredRows = new Map();
     for (const [name, { rows, deleted }] of pushed.tables) {
-      const found = await this.records.listByIds(tx, accountId, name, [...rows.keys(), ...deleted]);
-      stored.set(name, new Map(found.map((row) => [row.id, row])));
-      await yieldToEventLoop();
+      const byId = new Map<string, StoredRow>();
+      for (const ids of [rows.keys(), deleted]) await this.records.listByIds(tx, accountId, name, ids, byId);
+      stored.set(name, byId);
     }
     return stored;
   }
@@ -85,25 +84,30 @@ export class PushService {
   ): Promise<Outcome> {
     const changed = new Map<string, FullRow[]>();
     for (const [name, live] of merge.live) {
-      const rows = Array.from(live.values()).flatMap(({ row, isStored }) => (isStored ? [] : [row]));
+      const rows: FullRow[] = [];
+      for await (const piece of inPieces(live.values()))
+        for (const { row, isStored } of piece) if (!isStored) rows.push(row);
       if (rows.length > 0) changed.set(name, rows);
     }
-    const tombstones = union(merge.deleted, merge.restamped);
+    const tombstones = await union(merge.deleted, merge.restamped);
     if (changed.size === 0 && tombstones.size === 0) {
       return { timestamp: account.clock, rejected: merge.rejected, isVisible: false };
     }
 
     let added = 0;
     let isVisible = changed.size > 0;
-    for (const [name, rows] of changed) added += rows.filter(({ id }) => !stored.get(name)?.has(id)).length;
+    for (const [name, rows] of changed)
+      for await (const piece of inPieces(rows))
+        for (const { id } of piece) if (!stored.get(name)?.has(id)) added++;
     for (const [name, ids] of tombstones.tables()) {
-      for (const id of ids) {
-        // Rows that only the cascade reached were not loaded, but are known to be stored and live.
-        const isPushed = merge.dead.has(name, id);
-        const before = stored.get(name)?.get(id);
-        if (isPushed && !before) added++;
-        if (!isPushed || (before && !before.is_deleted)) isVisible = true;
-      }
+      for await (const piece of inPieces(ids))
+        for (const id of piece) {
+          // Rows that only the cascade reached were not loaded, but are known to be stored and live.
+          const isPushed = merge.dead.has(name, id);
+          const before = stored.get(name)?.get(id);
+          if (isPushed && !before) added++;
+          if (!isPushed || (before && !before.is_deleted)) isVisible = true;
+        }
     }
     const rowCount = account.rowCount + added;
     this.checkQuota(rowCount, added);
@@ -125,22 +129,25 @@ export class PushService {
   }
 }
 
-function union(...sets: IdSets[]): IdSets {
+async function union(...sets: IdSets[]): Promise<IdSets> {
   const all = new IdSets();
-  for (const set of sets) for (const [table, ids] of set.tables()) for (const id of ids) all.add(table, id);
+  for (const set of sets)
+    for (const [table, ids] of set.tables())
+      for await (const piece of inPieces(ids)) for (const id of piece) all.add(table, id);
   return all;
 }
 
-function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
+async function toAnswer(outcome: Outcome, refused: Rejection[]): Promise<PushAnswer> {
   const answer: PushAnswer = { ok: true, timestamp: outcome.timestamp };
   if (outcome.rejected.length > 0) answer.rejected = outcome.rejected;
   if (refused.length > 0) {
     const idsByTable = new Map<string, string[]>();
-    for (const { table, id } of refused) {
-      const ids = idsByTable.get(table);
-      if (ids) ids.push(id);
-      else idsByTable.set(table, [id]);
-    }
+    for await (const piece of inPieces(refused))
+      for (const { table, id } of piece) {
+        const ids = idsByTable.get(table);
+        if (ids) ids.push(id);
+        else idsByTable.set(table, [id]);
+      }
     // Table names come from the request; fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }
