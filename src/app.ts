@@ -17,6 +17,7 @@ import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
 import { limitPipelining } from './foundation/http/pipelining.js';
 import { ProblemFilter } from './foundation/http/problem.filter.js';
+import { drainUnreadBodies } from './foundation/http/unread-body.js';
 import metadata from './metadata.js';
 import { Cluster } from './foundation/sockets/cluster.js';
 import { SocketIoAdapter } from './foundation/sockets/io.adapter.js';
@@ -110,6 +111,7 @@ async function assemble(
   const authorize = ({ headers }: FastifyRequest) => void tokens.verify(bearerToken(headers.authorization));
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
+  drainUnreadBodies(server, (request) => Boolean(request.device ?? request.operatorAccountId));
   await serveOpenApi(app, schema, metadata);
   await serveWebApp(server, config, schema);
   return app;

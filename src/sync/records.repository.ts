@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Connection, Transaction } from '../foundation/database/database.js';
-import { yieldToEventLoop } from '../foundation/flow/yield-to-event-loop.js';
+import { inPieces, sortInPieces } from '../foundation/flow/in-pieces.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
 import type { ColumnValue } from '../protocol/columns.js';
 import type { Schema, Table } from '../protocol/schema.js';
@@ -24,13 +24,14 @@ const AT_ONCE = 1_000;
 export class RecordsRepository {
   constructor(@Inject(SCHEMA) private readonly schema: Schema) {}
 
-  /** The stored rows with these ids, live or deleted. */
+  /** Adds the stored rows with these ids, live or deleted, to `found`. */
   async listByIds(
     tx: Transaction,
     accountId: string,
     name: string,
     ids: Iterable<string>,
-  ): Promise<StoredRow[]> {
+    found: Map<string, StoredRow>,
+  ): Promise<void> {
     const { dialect } = tx;
     const members: Member[] = [
       ...rowMembers(dialect, Object.entries(this.table(name).columns)),
@@ -39,14 +40,14 @@ export class RecordsRepository {
     ];
     const stored = `SELECT * FROM ${quote(name)} WHERE account_id = $1 AND ${isOneOf(dialect, 'id', '$2')}`;
     const sql = selectJson(dialect, members, stored);
-    return inPieces(ids, async (piece) => {
+    for await (const piece of inPieces(ids, AT_ONCE)) {
       const [answer] = await tx.query<{ items: string | null }>(sql, [accountId, JSON.stringify(piece)]);
-      return JSON.parse(`[${answer!.items ?? ''}]`) as StoredRow[];
-    });
+      for (const row of JSON.parse(`[${answer!.items ?? ''}]`) as StoredRow[]) found.set(row.id, row);
+    }
   }
 
   /** Which of the ids are tombstones. */
-  listTombstones(tx: Transaction, accountId: string, name: string, ids: string[]): Promise<string[]> {
+  listTombstones(tx: Transaction, accountId: string, name: string, ids: Iterable<string>): Promise<string[]> {
     const sql = `SELECT id FROM ${quote(name)}
       WHERE account_id = $1 AND ${isOneOf(tx.dialect, 'id', '$2')} AND is_deleted`;
     return this.listIds(tx, sql, accountId, ids);
@@ -87,7 +88,8 @@ export class RecordsRepository {
     const blank: Record<string, ColumnValue> = {};
     for (const [column, declared] of Object.entries(this.table(name).columns))
       blank[column] = declared.emptyValue;
-    const rows = Array.from(ids, (id): FullRow => ({ ...blank, id }));
+    const rows: FullRow[] = [];
+    for await (const piece of inPieces(ids)) for (const id of piece) rows.push({ ...blank, id });
     await this.write(tx, accountId, name, rows, stamp, true);
   }
 
@@ -101,33 +103,27 @@ export class RecordsRepository {
   ): Promise<void> {
     const columns = Object.keys(this.table(name).columns);
     const sql = upsertStatement(tx.dialect, name, this.table(name));
-    await yieldToEventLoop();
     // In the order of the primary key, so that the database fills its pages one after another.
-    rows.sort((a, b) => (a.id < b.id ? -1 : 1));
-    await inPieces(rows, async (piece) => {
+    const sorted = await sortInPieces(rows, (a, b) => (a.id < b.id ? -1 : 1));
+    for await (const piece of inPieces(sorted, AT_ONCE))
       await insertRows(tx, sql, [accountId, stamp, isDeleted], ['id', ...columns], piece);
-      return [];
-    });
   }
 
-  private listIds(connection: Connection, sql: string, accountId: string, ids: string[]): Promise<string[]> {
-    return inPieces(ids, async (piece) => {
+  private async listIds(
+    connection: Connection,
+    sql: string,
+    accountId: string,
+    ids: Iterable<string>,
+  ): Promise<string[]> {
+    const found: string[] = [];
+    for await (const piece of inPieces(ids, AT_ONCE)) {
       const rows = await connection.query<{ id: string }>(sql, [accountId, JSON.stringify(piece)]);
-      return rows.map((row) => row.id);
-    });
+      for (const { id } of rows) found.push(id);
+    }
+    return found;
   }
 
   private table(name: string): Table {
     return this.schema.tables[name]!;
   }
-}
-
-async function inPieces<T, R>(items: Iterable<T>, work: (piece: T[]) => Promise<R[]>): Promise<R[]> {
-  const all = Array.isArray(items) ? (items as T[]) : [...items];
-  const results: R[] = [];
-  for (let start = 0; start < all.length; start += AT_ONCE) {
-    if (start > 0) await yieldToEventLoop();
-    for (const result of await work(all.slice(start, start + AT_ONCE))) results.push(result);
-  }
-  return results;
 }

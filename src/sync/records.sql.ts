@@ -1,4 +1,4 @@
-import type { SqlValue, Transaction } from '../foundation/database/database.js';
+import type { Connection, SqlValue, Transaction } from '../foundation/database/database.js';
 import type { Column, Dialect } from '../protocol/columns.js';
 import type { Table } from '../protocol/schema.js';
 import type { FullRow } from './push/merge.js';
@@ -47,9 +47,27 @@ export function selectJsonIds(dialect: Dialect, source: string, more = ''): stri
 
 /** The condition that `column` is in a JSON array of strings; one parameter holds any number of them. */
 export function isOneOf(dialect: Dialect, column: string, parameter: string): string {
-  if (dialect === 'sqlite') return `${column} IN (SELECT value FROM json_each(${parameter}))`;
+  const values =
+    dialect === 'sqlite'
+      ? `value FROM json_each(${parameter})`
+      : `json_array_elements_text(${parameter}::json)`;
+  return oneOfSelected(dialect, column, `SELECT ${values}`);
+}
+
+/** The condition that `column` is among the values of a query. */
+export function oneOfSelected(dialect: Dialect, column: string, query: string): string {
   // An array, not a join: with a join PostgreSQL reads the whole table while it has no statistics of it.
-  return `${column} = ANY(ARRAY(SELECT json_array_elements_text(${parameter}::json)))`;
+  return dialect === 'sqlite' ? `${column} IN (${query})` : `${column} = ANY(ARRAY(${query}))`;
+}
+
+/**
+ * Makes PostgreSQL read pages along an index until the transaction ends. Without statistics (a new installation, a
+ * restore, an upgrade) it expects few rows and would sort for each page all that is left. Nobody may read a page before:
+ * a prepared statement keeps its plan.
+ */
+export async function readInIndexOrder(connection: Connection): Promise<void> {
+  if (connection.dialect === 'postgres')
+    await connection.query(`SELECT set_config('enable_sort', 'off', true)`);
 }
 
 /** The statement that inserts or replaces rows; parameters: account, stamp, is_deleted, then the row (see insertRows). */

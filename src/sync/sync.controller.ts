@@ -1,17 +1,29 @@
-import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Inject,
+  Post,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CurrentDevice, type Device } from '../auth/device.guard.js';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
+import { hasLongList, jsonStream } from '../foundation/http/json-pieces.js';
 import { LargeBody } from '../foundation/http/large-bodies.js';
 import { describeTables } from '../protocol/described-tables.js';
 import type { Schema } from '../protocol/schema.js';
 import type { PushAnswer } from '../protocol/sync.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
 import { PullService } from './pull/pull.service.js';
-import { sendPull } from './pull/pull.response.js';
+import { JSON_TYPE, sendPull } from './pull/pull.response.js';
 import { readClientState, readPullRequest, readPushRequest } from './requests.js';
 import { ApiMeta, ApiPull, ApiPush, ApiStatus } from './sync.api.js';
 import { MetaAnswer, StatusAnswer } from './sync.dto.js';
@@ -47,12 +59,13 @@ export class SyncController {
   @HttpCode(200)
   @LargeBody()
   @ApiPush()
-  push(
+  async push(
     @CurrentDevice() device: Device,
     @Query() query: Record<string, unknown>,
     @Body() body: unknown,
-  ): Promise<PushAnswer> {
-    return this.pushes.push(device, readPushRequest(query, body));
+  ): Promise<PushAnswer | StreamableFile> {
+    const answer = await this.pushes.push(device, readPushRequest(query, body));
+    return hasLongList(answer) ? new StreamableFile(jsonStream(answer), { type: JSON_TYPE }) : answer;
   }
 
   /** Returns the account’s history, the server’s schema and protocol versions, and the declared tables. */

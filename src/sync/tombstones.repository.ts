@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../foundation/database/database.js';
 import type { Timestamp } from '../protocol/sync.js';
-import { quote } from './records.sql.js';
+import { oneOfSelected, quote, readInIndexOrder } from './records.sql.js';
 
 const BATCH_ROWS = 5_000;
 
@@ -35,10 +35,11 @@ export class TombstonesRepository {
     table: string,
     cutoff: Timestamp,
   ): Promise<{ count: number; greatestStamp: Timestamp }> {
+    await readInIndexOrder(tx);
+    const oldest = `SELECT id FROM ${quote(table)} WHERE account_id = $1 AND is_deleted AND last_modified < $2
+       ORDER BY last_modified, id LIMIT ${BATCH_ROWS}`;
     const rows = await tx.query<{ stamp: Timestamp }>(
-      `DELETE FROM ${quote(table)} WHERE account_id = $1 AND id IN (
-         SELECT id FROM ${quote(table)} WHERE account_id = $1 AND is_deleted AND last_modified < $2
-         ORDER BY last_modified, id LIMIT ${BATCH_ROWS})
+      `DELETE FROM ${quote(table)} WHERE account_id = $1 AND ${oneOfSelected(tx.dialect, 'id', oldest)}
        RETURNING last_modified AS "stamp"`,
       [accountId, cutoff],
     );

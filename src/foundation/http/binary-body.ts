@@ -2,7 +2,6 @@ import { PassThrough, type Readable } from 'node:stream';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
-import { drain } from './unread-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -40,7 +39,6 @@ function guarded(payload: Readable): Readable {
   body.once('close', () => {
     // Unpipe now: the stream would do it later and pause the payload again.
     payload.unpipe(body);
-    drain(payload);
   });
   return payload.pipe(body);
 }

@@ -3,15 +3,16 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
-import type { LargeBodies } from './large-bodies.js';
-import { cutWhenSilent, drain } from './unread-body.js';
+import { isLarge, type LargeBodies } from './large-bodies.js';
+import { parseJson } from './parse-json.js';
+import { cutWhenSilent } from './unread-body.js';
 
 /** Only a body made to exhaust the memory has more: a record takes at least 64 bytes, a body 32 MiB by default. */
 const MAX_CONTAINERS = 1_000_000;
-const TOO_MANY = `A body may have ${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`;
 
 /**
- * Parses JSON bodies sent as `application/json` or `text/plain`, plain or gzipped; inflating stops at the limit. Unlike
+ * Parses JSON bodies sent as `application/json` or `text/plain`, plain or gzipped; reading stops at the limit, which
+ * holds for the bytes as sent and as inflated. Nothing is read of a large body that `authorize` refuses. Unlike
  * Fastify's parser it accepts `__proto__` members: the sanitiser drops undeclared members.
  */
 export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies): void {
@@ -21,13 +22,13 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
   server.addContentTypeParser(
     ['application/json', 'text/plain'],
     async (request: FastifyRequest, payload: Readable) => {
-      const limit = largeBodies.limitOf(request);
+      const maxBytes = largeBodies.limitOf(request);
       const response = responses.get(request)!;
       const count = largeBodies.counterFor(response);
       cutWhenSilent(request.raw);
-      const plain = inflated(request, payload);
+      const plain = inflated(request, payload, maxBytes);
       const grow = (sizeBytes: number): void => {
-        if (sizeBytes > limit.bytes) throw limit.refusal ?? tooLarge(limit.bytes);
+        if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
         count(sizeBytes);
       };
       const body = await collect(plain, grow).catch((fault: unknown) => {
@@ -36,14 +37,11 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
           payload.unpipe();
           plain.destroy();
         }
-        drain(payload);
         throw fault;
       });
-      if (body.length > MAX_CONTAINERS && countContainers(body) > MAX_CONTAINERS)
-        throw new AppError('BODY_TOO_LARGE', { detail: TOO_MANY });
-      await largeBodies.takePlace(body, response);
-      const text = new TextDecoder().decode(body);
-      return text.trim() === '' ? undefined : parse(text);
+      if (!isLarge(body)) return parse(body);
+      await largeBodies.takePlace(response);
+      return parseLarge(body, largeBodies.maxRecords);
     },
   );
 }
@@ -52,17 +50,7 @@ function tooLarge(limitBytes: number): AppError {
   return new AppError('BODY_TOO_LARGE', { detail: `A body may have ${limitBytes} bytes at most here.` });
 }
 
-/** An upper bound for the number of objects and arrays in a JSON text. */
-function countContainers(body: Buffer): number {
-  let count = 0;
-  for (let at = 0; at < body.length; at++) {
-    const byte = body[at];
-    if (byte === 0x7b || byte === 0x5b) count++;
-  }
-  return count;
-}
-
-function inflated(request: FastifyRequest, payload: Readable): Readable {
+function inflated(request: FastifyRequest, payload: Readable, maxBytes: number): Readable {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') return payload;
   if (encoding !== 'gzip') {
@@ -72,6 +60,12 @@ function inflated(request: FastifyRequest, payload: Readable): Readable {
   }
   const gunzip = createGunzip();
   payload.once('error', (error) => gunzip.destroy(error));
+  // Gzip can go on for ever without inflating to anything.
+  let sizeBytes = 0;
+  payload.on('data', (chunk: Buffer) => {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) gunzip.destroy(tooLarge(maxBytes));
+  });
   return payload.pipe(gunzip);
 }
 
@@ -84,7 +78,11 @@ function collect(stream: Readable, grow: (size: number) => void): Promise<Buffer
   let size = 0;
   return new Promise((resolve, reject) => {
     const fail = (cause?: Error) =>
-      reject(new AppError('BAD_REQUEST', { detail: 'The body is broken off, or no valid gzip.' }, { cause }));
+      reject(
+        cause instanceof AppError
+          ? cause
+          : new AppError('BAD_REQUEST', { detail: 'The body is broken off, or no valid gzip.' }, { cause }),
+      );
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       try {
@@ -104,10 +102,39 @@ function collect(stream: Readable, grow: (size: number) => void): Promise<Buffer
   });
 }
 
-function parse(text: string): unknown {
+/** @returns undefined for a body without text */
+function parse(body: Buffer): unknown {
+  const text = new TextDecoder().decode(body);
+  if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new AppError('BAD_REQUEST', { detail: 'The body is not valid JSON.' }, { cause: error });
+    throw notJson(error);
   }
+}
+
+/** Parses in pieces, and refuses a body with more in it than any push needs before that takes memory. */
+async function parseLarge(body: Buffer, maxRecords: number): Promise<unknown> {
+  const counts = { container: 0, entry: 0 };
+  try {
+    return await parseJson(body, (kind) => {
+      counts[kind]++;
+      if (counts.container > MAX_CONTAINERS)
+        throw tooMany(`${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`);
+      if (counts.entry > maxRecords)
+        throw tooMany(
+          `${maxRecords} records at most, deletions included. A greater MAX_BODY_BYTES allows more.`,
+        );
+    });
+  } catch (error) {
+    throw error instanceof SyntaxError ? notJson(error) : error;
+  }
+}
+
+function tooMany(what: string): AppError {
+  return new AppError('BODY_TOO_LARGE', { detail: `A body may have ${what}` });
+}
+
+function notJson(cause: unknown): AppError {
+  return new AppError('BAD_REQUEST', { detail: 'The body is not valid JSON.' }, { cause });
 }

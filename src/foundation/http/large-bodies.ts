@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
-import { AppError } from '../errors/app-error.js';
 import { ByteBudget, type ByteShare } from '../flow/byte-budget.js';
 import { Semaphore } from '../flow/semaphore.js';
 import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
@@ -13,10 +12,13 @@ declare module 'fastify' {
   }
 }
 
-/** The limit for routes without `LargeBody`, and for requests that `authorize` refuses. */
+/** The limit for routes without `LargeBody`. */
 const SMALL_BYTES = 65_536;
 /** Only a few bodies above this size are processed at a time, because they take many times their size in memory. */
-const LARGE_BYTES = 1_048_576;
+const LARGE_BYTES = 262_144;
+/** A body may have one record for each so many bytes of its limit, and always so many. */
+const BYTES_PER_RECORD = 128;
+const MIN_RECORDS = 100_000;
 const AT_ONCE = 2;
 const MAX_WAIT_MS = 30_000;
 /** How much large bodies hold together while they arrive and wait, in bodies of `maxBytes`. */
@@ -26,28 +28,33 @@ const OVERLOADED = { detail: 'Too many large bodies are coming in.', retry_after
 /** Marks a route whose JSON bodies may have up to `maxBytes` if the request passes `authorize`. */
 export const LargeBody = () => RouteConfig({ takesLargeBody: true });
 
+/** Whether a body counts as large. */
+export const isLarge = (body: Buffer): boolean => body.length > LARGE_BYTES;
+
 /** Limits large bodies: who may send them, their total bytes while they arrive, their number while they are processed. */
 export class LargeBodies {
   private readonly places = new Semaphore(AT_ONCE, MAX_WAIT_MS);
   private readonly budget: ByteBudget;
+  /** How many records a body may bring. */
+  readonly maxRecords: number;
 
   /**
    * @param maxBytes of one body
-   * @param authorize throws the AppError that refuses a large body of this request
+   * @param authorize throws the AppError that refuses a body of this request, where large ones are allowed
    */
   constructor(
     private readonly maxBytes: number,
     private readonly authorize: (request: FastifyRequest) => void,
   ) {
     this.budget = new ByteBudget(HELD_BODIES * maxBytes, OVERLOADED);
+    this.maxRecords = Math.max(MIN_RECORDS, Math.floor(maxBytes / BYTES_PER_RECORD));
   }
 
-  /** How many bytes a request may send; if it sends more, it gets `refusal`, or BODY_TOO_LARGE when that is null. */
-  limitOf(request: FastifyRequest): { bytes: number; refusal: AppError | null } {
-    const isMarked = request.routeOptions.config.takesLargeBody === true;
-    const refusal = isMarked ? this.refusalOf(request) : null;
-    const bytes = isMarked && !refusal ? this.maxBytes : Math.min(SMALL_BYTES, this.maxBytes);
-    return { bytes, refusal };
+  /** How many bytes a request may send, packed or not. @throws AppError when it may send none */
+  limitOf(request: FastifyRequest): number {
+    if (request.routeOptions.config.takesLargeBody !== true) return Math.min(SMALL_BYTES, this.maxBytes);
+    this.authorize(request);
+    return this.maxBytes;
   }
 
   /**
@@ -66,22 +73,11 @@ export class LargeBodies {
     };
   }
 
-  /** If the body is large, takes a place until the response is closed, waiting for it. @throws AppError OVERLOADED */
-  async takePlace(body: Buffer, response: ServerResponse): Promise<void> {
-    if (body.length <= LARGE_BYTES) return;
+  /** Takes a place for a large body until the response is closed, waiting for it. @throws AppError OVERLOADED */
+  async takePlace(response: ServerResponse): Promise<void> {
     await this.places.acquire();
     if (response.destroyed) this.places.release();
     else response.once('close', () => this.places.release());
     await yieldToEventLoop();
-  }
-
-  private refusalOf(request: FastifyRequest): AppError | null {
-    try {
-      this.authorize(request);
-      return null;
-    } catch (error) {
-      if (error instanceof AppError) return error;
-      throw error;
-    }
   }
 }

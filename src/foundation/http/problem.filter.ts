@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
+import { hasLongList, jsonStream } from './json-pieces.js';
 import type { ErrorCode } from '../../protocol/errors.js';
 
 /** Turns every error into problem+json; unexpected errors are logged, and their answers contain no details. */
@@ -38,7 +39,7 @@ export class ProblemFilter implements ExceptionFilter {
       .header('content-type', 'application/problem+json; charset=utf-8')
       .header('cache-control', 'no-store')
       .removeHeader('content-encoding')
-      .send(JSON.stringify(problem));
+      .send(hasLongList(problem) ? jsonStream(problem) : JSON.stringify(problem));
   }
 }
 

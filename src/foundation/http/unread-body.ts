@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** After this time without data, a body counts as abandoned. */
 const STALL_MS = 30_000;
-/** How much of a refused body is read and discarded; beyond this the connection is cut. */
-const MAX_DRAINED_BYTES = 536_870_912;
+/** How much of an answered request's body is read and discarded; beyond this the connection is cut. */
+const MAX_DRAINED_BYTES = { known: 536_870_912, stranger: 33_554_432 };
 
 /** Cuts the connection when an incomplete body brings no data for 30 s. */
 export function cutWhenSilent(request: IncomingMessage): void {
@@ -14,12 +14,28 @@ export function cutWhenSilent(request: IncomingMessage): void {
   request.once('end', () => request.setTimeout(0));
 }
 
-/** Reads and discards the rest of a refused body: left unread, it would block the connection's next request. */
-export function drain(payload: Readable): void {
-  let left = MAX_DRAINED_BYTES;
-  payload.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) payload.destroy();
+/**
+ * Reads and discards what is left of a body when the answer is sent, at any route: left unread, it would block the
+ * connection's next request, and many clients read no answer while they cannot send. Node alone would read it without
+ * an end.
+ * @param isKnown whether the request was admitted; who was not gets less of the server's time
+ */
+export function drainUnreadBodies(
+  server: FastifyInstance,
+  isKnown: (request: FastifyRequest) => boolean,
+): void {
+  server.addHook('onResponse', (request, _reply, next) => {
+    if (!request.raw.complete) drain(request.raw, MAX_DRAINED_BYTES[isKnown(request) ? 'known' : 'stranger']);
+    next();
   });
-  payload.resume();
+}
+
+function drain(body: IncomingMessage, maxBytes: number): void {
+  let left = maxBytes;
+  body.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) body.destroy();
+  });
+  cutWhenSilent(body);
+  body.resume();
 }

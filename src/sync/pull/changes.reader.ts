@@ -5,7 +5,7 @@ import { SCHEMA } from '../../foundation/database/database.module.js';
 import type { Column, Dialect } from '../../protocol/columns.js';
 import { columnsAt, tablesAt, type Schema, type Table } from '../../protocol/schema.js';
 import type { Migration, Timestamp } from '../../protocol/sync.js';
-import { quote, rowMembers, selectJson, selectJsonIds } from '../records.sql.js';
+import { quote, readInIndexOrder, rowMembers, selectJson, selectJsonIds } from '../records.sql.js';
 
 /** Which rows a pull reads. */
 export interface ReadPlan {
@@ -49,6 +49,7 @@ export class ChangesReader {
 
   /** Yields the members of the changes object, without its braces. */
   async *read(snapshot: Snapshot, plan: ReadPlan): AsyncGenerator<string, void> {
+    await readInIndexOrder(snapshot);
     let separator = '';
     for (const [name, table] of tablesAt(this.schema, plan.schemaVersion)) {
       yield `${separator}"${name}":{"created":[],"updated":[`;

@@ -9,7 +9,8 @@ import type { PullStream } from './pull.service.js';
 const SMALL_ROWS = 1_000;
 // Rows repeat their column names, so even the fastest level shrinks them to about a sixth.
 const GZIP = { level: constants.Z_BEST_SPEED };
-const JSON_TYPE = 'application/json; charset=utf-8';
+/** The content type of answers that are sent as text. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
  * Sends a pull's answer: a small one whole, a large one as a stream; gzipped if the client accepts it.

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../foundation/database/database.js';
-import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import type { Schema } from '../../protocol/schema.js';
 import { IdSets } from './id-sets.js';
 import type { LiveRow, Merge } from './merge.js';
@@ -37,7 +37,8 @@ export async function cascade(
   // Earlier cascades deleted the stored rows below older tombstones, so only pushed rows can still name those parents.
   const children = await indexByParent(merge, owningReferences);
   let frontier = await deletedParents(tx, accountId, owningReferences, children, isPushed, records);
-  for (const [table, ids] of merge.dead.tables()) for (const id of ids) frontier.add(table, id);
+  for (const [table, ids] of merge.dead.tables())
+    for await (const piece of inPieces(ids)) for (const id of piece) frontier.add(table, id);
 
   while (frontier.size > 0) {
     const next = new IdSets();
@@ -45,15 +46,18 @@ export async function cascade(
       const { table, column, parent } = reference;
       const parents = frontier.of(parent);
       if (parents.size === 0) continue;
-      for (const parentId of parents) {
-        for (const id of children.get(reference)?.get(parentId) ?? []) {
-          if (merge.live.get(table)!.has(id)) kill(table, id, next);
+      const newlyDeleted: string[] = [];
+      for await (const piece of inPieces(parents))
+        for (const parentId of piece) {
+          if (merge.deleted.has(parent, parentId)) newlyDeleted.push(parentId);
+          for await (const some of inPieces(children.get(reference)?.get(parentId) ?? []))
+            for (const id of some) if (merge.live.get(table)!.has(id)) kill(table, id, next);
         }
-      }
-      const newlyDeleted = [...parents].filter((id) => merge.deleted.has(parent, id));
-      for (const id of await records.listLiveIdsByParent(tx, accountId, table, column, newlyDeleted)) {
-        if (!isPushed(table, id) && merge.deleted.add(table, id)) next.add(table, id);
-      }
+      const below = await records.listLiveIdsByParent(tx, accountId, table, column, newlyDeleted);
+      for await (const piece of inPieces(below))
+        for (const id of piece) {
+          if (!isPushed(table, id) && merge.deleted.add(table, id)) next.add(table, id);
+        }
     }
     frontier = next;
   }
@@ -74,14 +78,15 @@ type ChildIndex = Map<OwningReference, Map<string, string[]>>;
 async function indexByParent(merge: Merge, owningReferences: OwningReference[]): Promise<ChildIndex> {
   const index: ChildIndex = new Map();
   for (const reference of owningReferences) {
-    await yieldToEventLoop();
     const byParent = new Map<string, string[]>();
-    for (const [id, { row }] of merge.live.get(reference.table) ?? new Map<string, LiveRow>()) {
-      const parentId = row[reference.column] as string;
-      const siblings = byParent.get(parentId);
-      if (siblings) siblings.push(id);
-      else byParent.set(parentId, [id]);
-    }
+    const rows = merge.live.get(reference.table) ?? new Map<string, LiveRow>();
+    for await (const piece of inPieces(rows))
+      for (const [id, { row }] of piece) {
+        const parentId = row[reference.column] as string;
+        const siblings = byParent.get(parentId);
+        if (siblings) siblings.push(id);
+        else byParent.set(parentId, [id]);
+      }
     index.set(reference, byParent);
   }
   return index;
@@ -98,13 +103,15 @@ async function deletedParents(
 ): Promise<IdSets> {
   const named = new IdSets();
   for (const reference of owningReferences) {
-    for (const parentId of children.get(reference)!.keys()) {
-      if (!isPushed(reference.parent, parentId)) named.add(reference.parent, parentId);
-    }
+    for await (const piece of inPieces(children.get(reference)!.keys()))
+      for (const parentId of piece) {
+        if (!isPushed(reference.parent, parentId)) named.add(reference.parent, parentId);
+      }
   }
   const dead = new IdSets();
   for (const [table, ids] of named.tables()) {
-    for (const id of await records.listTombstones(tx, accountId, table, [...ids])) dead.add(table, id);
+    const tombstones = await records.listTombstones(tx, accountId, table, ids);
+    for await (const piece of inPieces(tombstones)) for (const id of piece) dead.add(table, id);
   }
   return dead;
 }

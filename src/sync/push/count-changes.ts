@@ -1,3 +1,4 @@
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import type { IdSets } from './id-sets.js';
 import type { FullRow, Merge, StoredRows } from './merge.js';
 
@@ -19,32 +20,34 @@ export interface ChangedCounts {
  * @param deleted the records to write as tombstones
  * @param stored the rows that were stored before; not loaded are live rows that only the cascade reached
  */
-export function countChanges(
+export async function countChanges(
   written: ReadonlyMap<string, FullRow[]>,
   deleted: IdSets,
   merge: Merge,
   stored: StoredRows,
-): ChangedCounts {
+): Promise<ChangedCounts> {
   const counts: ChangedCounts = { live: 0, tombstones: 0, unknownTombstones: 0, isVisible: written.size > 0 };
   for (const [name, rows] of written) {
-    for (const { id } of rows) {
-      const before = stored.get(name)?.get(id);
-      if (!before || before.is_deleted) counts.live++;
-      if (before?.is_deleted) counts.tombstones--;
-    }
+    for await (const piece of inPieces(rows))
+      for (const { id } of piece) {
+        const before = stored.get(name)?.get(id);
+        if (!before || before.is_deleted) counts.live++;
+        if (before?.is_deleted) counts.tombstones--;
+      }
   }
   for (const [name, ids] of deleted.tables()) {
-    for (const id of ids) {
-      const before = stored.get(name)?.get(id);
-      const isUnknown = before === undefined && merge.dead.has(name, id);
-      if (before?.is_deleted) continue; // a tombstone that only gets a new stamp
-      counts.tombstones++;
-      if (isUnknown) counts.unknownTombstones++;
-      else {
-        counts.live--;
-        counts.isVisible = true;
+    for await (const piece of inPieces(ids))
+      for (const id of piece) {
+        const before = stored.get(name)?.get(id);
+        const isUnknown = before === undefined && merge.dead.has(name, id);
+        if (before?.is_deleted) continue; // a tombstone that only gets a new stamp
+        counts.tombstones++;
+        if (isUnknown) counts.unknownTombstones++;
+        else {
+          counts.live--;
+          counts.isVisible = true;
+        }
       }
-    }
   }
   return counts;
 }

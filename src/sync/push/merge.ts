@@ -1,3 +1,4 @@
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import type { ColumnValue } from '../../protocol/columns.js';
 import type { Schema, Table } from '../../protocol/schema.js';
@@ -42,22 +43,22 @@ export interface Merge {
 }
 
 /**
- * Decides row by row what a push changes; a pure function.
+ * Decides row by row what a push changes; it reads and writes nothing else.
  * @param lastPulledAt the clock at the client's last pull; stored rows with `last_modified > lastPulledAt` conflict
  * @throws AppError PUSH_CONFLICT listing every conflicting record (BE push 5)
  */
-export function mergePush(
+export async function mergePush(
   schema: Schema,
   pushed: PushedChanges,
   stored: StoredRows,
   lastPulledAt: Timestamp,
-): Merge {
+): Promise<Merge> {
   const merge: Merge = {
     live: new Map(),
     deleted: new IdSets(),
     restamped: new IdSets(),
     dead: new IdSets(),
-    rejected: [...pushed.refused],
+    rejected: pushed.refused.slice(),
   };
   const conflicts: { table: string; id: string }[] = [];
 
@@ -67,28 +68,30 @@ export function mergePush(
     const live = new Map<string, LiveRow>();
     merge.live.set(name, live);
 
-    for (const [id, { values, isCreated }] of rows) {
-      const before = storedHere?.get(id);
-      const isStored = before !== undefined && !before.is_deleted && holds(before, values);
-      if (before && !isStored && before.last_modified > lastPulledAt) {
-        conflicts.push({ table: name, id });
-      } else if (before?.is_deleted && !isCreated) {
-        // The tombstone is older than the client's last pull, so a pull would not bring it: a 409 would repeat for ever.
-        merge.restamped.add(name, id);
-        merge.dead.add(name, id);
-        merge.rejected.push({ table: name, id, reason: 'DELETED' });
-      } else {
-        live.set(id, { row: fill(table, id, before, values), isStored });
+    for await (const piece of inPieces(rows))
+      for (const [id, { values, isCreated }] of piece) {
+        const before = storedHere?.get(id);
+        const isStored = before !== undefined && !before.is_deleted && holds(before, values);
+        if (before && !isStored && before.last_modified > lastPulledAt) {
+          conflicts.push({ table: name, id });
+        } else if (before?.is_deleted && !isCreated) {
+          // The tombstone is older than the client's last pull, so a pull would not bring it: a 409 would repeat for ever.
+          merge.restamped.add(name, id);
+          merge.dead.add(name, id);
+          merge.rejected.push({ table: name, id, reason: 'DELETED' });
+        } else {
+          live.set(id, { row: fill(table, id, before, values), isStored });
+        }
       }
-    }
 
-    for (const id of deleted) {
-      const before = storedHere?.get(id);
-      merge.dead.add(name, id);
-      if (before?.is_deleted) continue;
-      if (before && before.last_modified > lastPulledAt) conflicts.push({ table: name, id });
-      else merge.deleted.add(name, id);
-    }
+    for await (const piece of inPieces(deleted))
+      for (const id of piece) {
+        const before = storedHere?.get(id);
+        merge.dead.add(name, id);
+        if (before?.is_deleted) continue;
+        if (before && before.last_modified > lastPulledAt) conflicts.push({ table: name, id });
+        else merge.deleted.add(name, id);
+      }
   }
 
   if (conflicts.length > 0) {

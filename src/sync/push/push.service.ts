@@ -3,7 +3,7 @@ import { AccountsRepository, checkpointOf, type AccountState } from '../../auth/
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
-import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
@@ -14,7 +14,7 @@ import { cascade } from './cascade.js';
 import { countChanges, type ChangedCounts } from './count-changes.js';
 import { HistoryService } from '../history.service.js';
 import { IdSets } from './id-sets.js';
-import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
+import { mergePush, type FullRow, type Merge, type StoredRow, type StoredRows } from './merge.js';
 import { RecordsRepository } from '../records.repository.js';
 import { TombstonesRepository } from '../tombstones.repository.js';
 import type { PushRequest } from '../requests.js';
@@ -64,8 +64,7 @@ export class PushService {
       await this.history.checkStamps(tx, accountId, account, request);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, accountId, pushed);
-      const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
-      await yieldToEventLoop();
+      const merge = await mergePush(this.schema, pushed, stored, request.lastPulledAt);
       await cascade(tx, accountId, this.schema, merge, this.records);
       return this.apply(tx, accountId, account, merge, stored);
     };
@@ -73,7 +72,7 @@ export class PushService {
     if (outcome.isVisible) {
       this.events.publish('records.changed', { accountId, deviceId, timestamp: outcome.timestamp });
     }
-    const answer = toAnswer(outcome, pushed);
+    const answer = await toAnswer(outcome, pushed);
     this.adjustmentLog.report(deviceId, request.schemaVersion, answer.adjusted ?? []);
     return answer;
   }
@@ -81,9 +80,9 @@ export class PushService {
   private async load(tx: Transaction, accountId: string, pushed: PushedChanges): Promise<StoredRows> {
     const stored: StoredRows = new Map();
     for (const [name, { rows, deleted }] of pushed.tables) {
-      const found = await this.records.listByIds(tx, accountId, name, [...rows.keys(), ...deleted]);
-      stored.set(name, new Map(found.map((row) => [row.id, row])));
-      await yieldToEventLoop();
+      const byId = new Map<string, StoredRow>();
+      for (const ids of [rows.keys(), deleted]) await this.records.listByIds(tx, accountId, name, ids, byId);
+      stored.set(name, byId);
     }
     return stored;
   }
@@ -97,16 +96,18 @@ export class PushService {
   ): Promise<Outcome> {
     const changed = new Map<string, FullRow[]>();
     for (const [name, live] of merge.live) {
-      const rows = Array.from(live.values()).flatMap(({ row, isStored }) => (isStored ? [] : [row]));
+      const rows: FullRow[] = [];
+      for await (const piece of inPieces(live.values()))
+        for (const { row, isStored } of piece) if (!isStored) rows.push(row);
       if (rows.length > 0) changed.set(name, rows);
     }
-    const tombstones = union(merge.deleted, merge.restamped);
+    const tombstones = await union(merge.deleted, merge.restamped);
     if (changed.size === 0 && tombstones.size === 0) {
       const checkpoint = checkpointOf(account);
       return { timestamp: account.clock, checkpoint, rejected: merge.rejected, isVisible: false };
     }
 
-    const counts = countChanges(changed, tombstones, merge, stored);
+    const counts = await countChanges(changed, tombstones, merge, stored);
     const tombstonesBefore = account.tombstoneCount ?? (await this.countTombstones(tx, accountId));
     const rowCount = account.rowCount + counts.live + counts.tombstones;
     const tombstoneCount = tombstonesBefore + counts.tombstones;
@@ -144,22 +145,25 @@ export class PushService {
   }
 }
 
-function union(...sets: IdSets[]): IdSets {
+async function union(...sets: IdSets[]): Promise<IdSets> {
   const all = new IdSets();
-  for (const set of sets) for (const [table, ids] of set.tables()) for (const id of ids) all.add(table, id);
+  for (const set of sets)
+    for (const [table, ids] of set.tables())
+      for await (const piece of inPieces(ids)) for (const id of piece) all.add(table, id);
   return all;
 }
 
-function toAnswer(outcome: Outcome, { refused, adjustments }: PushedChanges): PushAnswer {
+async function toAnswer(outcome: Outcome, { refused, adjustments }: PushedChanges): Promise<PushAnswer> {
   const answer: PushAnswer = { ok: true, timestamp: outcome.timestamp, checkpoint: outcome.checkpoint };
   if (outcome.rejected.length > 0) answer.rejected = outcome.rejected;
   if (refused.length > 0) {
     const idsByTable = new Map<string, string[]>();
-    for (const { table, id } of refused) {
-      const ids = idsByTable.get(table);
-      if (ids) ids.push(id);
-      else idsByTable.set(table, [id]);
-    }
+    for await (const piece of inPieces(refused))
+      for (const { table, id } of piece) {
+        const ids = idsByTable.get(table);
+        if (ids) ids.push(id);
+        else idsByTable.set(table, [id]);
+      }
     // Table names come from the request; fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }

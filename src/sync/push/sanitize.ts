@@ -1,9 +1,14 @@
-import { yieldToEventLoop } from '../../foundation/flow/yield-to-event-loop.js';
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import { AppError } from '../../foundation/errors/app-error.js';
-import type { ColumnValue } from '../../protocol/columns.js';
+import type { Column, ColumnValue } from '../../protocol/columns.js';
 import type { Schema, Table } from '../../protocol/schema.js';
 import { adjustmentOf, Adjustments } from './adjustments.js';
-import { ID_PATTERN, type Rejection, type RejectionReason } from '../../protocol/sync.js';
+import {
+  ID_PATTERN,
+  type AdjustmentReason,
+  type Rejection,
+  type RejectionReason,
+} from '../../protocol/sync.js';
 
 /** A pushed row after sanitising: the declared columns that were present, each with a valid value. */
 export type PartialRow = Record<string, ColumnValue>;
@@ -24,7 +29,6 @@ export interface PushedChanges {
   adjustments: Adjustments;
 }
 
-const ROWS_AT_ONCE = 5_000;
 /** Columns of WatermelonDB itself, which stand in each pushed row. */
 const CLIENT_COLUMNS = new Set(['id', '_status', '_changed']);
 // The answer repeats an unknown table's name for each of its ids.
@@ -39,12 +43,15 @@ export async function sanitizeChanges(schema: Schema, changes: unknown): Promise
   const tables = new Map<string, PushedTable>();
   const refused: Rejection[] = [];
   const adjustments = new Adjustments();
-  for (const [name, value] of Object.entries(objectAt(changes, 'changes'))) {
-    if (name.length > MAX_TABLE_NAME) throw malformed('changes has a table name of more than 64 characters.');
-    const lists = readLists(name, value);
-    const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
-    if (table) tables.set(name, await sanitizeTable(name, table, lists, refused, adjustments));
-    else for (const id of allIds(name, lists)) refused.push({ table: name, id, reason: 'TABLE_UNKNOWN' });
+  for await (const piece of inPieces(Object.entries(objectAt(changes, 'changes')))) {
+    for (const [name, value] of piece) {
+      if (name.length > MAX_TABLE_NAME)
+        throw malformed('changes has a table name of more than 64 characters.');
+      const lists = readLists(name, value);
+      const table = Object.hasOwn(schema.tables, name) ? schema.tables[name] : undefined;
+      if (table) tables.set(name, await sanitizeTable(name, table, lists, refused, adjustments));
+      else await refuseAll(name, lists, refused);
+    }
   }
   return { tables, refused, adjustments };
 }
@@ -80,50 +87,65 @@ async function sanitizeTable(
   const rows: PushedTable['rows'] = new Map();
   const refusedHere = new Map<string, RejectionReason>();
   const columns = new Map(Object.entries(table.columns));
-  let count = 0;
   for (const list of ['created', 'updated'] as const) {
-    for (const row of lists[list]) {
-      if (++count % ROWS_AT_ONCE === 0) await yieldToEventLoop();
-      const raw = objectAt(row, `changes.${tableName}.${list}[]`);
-      const id = idOf(raw.id, `changes.${tableName}.${list}[].id`);
-      const values: PartialRow = {};
-      if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
-      for (const name of Object.keys(raw)) {
-        const column = columns.get(name);
-        if (column) {
-          const coerced = column.coerce(raw[name]);
-          if (coerced !== undefined) values[name] = coerced;
-          const reason = adjustmentOf(column, raw[name], coerced);
-          if (reason) adjustments.add(tableName, id, name, reason);
-        } else if (!CLIENT_COLUMNS.has(name)) adjustments.add(tableName, id, name, 'COLUMN_UNKNOWN');
+    for await (const piece of inPieces(lists[list]))
+      for (const row of piece) {
+        const raw = objectAt(row, `changes.${tableName}.${list}[]`);
+        const id = idOf(raw.id, `changes.${tableName}.${list}[].id`);
+        if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
+        const values = fitToColumns(columns, raw, (column, reason) =>
+          adjustments.add(tableName, id, column, reason),
+        );
+        // The same id twice is one row: for each column the last value wins.
+        const earlier = rows.get(id);
+        rows.set(id, {
+          values: earlier ? { ...earlier.values, ...values } : values,
+          isCreated: list === 'created' || (earlier?.isCreated ?? false),
+        });
       }
-      // The same id twice is one row: for each column the last value wins.
-      const earlier = rows.get(id);
-      rows.set(id, {
-        values: earlier ? { ...earlier.values, ...values } : values,
-        isCreated: list === 'created' || (earlier?.isCreated ?? false),
-      });
+  }
+  for await (const piece of inPieces(rows))
+    for (const [id, { values }] of piece) {
+      if (!refusedHere.has(id) && hasTooLongText(table, values)) refusedHere.set(id, 'TEXT_TOO_LONG');
     }
-  }
-  for (const [id, { values }] of rows) {
-    if (!refusedHere.has(id) && hasTooLongText(table, values)) refusedHere.set(id, 'TEXT_TOO_LONG');
-  }
   const deleted = new Set<string>();
-  for (const entry of lists.deleted) {
-    const id = idOf(entry, `changes.${tableName}.deleted[]`);
-    if (ID_PATTERN.test(id)) deleted.add(id);
-  }
+  for await (const piece of inPieces(lists.deleted))
+    for (const entry of piece) {
+      const id = idOf(entry, `changes.${tableName}.deleted[]`);
+      if (ID_PATTERN.test(id)) deleted.add(id);
+    }
   adjustments.forget(tableName, refusedHere);
   adjustments.forget(tableName, deleted);
-  for (const id of deleted) {
-    rows.delete(id);
-    refusedHere.delete(id);
-  }
-  for (const [id, reason] of refusedHere) {
-    rows.delete(id);
-    refused.push({ table: tableName, id, reason });
-  }
+  for await (const piece of inPieces(deleted))
+    for (const id of piece) {
+      rows.delete(id);
+      refusedHere.delete(id);
+    }
+  for await (const piece of inPieces(refusedHere))
+    for (const [id, reason] of piece) {
+      rows.delete(id);
+      refused.push({ table: tableName, id, reason });
+    }
   return { rows, deleted };
+}
+
+/** A row's values for the declared columns; tells of each that is stored otherwise than it came, or not at all. */
+function fitToColumns(
+  columns: ReadonlyMap<string, Column>,
+  raw: Record<string, unknown>,
+  tell: (column: string, reason: AdjustmentReason) => void,
+): PartialRow {
+  const values: PartialRow = {};
+  for (const name of Object.keys(raw)) {
+    const column = columns.get(name);
+    if (column) {
+      const coerced = column.coerce(raw[name]);
+      if (coerced !== undefined) values[name] = coerced;
+      const reason = adjustmentOf(column, raw[name], coerced);
+      if (reason) tell(name, reason);
+    } else if (!CLIENT_COLUMNS.has(name)) tell(name, 'COLUMN_UNKNOWN');
+  }
+  return values;
 }
 
 function hasTooLongText(table: Table, values: PartialRow): boolean {
@@ -135,14 +157,18 @@ function hasTooLongText(table: Table, values: PartialRow): boolean {
   return false;
 }
 
-function allIds(table: string, lists: Lists): Set<string> {
+/** Refuses every record of a table that is not declared. */
+async function refuseAll(table: string, lists: Lists, refused: Rejection[]): Promise<void> {
   const ids = new Set<string>();
   for (const list of ['created', 'updated'] as const) {
     const where = `changes.${table}.${list}[]`;
-    for (const row of lists[list]) ids.add(idOf(objectAt(row, where).id, `${where}.id`));
+    for await (const piece of inPieces(lists[list]))
+      for (const row of piece) ids.add(idOf(objectAt(row, where).id, `${where}.id`));
   }
-  for (const id of lists.deleted) ids.add(idOf(id, `changes.${table}.deleted[]`));
-  return ids;
+  for await (const piece of inPieces(lists.deleted))
+    for (const id of piece) ids.add(idOf(id, `changes.${table}.deleted[]`));
+  for await (const piece of inPieces(ids))
+    for (const id of piece) refused.push({ table, id, reason: 'TABLE_UNKNOWN' });
 }
 
 function idOf(value: unknown, where: string): string {
