@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -6,12 +7,15 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AccessTokens } from './auth/access-tokens.js';
 import { bearerToken } from './auth/device.guard.js';
+import { RateLimits } from './auth/rate-limits.js';
 import { declaredTables } from './declared-tables.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
 import { pingDatabase, type Database } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies } from './foundation/http/binary-body.js';
+import { ClientErrors } from './foundation/http/client-errors.js';
+import { corsHeaders, corsOptions } from './foundation/http/cors.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
 import { LargeBodies } from './foundation/http/large-bodies.js';
 import { serveOpenApi } from './foundation/http/openapi.js';
@@ -21,7 +25,6 @@ import { drainUnreadBodies } from './foundation/http/unread-body.js';
 import metadata from './metadata.js';
 import { Cluster } from './foundation/sockets/cluster.js';
 import { SocketIoAdapter } from './foundation/sockets/io.adapter.js';
-import { RateLimits } from './auth/rate-limits.js';
 import { HealthDetails } from './operations/health-details.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
@@ -78,7 +81,8 @@ async function assemble(
   { schema, now, logger, database }: Foundation,
 ): Promise<NestFastifyApplication> {
   const problems = new ProblemFilter(logger);
-  const adapter = new FastifyAdapter({
+  const clientErrors = new ClientErrors(config.corsOrigins);
+  const adapter = new FastifyAdapter<Server>({
     // Trust only the entry of the nearest proxy: clients can forge all entries before it.
     trustProxy: config.trustProxy && ((_address: string, hop: number) => hop === 0),
     genReqId: requestId,
@@ -87,8 +91,13 @@ async function assemble(
     // After draining, cut the connections that are left.
     forceCloseConnections: true,
     // Errors before a route is found, such as an invalid URL, do not reach Nest's filters.
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      problems.send(error, request, reply),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      void reply.headers(corsHeaders(config.corsOrigins, request.headers.origin));
+      void reply.header('x-request-id', request.id);
+      problems.send(error, request, reply);
+    },
+    clientErrorHandler: clientErrors.handle,
+    http: { requireHostHeader: false }, // `clientErrors` requires it
     routerOptions: { maxParamLength: 200 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(
@@ -102,6 +111,7 @@ async function assemble(
   if (config.corsOrigins) app.enableCors(corsOptions(config.corsOrigins));
 
   const server = adapter.getInstance();
+  clientErrors.watch(server);
   limitPipelining(server);
   app.get(Lifecycle).watch(server);
   app.get(ReadinessChecks).add(() => pingDatabase(database));
@@ -115,13 +125,4 @@ async function assemble(
   await serveOpenApi(app, schema, metadata);
   await serveWebApp(server, config, schema);
   return app;
-}
-
-function corsOptions(origins: string) {
-  return {
-    origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['Tidemark-Rows', 'Retry-After', 'X-Request-Id', 'ETag', 'Content-Range'],
-    maxAge: 600,
-  };
 }

@@ -66,6 +66,11 @@ export const errors = {
     title: 'No longer shared',
     hint: 'Ask the person who sent the link for a new one.',
   },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'Request not complete in time',
+    hint: 'Send it again, or less at once where the connection is slow.',
+  },
   HISTORY_CHANGED: {
     status: 409,
     title: 'This server holds another history',

@@ -3,6 +3,7 @@ import { AppStartError } from '../errors/app-start-error.js';
 import { postgresOptions } from './postgres-url.js';
 import { isSecretTooShort, MIN_SECRET_CHARS } from './secrets.js';
 import { flagOf, options, type Option, type OptionName } from './options.js';
+import { normalizeOrigins } from './web-origins.js';
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
@@ -73,6 +74,10 @@ function parse(source: string, option: Option, raw: string, faults: string[]): u
   } else if (option.kind === 'choice') {
     if (option.choices?.includes(raw)) return raw;
     faults.push(`${source} must be one of ${option.choices?.join(', ')}, not ${quoted(raw)}.`);
+  } else if (option.kind === 'origins') {
+    const found = normalizeOrigins(raw);
+    if ('origins' in found) return found.origins;
+    faults.push(`${source} must list web origins such as https://app.example.org, not ${quoted(found.fault)}.`);
   }
   return raw;
 }

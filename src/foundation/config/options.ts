@@ -1,6 +1,6 @@
 /** How one setting is declared: everything else (environment, flags, `--help`, README) derives from it. */
 export interface Option {
-  readonly kind: 'text' | 'integer' | 'boolean' | 'choice';
+  readonly kind: 'text' | 'integer' | 'boolean' | 'choice' | 'origins';
   readonly default: string | number | boolean | null;
   /** One sentence; for integers with the unit. */
   readonly about: string;
@@ -84,9 +84,9 @@ export const options = {
   },
   API_PREFIX: { kind: 'text', default: '/api/v1', about: 'Path under which the routes live.' },
   CORS_ORIGINS: {
-    kind: 'text',
+    kind: 'origins',
     default: null,
-    about: 'Web origins allowed to call the API, separated by commas, or *.',
+    about: 'Web origins allowed to call the API, such as https://app.example.org, separated by commas, or *.',
   },
   TRUST_PROXY: {
     kind: 'boolean',

@@ -10,7 +10,7 @@ export function isOriginAllowed(
 ): boolean {
   const { origin } = headers;
   if (origin === undefined) return true;
-  const allowed = (config.corsOrigins ?? '').split(',').map((entry) => entry.trim());
+  const allowed = (config.corsOrigins ?? '').split(',');
   if (allowed.includes('*') || allowed.includes(origin)) return true;
   const forwarded = config.trustProxy ? headers['x-forwarded-host'] : undefined;
   const own = [headers.host, ...[forwarded ?? []].flat()].flatMap((hosts) => hosts?.split(',') ?? []);

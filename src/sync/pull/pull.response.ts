@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptsGzip } from './accept-encoding.js';
+import { addVary } from '../../foundation/http/cors.js';
 import type { PullStream } from './pull.service.js';
 
 /** Answers of up to this many rows are read whole before they are sent, so a slow client does not hold the snapshot open. */
@@ -31,7 +32,8 @@ export async function sendPull(
   // The socket's timeout disconnects a client that reads nothing, not one that reads slowly.
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
   const isZipped = answer.rows > 0 && acceptsGzip(request);
-  void reply.header('vary', 'accept-encoding').header('tidemark-rows', String(answer.rows));
+  addVary(reply, 'Accept-Encoding');
+  void reply.header('tidemark-rows', String(answer.rows));
   if (isZipped) void reply.header('content-encoding', 'gzip');
   if (answer.rows <= SMALL_ROWS) {
     const text = await collect(answer);
