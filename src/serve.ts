@@ -7,6 +7,7 @@ import type { Config } from './foundation/config/config.js';
 import { AppStartError } from './foundation/errors/app-start-error.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger } from './operations/log.js';
+import { MetricsPort } from './operations/metrics-port.js';
 import { frontPage } from './web/web-app.js';
 
 /** How long closing files and connections may take. */
@@ -23,17 +24,19 @@ export async function serve(config: Config): Promise<number> {
   const logger = await createLogger(config.logLevel);
   const app = await createApp(config, { logger });
   let signalled: Promise<NodeJS.Signals>;
+  let metrics: string | null;
   try {
     await app.init();
     signalled = firstSignal();
     stopEnding();
     await listen(app, config);
+    metrics = await listenForMonitors(app, config);
   } catch (error) {
     // Not awaited: what does not close is closed by the end of the process.
     app.close().catch(() => undefined);
     throw error;
   }
-  announce(app, config, logger);
+  announce(app, config, logger, metrics);
   const signal = await signalled;
   logger.info({ signal }, 'Stopping: running requests and uploads finish first');
   const isClean = await drain(app, config, logger);
@@ -63,18 +66,32 @@ async function listen(app: NestFastifyApplication, config: Config): Promise<void
     // Not app.listen: Nest would log a failure itself, before our message.
     await app.getHttpAdapter().getInstance().listen({ port: config.port, host: config.host });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const sentences: Record<string, string> = {
-      EADDRINUSE: `Port ${config.port} is taken; choose another with --port.`,
-      EACCES: `This user may not listen on port ${config.port}; choose one above 1023 with --port.`,
-      EADDRNOTAVAIL: `This machine has no address ${config.host}; see --host.`,
-      ENOTFOUND: `The host "${config.host}" is not known; see --host.`,
-    };
-    throw new AppStartError(sentences[code ?? ''] ?? `Cannot listen: ${message}`, { cause: error });
+    throw cannotListen(error, config.host, config.port, 'port');
   }
 }
 
-function announce(app: NestFastifyApplication, config: Config, logger: Logger): void {
+/** @returns the address of the metrics; null: METRICS_PORT is not set */
+async function listenForMonitors(app: NestFastifyApplication, config: Config): Promise<string | null> {
+  if (config.metricsPort === null) return null;
+  try {
+    return await app.get(MetricsPort).listen(config.metricsPort);
+  } catch (error) {
+    throw cannotListen(error, '127.0.0.1', config.metricsPort, 'metrics-port');
+  }
+}
+
+function cannotListen(error: unknown, host: string, port: number, flag: string): AppStartError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const sentences: Record<string, string> = {
+    EADDRINUSE: `Port ${port} is taken; choose another with --${flag}.`,
+    EACCES: `This user may not listen on port ${port}; choose one above 1023 with --${flag}.`,
+    EADDRNOTAVAIL: `This machine has no address ${host}; see --host.`,
+    ENOTFOUND: `The host "${host}" is not known; see --host.`,
+  };
+  return new AppStartError(sentences[code ?? ''] ?? `Cannot listen: ${message}`, { cause: error });
+}
+
+function announce(app: NestFastifyApplication, config: Config, logger: Logger, metrics: string | null): void {
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   const host = ['0.0.0.0', '::'].includes(config.host) ? 'localhost' : config.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -85,6 +102,7 @@ function announce(app: NestFastifyApplication, config: Config, logger: Logger): 
     api: `${base}${config.apiPrefix}`,
     docs: `${base}/docs`,
     health: `${base}/health/ready`,
+    ...(metrics !== null && { metrics }),
   };
   if (!process.stdout.isTTY) {
     logger.info(addresses, 'Tidemark is ready');

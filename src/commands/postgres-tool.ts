@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -105,6 +105,13 @@ function tlsEnvironment(ssl: boolean | Tls, folder: string): Record<string, stri
   return {
     ...client,
     PGSSLMODE: checkServerIdentity === undefined ? 'verify-full' : 'verify-ca',
-    PGSSLROOTCERT: store('authorities.pem', ca ?? rootCertificates.join('\n')),
+    PGSSLROOTCERT: store('authorities.pem', ca ?? authorities()),
   };
+}
+
+/** The authorities that Node trusts. */
+function authorities(): string {
+  const extra = process.env.NODE_EXTRA_CA_CERTS;
+  const own = extra && existsSync(extra) ? [readFileSync(extra, 'utf8')] : [];
+  return [...rootCertificates, ...own].join('\n');
 }

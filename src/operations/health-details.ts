@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 /** The health of one part of the server. */
 export interface HealthDetail {
   isDegraded: boolean;
-  /** Figures for the operator; they are public. */
+  /** Figures for the operator. */
   figures: Record<string, unknown>;
 }
 
@@ -17,14 +17,14 @@ export class HealthDetails {
     this.readers.set(name, read);
   }
 
-  /** Reads the health of every part. */
-  async read(): Promise<{ isDegraded: boolean; parts: Record<string, HealthDetail['figures']> }> {
+  /** Reads the health of every part, as `GET /health` answers it to the operator. */
+  async answer(): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
     const entries = await Promise.all(
       [...this.readers].map(async ([name, read]) => [name, await read()] as const),
     );
     return {
-      isDegraded: entries.some(([, { isDegraded }]) => isDegraded),
-      parts: Object.fromEntries(entries.map(([name, { figures }]) => [name, figures])),
+      status: entries.some(([, { isDegraded }]) => isDegraded) ? 'degraded' : 'ok',
+      ...Object.fromEntries(entries.map(([name, { figures }]) => [name, figures])),
     };
   }
 }

@@ -1,9 +1,11 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { HealthDetails } from './health-details.js';
+import { MonitorGuard } from './monitor.guard.js';
 import { Lifecycle } from './lifecycle.js';
 import { ReadinessChecks } from './readiness-checks.js';
 
@@ -21,9 +23,10 @@ export class HealthController {
     private readonly lifecycle: Lifecycle,
     private readonly details: HealthDetails,
     private readonly readiness: ReadinessChecks,
+    private readonly monitors: MonitorGuard,
   ) {}
 
-  /** Returns the health of the server’s parts; `degraded` still serves every request. */
+  /** Returns whether all parts work, and to the operator their figures; `degraded` still serves every request. */
   @Get()
   @Header('cache-control', 'no-store')
   @ApiOkResponse({
@@ -32,13 +35,18 @@ export class HealthController {
       type: 'object',
       required: ['status'],
       properties: { status: { type: 'string', enum: ['ok', 'degraded'] } },
-      additionalProperties: { type: 'object', description: 'Figures of one part, such as `uploads`.' },
+      additionalProperties: {
+        type: 'object',
+        description: 'Figures of one part, such as `uploads`; only with OPERATOR_TOKEN, or at METRICS_PORT.',
+      },
     },
   })
   @ApiProblems(400)
-  async detailed(): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
-    const { isDegraded, parts } = await this.details.read();
-    return { status: isDegraded ? 'degraded' : 'ok', ...parts };
+  async detailed(
+    @Req() request: FastifyRequest,
+  ): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
+    const answer = await this.details.answer();
+    return this.monitors.admits(request) ? answer : { status: answer.status };
   }
 
   /** Answers while the process runs; if there is no answer, restart it. */

@@ -5,13 +5,15 @@ import { HealthController } from './health.controller.js';
 import { Lifecycle } from './lifecycle.js';
 import { MetricsController } from './metrics.controller.js';
 import { Metrics } from './metrics.js';
+import { MetricsPort } from './metrics-port.js';
+import { MonitorGuard } from './monitor.guard.js';
 import { ReadinessChecks } from './readiness-checks.js';
 
 /** Health, metrics and a clean shutdown. */
 @Module({
   imports: [EventsModule],
   controllers: [HealthController, MetricsController],
-  providers: [HealthDetails, Lifecycle, Metrics, ReadinessChecks],
-  exports: [HealthDetails, Lifecycle, Metrics, ReadinessChecks],
+  providers: [HealthDetails, Lifecycle, Metrics, MetricsPort, MonitorGuard, ReadinessChecks],
+  exports: [HealthDetails, Lifecycle, Metrics, MetricsPort, ReadinessChecks],
 })
 export class OperationsModule {}

@@ -7,6 +7,7 @@ import { ReadinessChecks } from '../../src/operations/readiness-checks.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem, pull, until } from '../support/exchange.js';
+import { getAsOperator, OPERATOR_TOKEN } from '../support/operator.js';
 import { PostgresProxy } from '../support/postgres-proxy.js';
 import { shareApp } from '../support/shared-app.js';
 
@@ -32,6 +33,27 @@ forEachDatabase((database) => {
     }
   });
 
+  test('the figures of health and the metrics are for the operator alone', async () => {
+    const { url } = app();
+    const { accessToken } = await app().newDevice();
+    const strangers: Record<string, string>[] = [
+      {},
+      { authorization: `Bearer ${accessToken}` },
+      { authorization: 'Basic b3BlcmF0b3I6' },
+    ];
+    for (const headers of [...strangers, { authorization: `Bearer ${OPERATOR_TOKEN}x` }]) {
+      const health = await send('GET', `${url}/health`, { headers });
+      expect(health).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect(Object.keys(health.body as object)).toEqual(['status']);
+      const code = 'authorization' in headers ? 'TOKEN_INVALID' : 'TOKEN_MISSING';
+      expectProblem(await send('GET', `${url}/metrics`, { headers }), 401, code);
+    }
+    expect((await getAsOperator(`${url}/health`)).body).toMatchObject({ uploads: { pending: 0 } });
+    const metrics = await getAsOperator(`${url}/metrics`);
+    expect(metrics.headers.get('cache-control')).toBe('no-store');
+    expect(metrics.body).toMatch(/^process_cpu_seconds_total /m);
+  });
+
   test("an API_PREFIX of one's own moves the API and leaves the health routes", async () => {
     await using own = await startApp(database, { env: { API_PREFIX: '/sync-api/v9' } });
     expect((await send('GET', `${own.url}/health/ready`)).status).toBe(200);
@@ -47,8 +69,9 @@ test('the module of operations starts alone, and is as ready as the parts that r
   try {
     await app.listen(0, '127.0.0.1');
     const url = await app.getUrl();
-    for (const path of ['/health', '/health/live', '/health/ready', '/metrics'])
+    for (const path of ['/health', '/health/live', '/health/ready'])
       expect((await send('GET', url + path)).status).toBe(200);
+    expect((await send('GET', `${url}/metrics`)).status).not.toBe(200);
     app.get(ReadinessChecks).add(async () => undefined);
     expect((await send('GET', `${url}/health/ready`)).status).toBe(200);
     app.get(ReadinessChecks).add(() => Promise.reject(new Error('gone')));

@@ -5,6 +5,7 @@ import { createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/foundation/config/config.js';
 import type { Schema } from '../../src/protocol/schema.js';
 import { TestDevice } from './device.js';
+import { OPERATOR_TOKEN } from './operator.js';
 import { OpenApiCheck } from './openapi-check.js';
 import { createStorage, type DatabaseName, type Storage } from './storage.js';
 import { workerCache } from './worker-cache.js';
@@ -104,6 +105,7 @@ export async function startApp(database: DatabaseName, options: AppOptions = {})
         HOST: '127.0.0.1',
         PORT: '0',
         LOG_LEVEL: 'silent',
+        OPERATOR_TOKEN,
         MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '1000000',
         ...storage.env,
         ...options.env,

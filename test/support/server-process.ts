@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { OPERATOR_TOKEN } from './operator.js';
 import type { Storage } from './storage.js';
 
 const START_DEADLINE_MS = 120_000;
@@ -81,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     HOST: '127.0.0.1',
     PORT: String(options.port ?? 0),
     MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: '1000000',
+    OPERATOR_TOKEN,
     ...options.storage.env,
     ...options.env,
   };

@@ -4,7 +4,8 @@ import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { Random } from '../convergence/random.js';
 import type { Fault, Passing } from '../storage/faulty-store.js';
 import { forEachDatabase, startApp, type DatabaseName } from '../support/app.js';
-import { send, TestDevice } from '../support/device.js';
+import { TestDevice } from '../support/device.js';
+import { getAsOperator } from '../support/operator.js';
 import { documentState, download, hold, packedLayout, pathOf, putContent } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
 import { startServer } from '../support/server-process.js';
@@ -150,7 +151,7 @@ async function expectKillsDoNoHarm(
     await using later = await startApp(database, { storage, env, now: () => Date.now() + clock.aheadMs });
     moveTo(laptop, later.url);
     await later.nest.get(UploadSchedule).tick();
-    const { body } = await send('GET', `${later.url}/health`);
+    const { body } = await getAsOperator(`${later.url}/health`);
     expect(body).toMatchObject({ status: 'ok', uploads: { pending: 0, failing: 0 } });
     const left = (await store.objects()).size;
     for (const [video, background] of written) expect(await download(laptop, video)).toEqual([background]);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { forEachDatabase } from '../support/app.js';
 import { shareAwakeTime } from '../support/awake-time.js';
 import { send, TestDevice } from '../support/device.js';
+import { getAsOperator } from '../support/operator.js';
 import { backgroundsIn, documentState, hold, packedLayout, pathOf, write } from '../support/documents.js';
 import { moveTo, until } from '../support/exchange.js';
 import { startServer } from '../support/server-process.js';
@@ -89,7 +90,7 @@ forEachDatabase((database) => {
 
     await using again = await startServer({ storage, env: storeIn(folder) });
     moveTo(laptop, again.url);
-    expect(((await send('GET', `${again.url}/health`)).body as UploadsHealth).uploads.pending).toBe(20);
+    expect(((await getAsOperator(`${again.url}/health`)).body as UploadsHealth).uploads.pending).toBe(20);
     expect(await again.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(objectsIn(folder)).toHaveLength(20);
   });

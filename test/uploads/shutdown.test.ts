@@ -1,5 +1,6 @@
 import { forEachDatabase, startApp } from '../support/app.js';
-import { send, TestDevice } from '../support/device.js';
+import { TestDevice } from '../support/device.js';
+import { getAsOperator } from '../support/operator.js';
 import { download, write } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
 import { startServer } from '../support/server-process.js';
@@ -24,7 +25,7 @@ forEachDatabase((database) => {
 
     await using again = await startApp(database, { storage, env: storeIn(folder) });
     moveTo(laptop, again.url);
-    expect(((await send('GET', `${again.url}/health`)).body as UploadsHealth).uploads.pending).toBe(0);
+    expect(((await getAsOperator(`${again.url}/health`)).body as UploadsHealth).uploads.pending).toBe(0);
     for (const video of videos) expect(await download(laptop, video)).toEqual([video]);
     expect(objectsIn(folder)).toHaveLength(videos.length);
   });

@@ -5,7 +5,8 @@ import BetterSqlite from 'better-sqlite3';
 import { Database } from '../../src/foundation/database/database.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { startApp, type DatabaseName, type TestApp } from '../support/app.js';
-import { send, type TestDevice } from '../support/device.js';
+import type { TestDevice } from '../support/device.js';
+import { getAsOperator } from '../support/operator.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { TestClock } from '../support/shared-app.js';
 import { createStorage, type Storage } from '../support/storage.js';
@@ -107,14 +108,14 @@ export class World implements AsyncDisposable {
   }
 
   async health(): Promise<UploadsHealth> {
-    const reply = await send('GET', `${this.app.url}/health`);
+    const reply = await getAsOperator(`${this.app.url}/health`);
     expect(reply.status).toBe(200);
     return reply.body as UploadsHealth;
   }
 
   /** The value of one metric at `/metrics`. */
   async metric(name: string): Promise<number> {
-    const reply = await send('GET', `${this.app.url}/metrics`);
+    const reply = await getAsOperator(`${this.app.url}/metrics`);
     expect(reply.status).toBe(200);
     const line = String(reply.body)
       .split('\n')

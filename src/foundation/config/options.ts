@@ -19,6 +19,14 @@ export const options = {
     max: 65_535,
     about: 'Port to listen on; 0 takes a free one.',
   },
+  METRICS_PORT: {
+    kind: 'integer',
+    default: null,
+    min: 0,
+    max: 65_535,
+    about:
+      'Port on 127.0.0.1 that answers /metrics and the details of /health without a token; 0 takes a free one; unset: only with OPERATOR_TOKEN.',
+  },
   DATA_DIR: {
     kind: 'text',
     default: './data',
@@ -75,7 +83,7 @@ export const options = {
     kind: 'text',
     default: null,
     about:
-      'Lets jobs on the server’s side lock and rewrite documents of any account, at least 32 characters; unset: none may.',
+      'Lets jobs on the server’s side lock and rewrite documents of any account, and monitors read /metrics and the details of /health, at least 32 characters; unset: none may.',
   },
   WEB_DIR: {
     kind: 'text',
