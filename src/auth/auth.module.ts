@@ -34,6 +34,13 @@ import { SocketSessions } from './socket-session.js';
     // Every route requires a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SocketSessions],
+  exports: [
+    AccessTokens,
+    AccountsRepository,
+    DeviceAccountsRepository,
+    DeviceActivity,
+    DevicesRepository,
+    SocketSessions,
+  ],
 })
 export class AuthModule {}

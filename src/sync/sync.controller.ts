@@ -51,7 +51,7 @@ export class SyncController {
     @Query() query: Record<string, unknown>,
     @Body() body: unknown,
   ): Promise<PushAnswer> {
-    return this.pushes.push(device, readPushRequest(query, body));
+    return this.pushes.pushAs(device, readPushRequest(query, body));
   }
 
   /** Returns the account’s history and the server’s schema and protocol versions. */
