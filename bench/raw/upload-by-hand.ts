@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
@@ -22,7 +22,9 @@ export async function uploadByHand(
   { accountId, videoId, epoch }: UploadJob,
 ): Promise<number> {
   const ref = { accountId, videoId, kind: 'layout' };
-  const source = workingCopyPath(join(dataDir, 'documents', '0'), ref, epoch);
+  const documents = dirname(workingCopyPath(join(dataDir, 'documents', '0'), ref, { epoch, mark: null }));
+  const name = (await readdir(documents)).find((file) => file.startsWith(`${epoch}-`))!;
+  const source = join(documents, name);
   const folder = await mkdtemp(join(dataDir, 'by-hand-'));
   const [copy, packed, target] = ['copy.db', 'packed.gz', 'target.gz'].map((name) => join(folder, name));
   const begun = performance.now();

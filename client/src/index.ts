@@ -16,6 +16,7 @@ export type { DocumentNews } from './connection/document-feed.js';
 export {
   DocumentsApi,
   keyOf,
+  versionTag,
   versionText,
   type DocumentRef,
   type Grant,

@@ -87,6 +87,21 @@ export class AccountsRepository {
     );
   }
 
+  /**
+   * As `lock`, for a device's write; also keeps the device from being revoked until the transaction ends.
+   * @throws AppError DEVICE_REVOKED when the device or the account does not exist any more
+   */
+  async lockAs(tx: Transaction, device: { accountId: string; deviceId: string }): Promise<AccountState> {
+    const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE OF a FOR KEY SHARE OF d' : '';
+    const [state] = await tx.query<AccountState>(
+      `SELECT ${ACCOUNT_STATE} FROM accounts a JOIN devices d ON d.account_id = a.id AND d.id = $2
+       WHERE a.id = $1${suffix}`,
+      [device.accountId, device.deviceId],
+    );
+    if (!state) throw new AppError('DEVICE_REVOKED');
+    return state;
+  }
+
   /** Sets the clock forward. Only `moveClock`, `create` and new histories set a clock. @returns the checkpoint */
   async moveClock(tx: Transaction, id: string, clock: Timestamp, counts: RowCounts): Promise<Checkpoint> {
     const mark = newMark();

@@ -42,6 +42,7 @@ import { SocketSessions } from './socket-session.js';
     AccessTokens,
     AccountsRepository,
     CheckpointsRepository,
+    DeviceAccountsRepository,
     DeviceActivity,
     DevicesRepository,
     SocketSessions,

@@ -81,7 +81,7 @@ export class AuthService {
       throw new AppError('TOKEN_INVALID', { detail: 'The refresh token is not known.' });
     if (outcome === 'revoked') throw new AppError('DEVICE_REVOKED');
     if (outcome === 'reused') {
-      this.events.publish('device.revoked', { accountId, deviceId });
+      await this.events.publishAndWait('device.revoked', { accountId, deviceId });
       throw new AppError('DEVICE_REVOKED', {
         detail: 'An old refresh token was used again, so the device was revoked.',
       });
@@ -132,7 +132,7 @@ export class AuthService {
   async revokeDevice(accountId: string, deviceId: string): Promise<void> {
     const isRemoved = await this.database.transaction((tx) => this.devices.remove(tx, accountId, deviceId));
     if (!isRemoved) throw new AppError('NOT_FOUND', { detail: 'There is no such device.' });
-    this.events.publish('device.revoked', { accountId, deviceId });
+    await this.events.publishAndWait('device.revoked', { accountId, deviceId });
   }
 
   private async registerWithCode(profile: Profile, code: string, network: string): Promise<Credentials> {

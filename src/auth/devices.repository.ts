@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
+import { AppError } from '../foundation/errors/app-error.js';
 
 /** A device as people see it; times are epoch ms. */
 export interface DeviceProfile {
@@ -91,6 +92,21 @@ export class DevicesRepository {
     // After the device: a code that it makes at this moment is either stored by now, or refused.
     await tx.query('DELETE FROM pairing_codes WHERE account_id = $1 AND device_id = $2', key);
     return rows.length > 0;
+  }
+
+  /**
+   * Checks that a device was not revoked, and keeps it from being revoked until the transaction ends: what a device began
+   * before its revocation is not committed after it.
+   * @throws AppError DEVICE_REVOKED
+   */
+  async assertNotRevoked(tx: Transaction, accountId: string, deviceId: string): Promise<void> {
+    // SQLite has only one writer at a time. A share lock: other work of the device goes on, only its removal waits.
+    const suffix = tx.dialect === 'postgres' ? ' FOR KEY SHARE' : '';
+    const rows = await tx.query(`SELECT 1 AS found FROM devices WHERE account_id = $1 AND id = $2${suffix}`, [
+      accountId,
+      deviceId,
+    ]);
+    if (rows.length === 0) throw new AppError('DEVICE_REVOKED');
   }
 
   /** Stores when a device was last seen and last pulled (epoch ms); a null `pulledAt` keeps the stored one. */

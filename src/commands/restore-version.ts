@@ -17,6 +17,7 @@ import type { DocumentRef } from '../locks/lock.js';
 import type { ObjectStorage } from '../storage/storage.js';
 import { objectKey } from '../uploads/object-key.js';
 import { UploadsRepository } from '../uploads/uploads.repository.js';
+import { newMark, type Version } from '../documents/version.js';
 
 /** The version to restore. */
 export interface RestoreRequest {
@@ -52,11 +53,11 @@ export async function restoreVersion(
     const file = join(folder, 'content.db');
     await fetchChecked(storage, wanted, file);
     // The next epoch is skipped: a write that was never committed may have left a working copy of it.
-    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1 };
+    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1, mark: newMark() };
     const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
     if (isDryRun)
       return `${about}, is whole and sound. It would become ${next.epoch}-1; nothing was changed.`;
-    await restoreObject(parts, ref, document, wanted, next.epoch, (await stat(file)).size);
+    await restoreObject(parts, ref, document, wanted, next, (await stat(file)).size);
     return `${about}, is the content again, as ${next.epoch}-1. Clients download it anew.`;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -95,11 +96,11 @@ async function restoreObject(
   ref: DocumentRef,
   document: StoredDocument,
   wanted: UploadedVersion,
-  epoch: number,
+  next: Version,
   sizeBytes: number,
 ): Promise<void> {
   const uploads = new UploadsRepository(database);
-  const upload = { ref, epoch, version: 1, key: objectKey(ref, { epoch, version: 1 }) };
+  const upload = { ref, ...next, key: objectKey(ref, next) };
   await database.transaction((tx) => uploads.begin(tx, upload, Date.now()));
   const written = await storage.write(upload.key, await storage.read(wanted.key));
   if (written.sha256 !== wanted.sha256) throw new AppStartError('The object changed while it was copied.');
@@ -108,6 +109,6 @@ async function restoreObject(
     if (!(await uploads.restore(tx, document, restored, sizeBytes))) {
       throw new AppStartError('The document was changed meanwhile; look at it and try again.');
     }
-    await new JournalRepository(database).drop(tx, ref, { epoch, version: 0 });
+    await new JournalRepository(database).drop(tx, ref, { epoch: next.epoch, version: 0 });
   });
 }

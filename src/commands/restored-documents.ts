@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 import type { ClientBase } from 'pg';
 import { workingCopyPath } from '../documents/content/working-copies.js';
+import { newMark } from '../documents/version.js';
 import { syncToDiskSync } from '../foundation/files/sync-to-disk.js';
 import { FREE_LOCK } from '../locks/locks.repository.js';
 
@@ -33,6 +34,10 @@ const FORGET_OPEN_UPLOADS = "DELETE FROM document_versions WHERE state = 'upload
 /** The same for a backup from before versions had a state; the server's next start migrates it. */
 const FORGET_STATELESS_UPLOADS = 'DELETE FROM document_versions WHERE uploaded_at IS NULL AND sha256 IS NULL';
 
+/** Every document goes on as a new version, so it gets a new mark; and so does the stored one, if it is that version. */
+const RENEW_MARKS = `UPDATE documents SET mark = $1, stored_mark =
+  CASE WHEN stored_epoch = epoch AND stored_version = version THEN $1 ELSE stored_mark END`;
+
 /** One more than every known epoch, as the clock may have been ahead at an earlier restore. */
 const LEAST_EPOCH = `SELECT coalesce(max(CASE WHEN stored_epoch > epoch THEN stored_epoch ELSE epoch END), 0) + 1 AS "epoch"
   FROM documents`;
@@ -42,6 +47,8 @@ interface DocumentRow {
   video_id: string;
   kind: string;
   epoch: number;
+  /** Null: not known; undefined: the backup is from before there were marks. */
+  mark?: string | null;
 }
 
 /**
@@ -52,12 +59,11 @@ interface DocumentRow {
  */
 export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: string, at: number): string {
   const next = Math.max(at, handle.prepare(LEAST_EPOCH).pluck().get() as number);
+  const mark = hasColumn(handle, 'documents', 'mark') ? newMark() : null;
   // better-sqlite3 can use a named parameter twice, but not a numbered one.
   const prepare = (sql: string) => handle.prepare(sql.replaceAll('$', '@p'));
-  const onlyInCopy = prepare(
-    `SELECT account_id, video_id, kind, epoch FROM documents WHERE NOT (${IS_UPLOADED})`,
-  ).all() as DocumentRow[];
-  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, next));
+  const onlyInCopy = prepare(`SELECT * FROM documents WHERE NOT (${IS_UPLOADED})`).all() as DocumentRow[];
+  const kept = onlyInCopy.filter((row) => keepCopy(dataDir, row, { epoch: next, mark }));
   const goOn = prepare(
     `UPDATE documents SET ${GO_ON_FROM_COPY} WHERE account_id = $2 AND video_id = $3 AND kind = $4`,
   );
@@ -67,9 +73,8 @@ export function renewSqliteDocuments(handle: BetterSqlite.Database, dataDir: str
   const stored = `UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1 AND stored_epoch IS NOT NULL`;
   prepare(stored).run({ p1: next });
   const gone = prepare('DELETE FROM documents WHERE epoch <> $1').run({ p1: next }).changes;
-  const hasStates = handle
-    .prepare("SELECT 1 FROM pragma_table_info('document_versions') WHERE name = 'state'")
-    .get();
+  if (mark !== null) prepare(RENEW_MARKS).run({ p1: mark });
+  const hasStates = hasColumn(handle, 'document_versions', 'state');
   handle.exec(hasStates ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   handle.exec(RELEASE_LOCKS);
   const older = onlyInCopy.length - kept.length - gone;
@@ -87,19 +92,28 @@ export async function renewPostgresDocuments(client: ClientBase, at: number): Pr
   await client.query('UPDATE document_journal SET epoch = $1, version = 1', [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_COPY} WHERE NOT (${IS_UPLOADED})`, [next]);
   await client.query(`UPDATE documents SET ${GO_ON_FROM_STORAGE} WHERE epoch <> $1`, [next]);
-  const hasStates = await client.query(
-    `SELECT 1 FROM pg_attribute WHERE attrelid = 'document_versions'::regclass AND attname = 'state'`,
+  const hasColumn = async (table: string, column: string) => {
+    const sql = 'SELECT 1 FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2';
+    return (await client.query(sql, [table, column])).rowCount === 1;
+  };
+  if (await hasColumn('documents', 'mark')) await client.query(RENEW_MARKS, [newMark()]);
+  await client.query(
+    (await hasColumn('document_versions', 'state')) ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS,
   );
-  await client.query(hasStates.rowCount ? FORGET_OPEN_UPLOADS : FORGET_STATELESS_UPLOADS);
   await client.query(RELEASE_LOCKS);
 }
 
-/** Links a working copy under the new epoch's name. @returns false when this data folder does not have it */
-function keepCopy(dataDir: string, row: DocumentRow, next: number): boolean {
+function hasColumn(handle: BetterSqlite.Database, table: string, column: string): boolean {
+  const sql = 'SELECT 1 FROM pragma_table_info(?) WHERE name = ?';
+  return handle.prepare(sql).get(table, column) !== undefined;
+}
+
+/** Links a working copy under the new version's name. @returns false when this data folder does not have it */
+function keepCopy(dataDir: string, row: DocumentRow, next: { epoch: number; mark: string | null }): boolean {
   const folder = join(dataDir, 'documents');
   const ref = { accountId: row.account_id, videoId: row.video_id, kind: row.kind };
   for (const number of existsSync(folder) ? readdirSync(folder) : []) {
-    const copy = workingCopyPath(join(folder, number), ref, row.epoch);
+    const copy = workingCopyPath(join(folder, number), ref, { epoch: row.epoch, mark: row.mark ?? null });
     if (!existsSync(copy)) continue;
     linkSync(copy, workingCopyPath(join(folder, number), ref, next));
     syncToDiskSync(dirname(copy));

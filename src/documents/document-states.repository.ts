@@ -10,11 +10,13 @@ export type ContentState = Pick<
   StoredDocument,
   | 'epoch'
   | 'version'
+  | 'mark'
   | 'sizeBytes'
   | 'updatedAt'
   | 'uploadFailures'
   | 'storedEpoch'
   | 'storedVersion'
+  | 'storedMark'
   | 'uploadedAt'
 >;
 
@@ -30,9 +32,9 @@ interface DocumentAndLock {
 type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
 type ListedRow = Row & Pick<StoredDocument, 'videoId' | 'kind'>;
 
-const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt",
-  d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
-  d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
+const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.mark AS "mark", d.size_bytes AS "sizeBytes",
+  d.updated_at AS "updatedAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
+  d.stored_version AS "storedVersion", d.stored_mark AS "storedMark", d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
 
 /** Reads documents together with their locks, the state that clients ask for most often. */
 @Injectable()

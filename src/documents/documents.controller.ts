@@ -11,6 +11,7 @@ import {
   Put,
   Query,
   Req,
+  Res,
   UsePipes,
 } from '@nestjs/common';
 import {
@@ -23,7 +24,7 @@ import {
   ApiOkResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AllowOperator, CurrentActor, type Actor } from '../auth/actor.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
@@ -45,12 +46,19 @@ import {
   UnlockQuery,
   VersionListAnswer,
 } from './documents.dto.js';
-import type { Pair } from './documents.repository.js';
 import { DocumentsService } from './documents.service.js';
 import { DocumentKinds } from './kinds.js';
+import { parseVersionText, versionText, type Version } from './version.js';
 
 const LISTED = 200;
 const DOCUMENT = 'videos/:id/database/:db';
+const WITH_ETAG = {
+  ETag: {
+    description:
+      'The version of the content, for If-Match: `"<epoch>-<server_version>-<mark>"`, or without a mark.',
+    schema: { type: 'string' },
+  },
+} as const;
 
 /** Routes for documents, the databases that belong to videos. */
 @ApiTags('Documents')
@@ -84,14 +92,15 @@ export class DocumentsController {
 
   /** Returns a document's state: its version, its lock, and what is uploaded. */
   @Get(`${DOCUMENT}/state`)
-  @ApiOkResponse({ type: DocumentStateAnswer })
+  @ApiOkResponse({ type: DocumentStateAnswer, headers: WITH_ETAG })
   @ApiProblems(400, 401, 404)
-  state(
+  async state(
     @CurrentActor() actor: Actor,
     @Param('id', videoId) id: string,
     @Param('db') kind: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DocumentStateAnswer> {
-    return this.documents.state(actor, this.refOf(actor, id, kind));
+    return withETag(reply, await this.documents.state(actor, this.refOf(actor, id, kind)));
   }
 
   /** Lists a document's versions in object storage, the newest first. */
@@ -105,9 +114,10 @@ export class DocumentsController {
   ): Promise<VersionListAnswer> {
     const versions = await this.documents.listVersions(this.refOf(actor, id, kind));
     return {
-      versions: versions.map(({ epoch, version, sizeBytes, sha256, uploadedAt }) => ({
+      versions: versions.map(({ epoch, version, mark, sizeBytes, sha256, uploadedAt }) => ({
         epoch,
         server_version: version,
+        mark,
         size_bytes: sizeBytes,
         sha256,
         uploaded_at: uploadedAt,
@@ -118,22 +128,23 @@ export class DocumentsController {
   /** Takes or renews the lock; its holder may write the document. */
   @Post(`${DOCUMENT}/lock`)
   @HttpCode(200)
-  @ApiOkResponse({ type: GrantedLockAnswer })
+  @ApiOkResponse({ type: GrantedLockAnswer, headers: WITH_ETAG })
   @ApiProblems(400, 401, 403, 404, 413, 415, 423)
   async lock(
     @CurrentActor() actor: Actor,
     @Param('id', videoId) id: string,
     @Param('db') kind: string,
     @Body() body: LockBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<GrantedLockAnswer> {
     const { lock, current, needsDownload } = await this.documents.lock(actor, this.refOf(actor, id, kind), {
       type: body.lock_type,
       sessionId: body.session_id,
       reason: body.reason || null,
       takeOver: body.take_over ?? false,
-      known: { epoch: body.epoch ?? null, version: body.server_version ?? null },
+      known: knownVersion(body),
     });
-    return {
+    return withETag<GrantedLockAnswer>(reply, {
       granted: true,
       session_id: lock.holder.sessionId,
       fencing_token: lock.fencingToken,
@@ -141,8 +152,9 @@ export class DocumentsController {
       websocket_url: null,
       epoch: current.epoch,
       server_version: current.version,
+      mark: current.mark,
       needs_download: needsDownload,
-    };
+    });
   }
 
   /** Releases the lock, if the session still holds it. */
@@ -156,7 +168,8 @@ export class DocumentsController {
     @Param('db') kind: string,
     @Query() query: UnlockQuery,
   ): Promise<void> {
-    await this.documents.unlock(actor, this.refOf(actor, id, kind), query.session_id);
+    const { session_id: sessionId, fencing_token: fencingToken = null } = query;
+    await this.documents.unlock(actor, this.refOf(actor, id, kind), sessionId, fencingToken);
   }
 
   /** Replaces the whole content, for the lock’s holder; creates a document that does not exist. */
@@ -167,9 +180,12 @@ export class DocumentsController {
   @ApiHeader({
     name: 'If-Match',
     required: true,
-    description: '`"<epoch>-<server_version>"` of the version that is replaced; `"0-0"`: there is none yet.',
+    description:
+      'The ETag of the version that is replaced, `"<epoch>-<server_version>-<mark>"`; `"0-0"`: there is none yet. Without the ' +
+      'mark only the numbers are compared, which the server may have given to other content before its data was put back to ' +
+      'an earlier state.',
   })
-  @ApiOkResponse({ type: DocumentStateAnswer })
+  @ApiOkResponse({ type: DocumentStateAnswer, headers: WITH_ETAG })
   @ApiProblems(400, 401, 403, 404, 412, 413, 415, 422, 423, 428, 507)
   async replace(
     @CurrentActor() actor: Actor,
@@ -178,20 +194,28 @@ export class DocumentsController {
     @Query() query: ContentQuery,
     @Headers('if-match') ifMatch: string | undefined,
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DocumentStateAnswer> {
     const ref = this.refOf(actor, id, kind);
     const writer = {
       sessionId: query.session_id,
       userId: actor.userId,
+      deviceId: actor.deviceId,
       fencingToken: query.fencing_token,
       expected: parseVersion(ifMatch),
     };
     const announced = request.headers['content-length'];
     const announcedBytes = announced === undefined ? null : Number(announced);
-    const { epoch, version } = await this.content.replace(ref, writer, bodyOf(request), announcedBytes);
+    const written = await this.content.replace(ref, writer, bodyOf(request), announcedBytes);
+    const { epoch, version, mark } = written;
     // Another session may have written since. The client has the content of this write, so the answer must name this
     // version and not the newer one.
-    return { ...(await this.documents.state(actor, ref)), epoch, server_version: version };
+    return withETag(reply, {
+      ...(await this.documents.state(actor, ref)),
+      epoch,
+      server_version: version,
+      mark,
+    });
   }
 
   /** @throws AppError NOT_FOUND when there is no such kind */
@@ -201,11 +225,27 @@ export class DocumentsController {
 }
 
 /** @throws AppError PRECONDITION_REQUIRED, BAD_REQUEST */
-function parseVersion(ifMatch: string | undefined): Pair {
+function parseVersion(ifMatch: string | undefined): Version {
   if (ifMatch === undefined) throw new AppError('PRECONDITION_REQUIRED');
-  const match = /^("?)(\d{1,15})-(\d{1,15})\1$/.exec(ifMatch.trim());
-  if (match) return { epoch: Number(match[2]), version: Number(match[3]) };
-  throw new AppError('BAD_REQUEST', { detail: 'If-Match must be "<epoch>-<server_version>".' });
+  const [, , text = ''] = /^("?)([^"]*)\1$/.exec(ifMatch.trim()) ?? [];
+  const version = parseVersionText(text);
+  if (version) return version;
+  throw new AppError('BAD_REQUEST', {
+    detail: 'If-Match must be "<epoch>-<server_version>-<mark>", as the ETag says it.',
+  });
+}
+
+/** The version that a session says it has; null: it names none. */
+function knownVersion({ epoch, server_version: version, mark }: LockBody): Version | null {
+  if (typeof epoch !== 'number' || typeof version !== 'number') return null;
+  return { epoch, version, mark: mark ?? null };
+}
+
+/** Sets the ETag of the answer to the version of the content that it tells. */
+function withETag<A extends ContentVersionAnswer>(reply: FastifyReply, answer: A): A {
+  const { epoch, server_version: version, mark = null } = answer;
+  void reply.header('etag', `"${versionText({ epoch, version, mark })}"`);
+  return answer;
 }
 
 function bodyOf({ body, raw }: FastifyRequest): Readable {

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { cleanText } from '../protocol/columns.js';
+import { MARK_PATTERN } from './version.js';
 import {
   LOCK_TYPES,
   SESSION_ID_PATTERN,
@@ -12,12 +13,18 @@ import {
 } from '../protocol/documents.js';
 
 const INT64 = { type: 'integer', format: 'int64' } as const;
+const MARK = { type: 'string', pattern: MARK_PATTERN.source, nullable: true } as const;
 const SESSION_ID = { pattern: SESSION_ID_PATTERN.source };
 /** `<video>/<kind>` */
 const AFTER_PATTERN = /^[A-Za-z0-9_-]+\/[a-z0-9_]+$/;
 const isSessionId = {
   message: 'session_id must have 1 to 64 letters, digits, -, _ and .',
 };
+
+function toFencingToken({ value }: { value: unknown }): number | undefined {
+  if (value === undefined) return undefined;
+  return typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+}
 
 /** A version of a document's content. */
 export class ContentVersionAnswer {
@@ -27,6 +34,9 @@ export class ContentVersionAnswer {
   /** Grows with every change within the epoch. */
   @ApiProperty(INT64)
   server_version!: number;
+  /** Random and new with each version; null: not known, as with versions from before there were marks. */
+  @ApiProperty({ ...MARK, required: true })
+  mark?: string | null;
 }
 
 /** Who holds a lock. */
@@ -177,6 +187,12 @@ export class LockBody {
   @IsInt()
   @Min(0)
   server_version?: number | null;
+
+  /** The mark of the version that the client has; absent or null: it knows none. */
+  @ApiPropertyOptional(MARK)
+  @IsOptional()
+  @Matches(MARK_PATTERN, { message: 'mark must be the mark of a version.' })
+  mark?: string | null;
 }
 
 /** Query of `DELETE …/lock`. */
@@ -185,13 +201,29 @@ export class UnlockQuery {
   @ApiProperty(SESSION_ID)
   @Matches(SESSION_ID_PATTERN, isSessionId)
   session_id!: string;
+
+  /**
+   * From the answer that granted the lock. With it, a request that arrives late cannot release a lock that the session was
+   * granted since.
+   */
+  @ApiPropertyOptional({ ...INT64, minimum: 0 })
+  @IsOptional()
+  @Transform(toFencingToken)
+  @IsInt()
+  @Min(0)
+  fencing_token?: number;
 }
 
 /** Query of `PUT …/content`. */
-export class ContentQuery extends UnlockQuery {
+export class ContentQuery {
+  /** Chosen by the client, one for each tab or window. */
+  @ApiProperty(SESSION_ID)
+  @Matches(SESSION_ID_PATTERN, isSessionId)
+  session_id!: string;
+
   /** From the answer that granted the lock. */
   @ApiProperty({ ...INT64, minimum: 0 })
-  @Transform(({ value }) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : NaN))
+  @Transform(toFencingToken)
   @IsInt()
   @Min(0)
   fencing_token!: number;

@@ -2,15 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Connection, type Transaction } from '../foundation/database/database.js';
 import type { DocumentRef } from '../locks/lock.js';
 import type { Claim } from './owner.js';
-
-/** A version of a document's content; pairs are compared by epoch, then by version. */
-export interface Pair {
-  epoch: number;
-  version: number;
-}
+import type { Pair, Version } from './version.js';
 
 /** A document's row; times are epoch ms. */
-export interface StoredDocument extends Pair {
+export interface StoredDocument extends Version {
   videoId: string;
   kind: string;
   /** Size of the content before compression. */
@@ -22,6 +17,7 @@ export interface StoredDocument extends Pair {
   /** Epoch of the newest uploaded version; all stored… columns are null until there is one. */
   storedEpoch: number | null;
   storedVersion: number | null;
+  storedMark: string | null;
   storedKey: string | null;
   storedSha256: string | null;
   storedSizeBytes: number | null;
@@ -30,7 +26,7 @@ export interface StoredDocument extends Pair {
 }
 
 /** One uploaded version. */
-export interface UploadedVersion extends Pair {
+export interface UploadedVersion extends Version {
   key: string;
   sizeBytes: number;
   sha256: string;
@@ -38,7 +34,7 @@ export interface UploadedVersion extends Pair {
 }
 
 /** New content for a document. */
-interface NewContent extends Pair {
+interface NewContent extends Version {
   sizeBytes: number;
   updatedAt: number;
   pendingSince: number;
@@ -47,9 +43,9 @@ interface NewContent extends Pair {
 
 /** The columns of a StoredDocument for a query with `documents d`. */
 const STORED_DOCUMENT = `d.video_id AS "videoId", d.kind AS "kind", d.epoch AS "epoch", d.version AS "version",
-  d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
+  d.mark AS "mark", d.size_bytes AS "sizeBytes", d.updated_at AS "updatedAt", d.pending_since AS "pendingSince",
   d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch", d.stored_version AS "storedVersion",
-  d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256", d.stored_size_bytes AS "storedSizeBytes",
+  d.stored_mark AS "storedMark", d.stored_key AS "storedKey", d.stored_sha256 AS "storedSha256", d.stored_size_bytes AS "storedSizeBytes",
   d.uploaded_at AS "uploadedAt", d.owner_token AS "ownerToken"`;
 
 const HASTEN_BATCH = 1_000;
@@ -107,7 +103,7 @@ export class DocumentsRepository {
   /** The document's versions in object storage, the newest first. */
   listVersions({ accountId, videoId, kind }: DocumentRef): Promise<UploadedVersion[]> {
     return this.database.query<UploadedVersion>(
-      `SELECT object_key AS "key", epoch AS "epoch", version AS "version", size_bytes AS "sizeBytes",
+      `SELECT object_key AS "key", epoch AS "epoch", version AS "version", mark AS "mark", size_bytes AS "sizeBytes",
          sha256 AS "sha256", uploaded_at AS "uploadedAt"
        FROM document_versions WHERE ${THIS_DOCUMENT} AND state = 'stored' ORDER BY epoch DESC, version DESC`,
       [accountId, videoId, kind],
@@ -117,11 +113,11 @@ export class DocumentsRepository {
   /** Stores a document's new content; creates the document if it does not exist. The caller must have locked an existing row. */
   async replaceContent(tx: Transaction, ref: DocumentRef, content: NewContent, claim: Claim): Promise<void> {
     await tx.query(
-      `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, size_bytes, updated_at, pending_since,
+      `INSERT INTO documents AS d (account_id, video_id, kind, epoch, version, mark, size_bytes, updated_at, pending_since,
          upload_due_at, upload_failures, owner_id, owner_token, owner_expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 1, $11)
+       VALUES ($1, $2, $3, $4, $5, $13, $6, $7, $8, $9, 0, $10, 1, $11)
        ON CONFLICT (account_id, video_id, kind) DO UPDATE SET epoch = excluded.epoch, version = excluded.version,
-         size_bytes = excluded.size_bytes, updated_at = excluded.updated_at, pending_since = excluded.pending_since,
+         mark = excluded.mark, size_bytes = excluded.size_bytes, updated_at = excluded.updated_at, pending_since = excluded.pending_since,
          upload_due_at = excluded.upload_due_at,
          owner_id = CASE WHEN ${IS_FREE} THEN excluded.owner_id ELSE d.owner_id END,
          owner_token = d.owner_token + CASE WHEN ${IS_FREE} AND d.owner_id IS DISTINCT FROM excluded.owner_id THEN 1 ELSE 0 END,
@@ -139,6 +135,7 @@ export class DocumentsRepository {
         claim.ownerId,
         claim.expiresAt,
         claim.now,
+        content.mark,
       ],
     );
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '../auth/actor.js';
+import { DeviceAccountsRepository } from '../auth/device-accounts.repository.js';
 import { NOW, type Now } from '../foundation/config/config.module.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { heldAt } from '../locks/lock-rules.js';
@@ -7,7 +8,8 @@ import { toDocumentLock, type DocumentRef, type Lock } from '../locks/lock.js';
 import { LocksService } from '../locks/locks.service.js';
 import type { ContentVersion, DocumentState, LockType } from '../protocol/documents.js';
 import { DocumentStatesRepository, type ContentState } from './document-states.repository.js';
-import { DocumentsRepository, type Pair, type UploadedVersion } from './documents.repository.js';
+import { DocumentsRepository, type UploadedVersion } from './documents.repository.js';
+import { isMeant, NO_CONTENT, type Version } from './version.js';
 
 /** A session's request for the lock. */
 export interface LockRequest {
@@ -16,19 +18,16 @@ export interface LockRequest {
   reason: string | null;
   takeOver: boolean;
   /** The version that the session has; null: none. */
-  known: { epoch: number | null; version: number | null };
+  known: Version | null;
 }
 
 /** A granted lock. */
 interface GrantedLock {
   lock: Lock;
   /** The content's version. */
-  current: Pair;
+  current: Version;
   needsDownload: boolean;
 }
-
-/** The version of a document without content. */
-export const NO_CONTENT: Pair = { epoch: 0, version: 0 };
 
 /** The state of documents, and their locks. */
 @Injectable()
@@ -37,6 +36,7 @@ export class DocumentsService {
     private readonly documents: DocumentsRepository,
     private readonly states: DocumentStatesRepository,
     private readonly locks: LocksService,
+    private readonly devices: DeviceAccountsRepository,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
@@ -64,7 +64,7 @@ export class DocumentsService {
     return this.documents.listVersions(ref);
   }
 
-  /** Takes or renews the lock. @throws AppError LOCK_HELD, OPERATOR_ONLY, BAD_REQUEST, QUOTA_EXCEEDED, OVERLOADED */
+  /** Takes or renews the lock. @throws AppError DEVICE_REVOKED, LOCK_HELD, OPERATOR_ONLY, BAD_REQUEST, QUOTA_EXCEEDED, OVERLOADED */
   async lock(actor: Actor, ref: DocumentRef, request: LockRequest): Promise<GrantedLock> {
     const { type, sessionId, reason, takeOver, known } = request;
     const isOperator = actor.userId === null;
@@ -75,20 +75,38 @@ export class DocumentsService {
     const { userId, deviceId, name } = actor;
     const session = { sessionId, userId, deviceId, name: name ?? sessionId };
     const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
-    // Read after the lock was granted, so that no other session can write after the read.
-    const { content } = await this.states.find(ref);
+    const [{ content }] = await Promise.all([
+      // Read after the lock was granted, so that no other session can write after the read.
+      this.states.find(ref),
+      this.assertNotRevoked(actor, ref, lock),
+    ]);
     const current = content ?? NO_CONTENT;
-    const isKnown = known.epoch === current.epoch && known.version === current.version;
-    return {
-      lock,
-      current: { epoch: current.epoch, version: current.version },
-      needsDownload: content !== null && !isKnown,
-    };
+    const isKnown = known !== null && isMeant(known, current);
+    return { lock, current, needsDownload: content !== null && !isKnown };
   }
 
-  /** Releases the lock if the session holds it. @throws AppError LOCK_OF_ANOTHER */
-  unlock(actor: Actor, ref: DocumentRef, sessionId: string): Promise<void> {
-    return this.locks.release(ref, sessionId, actor.userId);
+  /**
+   * Releases a lock again if its device was revoked while it was granted: the revocation has released the device's locks,
+   * maybe just before this one.
+   * @throws AppError DEVICE_REVOKED
+   */
+  private async assertNotRevoked(
+    { accountId, deviceId, userId }: Actor,
+    ref: DocumentRef,
+    lock: Lock,
+  ): Promise<void> {
+    if (deviceId === null || (await this.devices.find(accountId, deviceId))) return;
+    await this.locks.release(ref, lock.holder.sessionId, userId, lock.fencingToken);
+    throw new AppError('DEVICE_REVOKED');
+  }
+
+  /**
+   * Releases the lock if the session holds it.
+   * @param fencingToken of the holding that is meant; null: whichever the session has
+   * @throws AppError LOCK_OF_ANOTHER
+   */
+  unlock(actor: Actor, ref: DocumentRef, sessionId: string, fencingToken: number | null): Promise<void> {
+    return this.locks.release(ref, sessionId, actor.userId, fencingToken);
   }
 }
 
@@ -103,13 +121,14 @@ function toState(
   content: ContentState | null,
   lock: Lock | null,
 ): DocumentState {
-  const { epoch, version } = content ?? NO_CONTENT;
+  const { epoch, version, mark } = content ?? NO_CONTENT;
   return {
     video_id: ref.videoId,
     database: ref.kind,
     exists: content !== null,
     epoch,
     server_version: version,
+    mark,
     stored_version: content && storedVersion(content),
     lock: lock && { ...toDocumentLock(lock), mine: lock.holder.userId === actor.userId },
     size_bytes: content?.sizeBytes ?? 0,
@@ -119,7 +138,7 @@ function toState(
   };
 }
 
-function storedVersion({ storedEpoch, storedVersion }: ContentState): ContentVersion | null {
+function storedVersion({ storedEpoch, storedVersion, storedMark }: ContentState): ContentVersion | null {
   if (storedEpoch === null || storedVersion === null) return null;
-  return { epoch: storedEpoch, server_version: storedVersion };
+  return { epoch: storedEpoch, server_version: storedVersion, mark: storedMark };
 }

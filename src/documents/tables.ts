@@ -18,6 +18,7 @@ const documents: ServerTable = {
     kind: id,
     epoch: bigint,
     version: bigint,
+    mark: optional(text),
     size_bytes: bigint,
     updated_at: bigint,
     pending_since: optional(bigint),
@@ -25,6 +26,7 @@ const documents: ServerTable = {
     upload_failures: integer,
     stored_epoch: optional(bigint),
     stored_version: optional(bigint),
+    stored_mark: optional(text),
     stored_key: optional(text),
     stored_sha256: optional(text),
     stored_size_bytes: optional(bigint),
@@ -62,6 +64,7 @@ export const documentTables: ServerTables = {
       creates: ['documents', 'document_versions', 'document_locks', 'document_journal'],
       statements: documentStatements,
     },
+    { name: 'DocumentMarks1790021000000', creates: [], statements: markStatements },
   ],
 };
 
@@ -90,5 +93,13 @@ function documentStatements(dialect: Dialect): string[] {
     `CREATE TABLE "document_journal" (${document}, "epoch" bigint NOT NULL, "version" bigint NOT NULL,
        "part" integer NOT NULL, "body" bytea NOT NULL,
        PRIMARY KEY ("account_id", "video_id", "kind", "epoch", "version", "part"))`,
+  ];
+}
+
+/** Versions from before this migration keep no mark. */
+function markStatements(): string[] {
+  return [
+    `ALTER TABLE "documents" ADD COLUMN "mark" text`,
+    `ALTER TABLE "documents" ADD COLUMN "stored_mark" text`,
   ];
 }

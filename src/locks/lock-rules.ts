@@ -40,11 +40,24 @@ export function decide(row: LockRow, request: LockRequest, now: number, ttlMs: n
   return { outcome: 'refuse', held };
 }
 
-/** Decides on a release at `now` (epoch ms). @param userId null: an operator's job */
-export function decideRelease(row: LockRow, sessionId: string, userId: string | null, now: number): Release {
-  const holder = row.lock?.holder;
-  if (holder?.sessionId === sessionId && holder.userId === userId) return { outcome: 'free', lock: null };
-  return { outcome: 'refuse', held: heldAt(now, row) };
+/** Which holding a session releases. */
+interface Holding {
+  sessionId: string;
+  /** Null: an operator's job. */
+  userId: string | null;
+  /** Null: whichever the session has. With a token, a late request does not end a later holding of the same session. */
+  fencingToken: number | null;
+}
+
+/** Decides on a release at `now` (epoch ms). */
+export function decideRelease(row: LockRow, holding: Holding, now: number): Release {
+  const { lock } = row;
+  const { sessionId, userId, fencingToken } = holding;
+  const isHolder = lock?.holder.sessionId === sessionId && lock.holder.userId === userId;
+  const isMeant = fencingToken === null || fencingToken === lock?.fencingToken;
+  return isHolder && isMeant
+    ? { outcome: 'free', lock: null }
+    : { outcome: 'refuse', held: heldAt(now, row) };
 }
 
 /** Compares the user too, because clients choose their session ids. */

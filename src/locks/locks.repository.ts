@@ -97,6 +97,15 @@ export class LocksRepository {
     return rows.map(toLockOfDocument);
   }
 
+  /** The account's locks that a device's sessions hold, expired ones included. */
+  async listOfDevice(accountId: string, deviceId: string): Promise<LockOfDocument[]> {
+    const rows = await this.database.query<StoredRow>(
+      `SELECT ${COLUMNS} FROM document_locks l WHERE account_id = $1 AND device_id = $2`,
+      [accountId, deviceId],
+    );
+    return rows.map(toLockOfDocument);
+  }
+
   /** Creates the row of a document that was never locked. @returns false when the row exists by now */
   async insert({ accountId, videoId, kind }: DocumentRef, lock: Lock): Promise<boolean> {
     const rows = await this.database.write(

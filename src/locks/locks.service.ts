@@ -65,13 +65,29 @@ export class LocksService {
   /**
    * Releases the lock if the session holds it; otherwise does nothing.
    * @param userId null: an operator's job
+   * @param fencingToken of the holding that is meant; null: whichever the session has
    * @throws AppError LOCK_OF_ANOTHER when another user's session with the same id holds it; OVERLOADED
    */
-  async release(ref: DocumentRef, sessionId: string, userId: string | null): Promise<void> {
-    const decision = await this.change(ref, (row) => decideRelease(row, sessionId, userId, this.now()));
-    if (decision.outcome === 'refuse' && decision.held?.holder.sessionId === sessionId) {
-      throw new AppError('LOCK_OF_ANOTHER');
-    }
+  async release(
+    ref: DocumentRef,
+    sessionId: string,
+    userId: string | null,
+    fencingToken: number | null = null,
+  ): Promise<void> {
+    const session = { sessionId, userId, fencingToken };
+    const decision = await this.change(ref, (row) => decideRelease(row, session, this.now()));
+    const holder = decision.outcome === 'refuse' ? decision.held?.holder : undefined;
+    if (holder?.sessionId === sessionId && holder.userId !== userId) throw new AppError('LOCK_OF_ANOTHER');
+  }
+
+  /** Releases all locks of a device that was revoked, and announces it. */
+  async releaseAllOf(accountId: string, deviceId: string): Promise<void> {
+    const held = await this.locks.listOfDevice(accountId, deviceId);
+    await Promise.all(
+      held.map(({ ref, lock: { holder, fencingToken } }) =>
+        this.release(ref, holder.sessionId, holder.userId, fencingToken),
+      ),
+    );
   }
 
   /**

@@ -16,6 +16,11 @@ export interface ContentVersion {
   epoch: number;
   /** Grows with every change within the epoch. */
   server_version: number;
+  /**
+   * Random and new with each version, so that numbers that are used twice (the server's data was put back to an earlier
+   * state) are told apart. Null: not known. Servers of earlier versions leave it out.
+   */
+  mark?: string | null;
 }
 
 /** Who holds a lock. */

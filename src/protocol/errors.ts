@@ -96,7 +96,7 @@ export const errors = {
   VERSION_MISMATCH: {
     status: 412,
     title: 'The document has changed',
-    hint: 'Download it again, bring your changes into that version, and send If-Match with its epoch and server_version.',
+    hint: 'Download it again, bring your changes into that version, and send If-Match with its ETag.',
   },
   BODY_TOO_LARGE: { status: 413, title: 'Body too large', hint: 'Send less at once.' },
   UNSUPPORTED_MEDIA_TYPE: {
@@ -127,7 +127,7 @@ export const errors = {
   PRECONDITION_REQUIRED: {
     status: 428,
     title: 'If-Match is missing',
-    hint: 'Send If-Match: "<epoch>-<server_version>" of the version that you replace; "0-0" when there is none.',
+    hint: 'Send If-Match: "<epoch>-<server_version>-<mark>" of the version that you replace; "0-0" when there is none.',
   },
   TOO_MANY_CONNECTIONS: {
     status: 429,

@@ -84,6 +84,8 @@ export interface DocumentChanged {
   database: string;
   epoch: number;
   server_version: number;
+  /** As in ContentVersion. */
+  mark?: string | null;
 }
 
 /** A client's check whether it is up to date; sent about once a second. */

@@ -26,7 +26,7 @@ export class SharesService {
 
   /**
    * Makes a share of a game; only this call returns its token.
-   * @throws AppError NOT_FOUND, QUOTA_EXCEEDED
+   * @throws AppError DEVICE_REVOKED, NOT_FOUND, QUOTA_EXCEEDED
    */
   async create(
     device: { accountId: string; deviceId: string },
@@ -37,7 +37,7 @@ export class SharesService {
     const token = randomBytes(32).toString('base64url');
     const createdAt = this.now();
     await this.database.transaction(async (tx) => {
-      await this.accounts.lock(tx, accountId); // else shares made at the same time would not count each other
+      await this.accounts.lockAs(tx, device); // else shares made at the same time would not count each other
       if (!(await this.scoreboards.exists(tx, accountId, gameId))) throw noSuchGame();
       if ((await this.shares.countOfGame(tx, accountId, gameId)) >= MAX_SHARES_PER_GAME) {
         throw new AppError('QUOTA_EXCEEDED', { detail: `A game may have ${MAX_SHARES_PER_GAME} links.` });

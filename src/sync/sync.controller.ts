@@ -64,7 +64,7 @@ export class SyncController {
     @Query() query: Record<string, unknown>,
     @Body() body: unknown,
   ): Promise<PushAnswer | StreamableFile> {
-    const answer = await this.pushes.push(device, readPushRequest(query, body));
+    const answer = await this.pushes.pushAs(device, readPushRequest(query, body));
     return hasLongList(answer) ? new StreamableFile(jsonStream(answer), { type: JSON_TYPE }) : answer;
   }
 

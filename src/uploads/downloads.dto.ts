@@ -16,6 +16,8 @@ export class DownloadAnswer {
   /** The epoch of the downloaded content. */
   @ApiProperty(INTEGER)
   epoch!: number;
+  /** The mark of the downloaded content; null: not known, as with versions from before there were marks. */
+  mark!: string | null;
   /** Hash of the gzipped bytes, in hexadecimal. */
   @ApiProperty({ pattern: '^[0-9a-f]{64}$' })
   sha256!: string;
@@ -34,6 +36,7 @@ export function toDownloadAnswer(download: Download): DownloadAnswer {
     expires_at: download.expiresAt,
     version: download.version,
     epoch: download.epoch,
+    mark: download.mark,
     sha256: download.sha256,
     size_bytes: download.sizeBytes,
     content_encoding: 'gzip',

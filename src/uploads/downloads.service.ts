@@ -2,12 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
-import {
-  DocumentsRepository,
-  isStored,
-  type Pair,
-  type StoredDocument,
-} from '../documents/documents.repository.js';
+import { DocumentsRepository, isStored, type StoredDocument } from '../documents/documents.repository.js';
+import type { Version } from '../documents/version.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ObjectStorage } from '../storage/storage.js';
@@ -18,7 +14,7 @@ const WAIT_MS = 30_000;
 const RETRY_AFTER_SECONDS = 15;
 
 /** A download URL for one version of a document. */
-export interface Download extends Pair {
+export interface Download extends Version {
   url: string;
   /** Epoch ms. */
   expiresAt: number;
@@ -56,6 +52,7 @@ export class DownloadsService {
       ...address,
       epoch: document.storedEpoch!,
       version: document.storedVersion!,
+      mark: document.storedMark,
       sha256: document.storedSha256!,
       sizeBytes: document.storedSizeBytes!,
     };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Pair } from '../documents/documents.repository.js';
+import type { Pair } from '../documents/version.js';
 import type { DocumentRef } from '../locks/lock.js';
 
 /** A new key for a version of a document in object storage; its random part makes each upload's key unique. */

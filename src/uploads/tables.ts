@@ -28,6 +28,7 @@ const documentVersions: ServerTable = {
     object_key: text,
     epoch: bigint,
     version: bigint,
+    mark: optional(text),
     state: text,
     renewed_at: bigint,
     sweep_at: optional(bigint),
@@ -42,7 +43,14 @@ const documentVersions: ServerTable = {
 /** The table of documents' versions in object storage. */
 export const uploadTables: ServerTables = {
   tables: [documentVersions],
-  migrations: [{ name: 'VersionStates1790003000000', creates: [], statements: versionStateStatements }],
+  migrations: [
+    { name: 'VersionStates1790003000000', creates: [], statements: versionStateStatements },
+    {
+      name: 'VersionMarks1790021000001',
+      creates: [],
+      statements: () => [`ALTER TABLE "document_versions" ADD COLUMN "mark" text`],
+    },
+  ],
 };
 
 /**

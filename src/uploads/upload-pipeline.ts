@@ -6,6 +6,7 @@ import { DocumentsRepository, isStored } from '../documents/documents.repository
 import { SqliteWorkers } from '../documents/import/sqlite-workers.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
+import { isSame, type Version } from '../documents/version.js';
 import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
 import { putPacked } from './put-packed.js';
 import type { BegunUpload } from './uploads.repository.js';
@@ -43,10 +44,11 @@ export class UploadPipeline {
    * @throws Superseded when this epoch's content need not be uploaded any more; AppError STORAGE_UNAVAILABLE, DISK_FULL,
    *   INTERNAL when the content is damaged (see `isUnreadable`)
    */
-  async put({ ref, epoch, key, contentBytes, signal }: RunningUpload): Promise<WrittenObject> {
+  async put(upload: RunningUpload): Promise<WrittenObject> {
+    const { ref, key, contentBytes, signal } = upload;
     const copy = this.copies.incoming();
     try {
-      const working = await this.hold(ref, epoch, contentBytes);
+      const working = await this.hold(ref, upload, contentBytes);
       await this.workers
         .copy(working.path, copy)
         .catch(failUnreadable)
@@ -64,14 +66,14 @@ export class UploadPipeline {
     await this.storage.remove(key).catch(() => undefined);
   }
 
-  private async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
+  private async hold(ref: DocumentRef, version: Version, sizeBytes: number): Promise<HeldCopy> {
     try {
-      return await this.copies.hold(ref, epoch, sizeBytes);
+      return await this.copies.hold(ref, version, sizeBytes);
     } catch (error) {
       const document = await this.documents.find(ref);
-      // Either new content replaced this epoch and its copy, and is due for its own upload, or another process uploaded
+      // Either new content replaced this version and its copy, and is due for its own upload, or another process uploaded
       // the content and dropped it from the journal.
-      if (document?.epoch !== epoch || isStored(document, document)) throw new Superseded();
+      if (!document || !isSame(document, version) || isStored(document, document)) throw new Superseded();
       throw error;
     }
   }

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../foundation/database/database.js';
-import type { Pair } from '../documents/documents.repository.js';
+import type { Version } from '../documents/version.js';
 import type { DocumentRef } from '../locks/lock.js';
 
 /** An object about to be written. Its row is inserted first, so that object storage never holds an unknown object. */
-export interface BegunUpload extends Pair {
+export interface BegunUpload extends Version {
   ref: DocumentRef;
   key: string;
   /** The uploading process's owner token; it is out of date once another process owns the document. */
@@ -37,6 +37,7 @@ interface Leftover {
 }
 
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';
+const IS_UPLOADED = 'epoch = $4 AND version = $5 AND mark IS NOT DISTINCT FROM $14';
 const KEPT_VERSIONS = 10;
 /** An upload renews its row every few seconds; after this time without renewal the sweep takes it for dead. */
 const LEFTOVER_AGE_MS = 3_600_000;
@@ -71,13 +72,14 @@ export class UploadsRepository {
   /** Inserts the row of an object about to be written. */
   async begin(
     tx: Transaction,
-    { ref, key, epoch, version }: Omit<BegunUpload, 'ownerToken'>,
+    { ref, key, epoch, version, mark }: Omit<BegunUpload, 'ownerToken'>,
     now: number,
   ): Promise<void> {
     await tx.query(
-      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, state, renewed_at, sweep_at)
-       VALUES ($1, $2, $3, $4, $5, $6, 'uploading', $7, $8)`,
-      [...valuesOf(ref), key, epoch, version, now, now + LEFTOVER_AGE_MS],
+      `INSERT INTO document_versions (account_id, video_id, kind, object_key, epoch, version, mark, state, renewed_at,
+         sweep_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, 'uploading', $8, $9)`,
+      [...valuesOf(ref), key, epoch, version, mark, now, now + LEFTOVER_AGE_MS],
     );
   }
 
@@ -100,13 +102,13 @@ export class UploadsRepository {
     upload: FinishedUpload,
     dueAfter: { idleMs: number; checkpointMs: number },
   ): Promise<boolean> {
-    const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
+    const { ref, key, epoch, version, mark, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
     // Lock the document's row first, as everywhere else; otherwise this and a renewal could deadlock.
     const current = await tx.query(
-      `UPDATE documents SET stored_epoch = $4, stored_version = $5, stored_key = $6, stored_sha256 = $7,
+      `UPDATE documents SET stored_epoch = $4, stored_version = $5, stored_mark = $14, stored_key = $6, stored_sha256 = $7,
          stored_size_bytes = $8, uploaded_at = $9, upload_failures = 0,
-         pending_since = CASE WHEN epoch = $4 AND version = $5 THEN NULL ELSE cast($10 AS bigint) END,
-         upload_due_at = CASE WHEN epoch = $4 AND version = $5 THEN NULL
+         pending_since = CASE WHEN ${IS_UPLOADED} THEN NULL ELSE cast($10 AS bigint) END,
+         upload_due_at = CASE WHEN ${IS_UPLOADED} THEN NULL
            WHEN updated_at + $11 < $12 THEN updated_at + $11 ELSE cast($12 AS bigint) END
        WHERE ${THIS_DOCUMENT} AND owner_token = $13
          AND (stored_epoch IS NULL OR (stored_epoch, stored_version) < ($4, $5)) RETURNING epoch`,
@@ -122,6 +124,7 @@ export class UploadsRepository {
         dueAfter.idleMs,
         readAt + dueAfter.checkpointMs,
         ownerToken,
+        mark,
       ],
     );
     const isKnown = await this.list(tx, upload);
@@ -135,17 +138,17 @@ export class UploadsRepository {
    */
   async restore(
     tx: Transaction,
-    seen: Pair & { ownerToken: number },
+    seen: Version,
     upload: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
     contentBytes: number,
   ): Promise<boolean> {
-    const { ref, key, epoch, version, sizeBytes, sha256, uploadedAt } = upload;
+    const { ref, key, epoch, version, mark, sizeBytes, sha256, uploadedAt } = upload;
     const rows = await tx.query(
-      `UPDATE documents SET epoch = $4, version = $5, size_bytes = $6, updated_at = $7, pending_since = NULL,
-         upload_due_at = NULL, upload_failures = 0, stored_epoch = $4, stored_version = $5, stored_key = $8,
+      `UPDATE documents SET epoch = $4, version = $5, mark = $13, size_bytes = $6, updated_at = $7, pending_since = NULL,
+         upload_due_at = NULL, upload_failures = 0, stored_epoch = $4, stored_version = $5, stored_mark = $13, stored_key = $8,
          stored_sha256 = $9, stored_size_bytes = $10, uploaded_at = $7, owner_id = NULL, owner_expires_at = NULL,
          owner_token = owner_token + 1
-       WHERE ${THIS_DOCUMENT} AND epoch = $11 AND version = $12 RETURNING epoch`,
+       WHERE ${THIS_DOCUMENT} AND epoch = $11 AND version = $12 AND mark IS NOT DISTINCT FROM $14 RETURNING epoch`,
       [
         ...valuesOf(ref),
         epoch,
@@ -157,6 +160,8 @@ export class UploadsRepository {
         sizeBytes,
         seen.epoch,
         seen.version,
+        mark,
+        seen.mark,
       ],
     );
     const isKnown = await this.list(tx, upload);

@@ -113,12 +113,12 @@ export class UploadsService implements OnModuleDestroy {
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
         await this.uploads.closeUploads(tx, ref);
-        this.copies.noteUploaded(ref, document.epoch);
+        this.copies.noteUploaded(ref, document);
         return 'nothing';
       }
-      const { epoch, version, uploadFailures: failures } = document;
+      const { epoch, version, mark, uploadFailures: failures } = document;
       const key = objectKey(ref, document);
-      const begun = { ref, epoch, version, key, ownerToken, readAt: now, failures, isForced };
+      const begun = { ref, epoch, version, mark, key, ownerToken, readAt: now, failures, isForced };
       await this.uploads.begin(tx, begun, now);
       return { ...begun, contentBytes: document.sizeBytes };
     });
@@ -146,7 +146,7 @@ export class UploadsService implements OnModuleDestroy {
 
   /** Makes the object the newest version. @throws Superseded when it cannot; then nothing has changed */
   private async finish(upload: RunningUpload, written: WrittenObject): Promise<void> {
-    const { ref, epoch, version } = upload;
+    const { ref, epoch, version, mark } = upload;
     await this.database.transaction(async (tx) => {
       const uploadedAt = this.now();
       const isNewest = await this.uploads.finish(tx, { ...upload, ...written, uploadedAt }, this.dueAfter);
@@ -155,16 +155,16 @@ export class UploadsService implements OnModuleDestroy {
       // The last download URLs of the retired versions were made before this commit, so they expire before the sweep.
       await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
-    this.copies.noteUploaded(ref, epoch);
+    this.copies.noteUploaded(ref, upload);
     this.telemetry.noteUploaded(written.sizeBytes);
-    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version };
+    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version, mark };
     this.events.publish('document.changed', { accountId: ref.accountId, document });
   }
 
   private async fail(upload: RunningUpload, error: unknown): Promise<void> {
     this.telemetry.noteFailure(error);
     // The file may be damaged; on PostgreSQL the retry fetches the content from the journal again.
-    if (isUnreadable(error)) await this.copies.discard(upload.ref, upload.epoch);
+    if (isUnreadable(error)) await this.copies.discard(upload.ref, upload);
     // Downloads force uploads; clients that keep retrying downloads must not delay the schedule's retry.
     if (upload.isForced) return;
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));

@@ -30,6 +30,7 @@ forEachDatabase((database) => {
       exists: false,
       epoch: 0,
       server_version: 0,
+      mark: null,
       stored_version: null,
       lock: null,
       size_bytes: 0,
@@ -100,6 +101,32 @@ forEachDatabase((database) => {
     expectProblem(await putContent(second, '1-1', packedLayout()), 423, 'LOCK_REQUIRED');
   });
 
+  test('a release that arrives late does not end a later holding of the same session', async () => {
+    const laptop = await app().newDevice();
+    const phone = await laptop.pair();
+    const first = await hold(laptop, 'v1', { session_id: 'tab-1' });
+    expect((await release(first)).status).toBe(204);
+    const second = await hold(laptop, 'v1', { session_id: 'tab-1' });
+    const releaseWith = (fencing_token: string | number, device = laptop) =>
+      device.request('DELETE', `${pathOf('v1')}/lock`, { query: { session_id: 'tab-1', fencing_token } });
+    for (const token of [first.fencingToken, 0, second.fencingToken + 1]) {
+      expect((await releaseWith(token)).status).toBe(204);
+    }
+    for (const malformed of ['', 'x', '-1', '1.5', '1e3', ' 2', '9'.repeat(16)]) {
+      expectProblem(await releaseWith(malformed), 400, 'BAD_REQUEST');
+    }
+    const repeated = [first.fencingToken, second.fencingToken];
+    const twice = await laptop.request('DELETE', `${pathOf('v1')}/lock`, {
+      query: { session_id: 'tab-1', fencing_token: repeated },
+    });
+    expectProblem(twice, 400, 'BAD_REQUEST');
+    expectProblem(await releaseWith(second.fencingToken, phone), 403, 'LOCK_OF_ANOTHER');
+    expect((await documentState(laptop, 'v1')).lock).toMatchObject({ mine: true });
+    expect((await putContent(second, '0-0', packedLayout())).status).toBe(200);
+    expect((await releaseWith(second.fencingToken)).status).toBe(204);
+    expect((await documentState(laptop, 'v1')).lock).toBeNull();
+  });
+
   test('another device waits, or takes over, and is told whether it has to download', async () => {
     const laptop = await app().newDevice();
     const tablet = await laptop.pair({ name: 'Tablet' });
@@ -137,6 +164,7 @@ forEachDatabase((database) => {
       database: 'layout',
       epoch: 1,
       server_version: 1,
+      mark: expect.any(String),
     });
   });
 

@@ -236,10 +236,12 @@ async function expectWholeContents(database: DatabaseName): Promise<void> {
       );
       expect([video, reply.status]).toEqual([video, 200]);
     }
-    const epochs = await Promise.all(VIDEOS.map(async (video) => (await documentState(laptop, video)).epoch));
+    const states = await Promise.all(VIDEOS.map((video) => documentState(laptop, video)));
     const left = filesOf(storage).map((path) => path.split('/').slice(2).join('/'));
     expect(left.sort()).toEqual(
-      VIDEOS.map((video, index) => `${Buffer.from(video).toString('hex')}/layout/${epochs[index]}.db`),
+      states.map(
+        ({ video_id, epoch, mark }) => `${Buffer.from(video_id).toString('hex')}/layout/${epoch}-${mark}.db`,
+      ),
     );
   } finally {
     await server.kill('SIGKILL');

@@ -2,7 +2,7 @@ import fsPromises from 'node:fs/promises';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite from 'better-sqlite3';
 import pg from 'pg';
@@ -37,8 +37,10 @@ const NOTHING = () => undefined;
 /** The path of an epoch's working copy, whether the file exists or not. */
 function copyOf(world: World, videoId: string, epoch: number): string {
   const video = Buffer.from(videoId).toString('hex');
-  const known = world.workingCopies().find((path) => path.includes(`/${video}/`))!;
-  return join(world.data.env.DATA_DIR!, 'documents', known, '..', `${epoch}.db`);
+  const known = world.workingCopies().filter((path) => path.includes(`/${video}/`));
+  const name = known.map((path) => basename(path)).find((file) => file.startsWith(`${epoch}-`));
+  const folder = join(world.data.env.DATA_DIR!, 'documents', known[0]!, '..');
+  return join(folder, name ?? `${epoch}-${'0'.repeat(16)}.db`);
 }
 
 const copiedBytes = (world: World) =>
@@ -199,9 +201,9 @@ forEachDatabase((database) => {
   test('a working copy that cannot be removed fails no committed write, and ends no server', async () => {
     await using world = await World.make(database);
     const laptop = await world.newDevice();
-    const { size_bytes } = await write(laptop, 'v1', ['one']);
+    const { size_bytes, mark } = await write(laptop, 'v1', ['one']);
     const ref = { accountId: laptop.accountId, videoId: 'v1', kind: 'layout' };
-    const held = await world.app.nest.get(WorkingCopies).hold(ref, 1, size_bytes!);
+    const held = await world.app.nest.get(WorkingCopies).hold(ref, { epoch: 1, mark: mark! }, size_bytes);
     makeUnremovable(held.path);
     await write(laptop, 'v1', ['two']);
     held.release(); // an unhandled rejection after this fails the test

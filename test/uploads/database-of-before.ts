@@ -41,7 +41,9 @@ export async function makeDatabaseOfBefore(
   versions: StatelessVersion[],
   now: number,
 ): Promise<void> {
-  const migrations = serverTables.migrations.filter(({ name }) => !name.startsWith('VersionStates'));
+  const migrations = serverTables.migrations.filter(
+    ({ name }) => !/^(VersionStates|DocumentMarks|VersionMarks)/.test(name),
+  );
   const config = loadConfig({ argv: [], env: storage.env });
   const database = await openDatabase(config, schema, { ...serverTables, migrations });
   const insert = (table: string, row: Record<string, SqlValue>) => {

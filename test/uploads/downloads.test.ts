@@ -36,6 +36,7 @@ forEachDatabase((database) => {
       expires_at: world.clock.ms + 300_000,
       version: 1,
       epoch: 1,
+      mark: expect.any(String) as string,
       sha256: createHash('sha256').update(bytes).digest('hex'),
       size_bytes: bytes.length,
       content_encoding: 'gzip',

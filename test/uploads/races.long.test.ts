@@ -185,7 +185,7 @@ describe('on postgres', () => {
     const ref = { accountId: laptop.accountId, videoId: 'v1', kind: 'layout' };
     expect(await world.app.nest.get(UploadsService).upload(ref, { isForced: false })).toBe('uploaded');
     expect(failures).toEqual([]);
-    expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 1, server_version: 1 });
+    expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({ epoch: 1, server_version: 1 });
   });
 
   test('documents restore and a write at the same time do not wait for each other', async () => {

@@ -86,6 +86,7 @@ forEachStore((open) => {
       expect(said).toEqual({
         version: 1,
         epoch: 1,
+        mark: stored.mark,
         sha256: sha256(bytes),
         size_bytes: bytes.length,
         content_encoding: 'gzip',

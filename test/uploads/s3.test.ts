@@ -24,7 +24,10 @@ describeWithObjectStore('with a real S3 store', (startStore) => {
           if (epoch % 2) await schedule.tick();
           else expect(await download(laptop, 'v1')).toEqual([`epoch ${epoch}`]);
         }
-        expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 12, server_version: 1 });
+        expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({
+          epoch: 12,
+          server_version: 1,
+        });
         const first = await laptop.request('GET', `${pathOf('v1')}/download-url`);
         clock.ms += 301_000;
         await schedule.tick();

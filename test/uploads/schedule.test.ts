@@ -52,7 +52,7 @@ forEachDatabase((database) => {
       );
       expect(isSound(world.folder, key)).toBe(true);
       expect(world.temporaryFiles()).toEqual([]);
-      expect(told).toEqual([
+      expect(told).toMatchObject([
         {
           accountId: laptop.accountId,
           document: { video_id: 'v1', database: 'layout', epoch: 1, server_version: 1 },
@@ -68,13 +68,19 @@ forEachDatabase((database) => {
         await write(laptop, 'v1', [`minute ${minute}`]);
         await world.pass(3);
         const { stored_version } = await documentState(laptop, 'v1');
-        expect(stored_version).toEqual(minute < 12 ? null : { epoch: 5, server_version: 1 });
+        expect(stored_version?.epoch ?? null).toBe(minute < 12 ? null : 5);
       }
       await write(laptop, 'v1', ['after']);
       await world.pass(4.9);
-      expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 5, server_version: 1 });
+      expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({
+        epoch: 5,
+        server_version: 1,
+      });
       await world.pass(0.2);
-      expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 6, server_version: 1 });
+      expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({
+        epoch: 6,
+        server_version: 1,
+      });
     });
 
     test('what is due is known after a restart, and uploaded at once', async () => {
@@ -142,7 +148,10 @@ forEachDatabase((database) => {
       );
       writing.goOn();
       await Promise.all([first, second]);
-      expect((await documentState(laptop, 'slow')).stored_version).toEqual({ epoch: 1, server_version: 1 });
+      expect((await documentState(laptop, 'slow')).stored_version).toMatchObject({
+        epoch: 1,
+        server_version: 1,
+      });
       expect(objectsOf(laptop)).toHaveLength(2);
     });
 
@@ -161,7 +170,10 @@ forEachDatabase((database) => {
       await ticking;
       expect((await documentState(laptop, 'v1')).epoch).toBe(2);
       await world.pass(5);
-      expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 2, server_version: 1 });
+      expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({
+        epoch: 2,
+        server_version: 1,
+      });
       expect(await download(laptop, 'v1')).toEqual(['green']);
       expect((await world.health()).uploads.pending).toBe(0);
     });
@@ -245,7 +257,10 @@ forEachDatabase((database) => {
       expect((await documentState(laptop, 'v1')).upload_failures).toBe(0);
       world.returnStore();
       await world.pass(5);
-      expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 1, server_version: 1 });
+      expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({
+        epoch: 1,
+        server_version: 1,
+      });
     });
 
     test('a document that waits for more than twice the checkpoint is told', async () => {

@@ -23,6 +23,6 @@ test('an upload ends though people write through another server meanwhile', asyn
     stored_version: { epoch: 1, server_version: 1 },
   });
   await world.pass(6);
-  expect((await documentState(laptop, 'v1')).stored_version).toEqual({ epoch: 2, server_version: 1 });
+  expect((await documentState(laptop, 'v1')).stored_version).toMatchObject({ epoch: 2, server_version: 1 });
   expect(await download(phone, 'v1')).toEqual(['two']);
 });

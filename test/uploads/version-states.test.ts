@@ -60,6 +60,7 @@ forEachDatabase((database) => {
     const versionOf = (epoch: number, content: Buffer) => ({
       epoch,
       server_version: 1,
+      mark: null,
       size_bytes: content.length,
       sha256: sha256Of(content),
       uploaded_at: UPLOADED_AT + epoch,

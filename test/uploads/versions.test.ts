@@ -30,6 +30,7 @@ forEachDatabase((database) => {
     expect(oldest.body.versions[9]).toEqual({
       epoch: 1,
       server_version: 1,
+      mark: expect.any(String) as string,
       size_bytes: expect.any(Number) as number,
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       uploaded_at: expect.any(Number) as number,

@@ -77,9 +77,13 @@ export class DocumentsApi {
     return this.api.request('POST', pathOf(ref, 'lock'), { body });
   }
 
-  /** Releases the lock; does nothing if the session does not hold it. */
-  async unlock(ref: DocumentRef, sessionId: string): Promise<void> {
-    await this.api.request('DELETE', pathOf(ref, 'lock'), { query: { session_id: sessionId } });
+  /**
+   * Releases the lock; does nothing if the session does not hold it.
+   * @param fencingToken of the holding that is meant; undefined: whichever the session has
+   */
+  async unlock(ref: DocumentRef, sessionId: string, fencingToken: number | undefined): Promise<void> {
+    const query = { session_id: sessionId, fencing_token: fencingToken };
+    await this.api.request('DELETE', pathOf(ref, 'lock'), { query });
   }
 
   /** An address from which anyone who knows it can download the content for a few minutes. */
@@ -95,7 +99,7 @@ export class DocumentsApi {
     const { sessionId, fencingToken, expected, content, signal, onSent } = replacement;
     return this.api.request('PUT', pathOf(ref, 'content'), {
       query: { session_id: sessionId, fencing_token: fencingToken },
-      headers: { 'content-type': 'application/gzip', 'if-match': `"${versionText(expected)}"` },
+      headers: { 'content-type': 'application/gzip', 'if-match': `"${versionTag(expected)}"` },
       content,
       signal,
       onSent,
@@ -104,9 +108,17 @@ export class DocumentsApi {
   }
 }
 
-/** A version as it is written: `2-1`. */
+/** A version for people: `2-1`. */
 export function versionText({ epoch, server_version }: ContentVersion): string {
   return `${epoch}-${server_version}`;
+}
+
+/**
+ * A version as the server compares it: `2-1-0f6c2d9ab01e3457`, or `2-1` where the mark is not known. When the server's data
+ * was put back to an earlier state, a number can come again, with another mark and other content.
+ */
+export function versionTag(version: ContentVersion): string {
+  return version.mark ? `${versionText(version)}-${version.mark}` : versionText(version);
 }
 
 function pathOf({ video_id, database }: DocumentRef, what: string): string {

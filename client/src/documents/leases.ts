@@ -18,6 +18,10 @@ interface Lease {
 /** The locks that this page holds; renews them until they are released. */
 export class Leases {
   private readonly held = new Map<string, Lease>();
+  /** The newest fencing token that the server gave this page for each document. */
+  private readonly tokens = new Map<string, number>();
+  /** Documents whose last release was not answered: the request may still arrive. */
+  private readonly unanswered = new Set<string>();
   private readonly mutexes = new Map<string, Mutex>();
 
   /** @param look reads the document again, and calls `forget` if this page has lost the lock */
@@ -40,7 +44,10 @@ export class Leases {
   /** Takes the lock and renews it. @param takesOver whether to take it from another user @throws SyncError */
   take(ref: DocumentRef, takesOver: boolean): Promise<Grant> {
     return this.inTurn(ref, async () => {
-      const grant = await this.api.lock(ref, this.sessionId, takesOver);
+      // A lock that is still held would only be renewed, and the earlier release would end it when it arrives. Released
+      // now, the lock is granted with a new fencing token, which the earlier release does not mean.
+      if (this.unanswered.has(keyOf(ref))) await this.unlock(ref);
+      const grant = await this.ask(ref, takesOver);
       this.keep(ref, grant);
       return grant;
     });
@@ -49,7 +56,10 @@ export class Leases {
   /** Releases the lock. @throws SyncError when the request fails; the lock then expires */
   release(ref: DocumentRef): Promise<void> {
     this.forget(ref);
-    return this.inTurn(ref, () => this.api.unlock(ref, this.sessionId));
+    return this.inTurn(ref, () => {
+      this.forget(ref); // a request for the lock may have been under way
+      return this.unlock(ref);
+    });
   }
 
   /** Stops renewing the lock. */
@@ -63,6 +73,25 @@ export class Leases {
   releaseAll(): void {
     // If the request fails, the lock expires.
     for (const { ref } of [...this.held.values()]) this.release(ref).catch(() => undefined);
+  }
+
+  private async ask(ref: DocumentRef, takesOver: boolean): Promise<Grant> {
+    const grant = await this.api.lock(ref, this.sessionId, takesOver);
+    this.tokens.set(keyOf(ref), grant.fencing_token);
+    return grant;
+  }
+
+  private async unlock(ref: DocumentRef): Promise<void> {
+    const key = keyOf(ref);
+    this.unanswered.add(key);
+    try {
+      await this.api.unlock(ref, this.sessionId, this.tokens.get(key));
+      this.unanswered.delete(key);
+    } catch (thrown) {
+      const { status } = toSyncError(thrown);
+      if (status >= 400 && status < 500) this.unanswered.delete(key); // refused: it will not come again
+      throw thrown;
+    }
   }
 
   private keep(ref: DocumentRef, grant: Grant): void {
@@ -85,7 +114,7 @@ export class Leases {
       // A request for the lock takes it from the same user's other pages, so first check that none has taken it.
       if (isKept()) await this.look(ref);
       if (!isKept()) return;
-      const grant = await this.api.lock(ref, this.sessionId, false);
+      const grant = await this.ask(ref, false);
       if (isKept()) this.keep(ref, grant);
     } catch (thrown) {
       if (toSyncError(thrown).code === 'LOCK_HELD') await this.look(ref).catch(() => undefined);

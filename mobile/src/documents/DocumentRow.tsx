@@ -140,9 +140,9 @@ function Actions({ documents, state, activity, now }: Props) {
 
   const replace = async () => {
     if (activity.upload) return;
-    const { epoch, server_version } = state; // the version shown when the user opens the file dialog
+    const { epoch, server_version, mark } = state; // the version shown when the user opens the file dialog
     const file = await chooseFile();
-    if (file) await documents.upload(state, file, { epoch, server_version });
+    if (file) await documents.upload(state, file, { epoch, server_version, mark });
   };
   const download = async () => {
     const url = await documents.downloadUrl(state);

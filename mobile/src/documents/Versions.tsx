@@ -1,4 +1,4 @@
-import { versionText } from '@tidemark/client';
+import { versionTag, versionText } from '@tidemark/client';
 import { useEffect, useState } from 'react';
 import { Pressable, StyleSheet, View } from 'react-native';
 import type { DocumentState, StoredVersion } from '../../../src/protocol/documents.js';
@@ -51,7 +51,7 @@ function Listed({ state, now, documents }: Parameters<typeof Versions>[0]) {
   const [failure, setFailure] = useState<unknown>();
   const { video_id, database } = state;
   // In the effect's dependencies, so that the versions are read again whenever another one was uploaded.
-  const stored = state.stored_version ? versionText(state.stored_version) : null;
+  const stored = state.stored_version ? versionTag(state.stored_version) : null;
 
   useEffect(() => {
     let isCurrent = true;
@@ -79,7 +79,7 @@ function Listed({ state, now, documents }: Parameters<typeof Versions>[0]) {
     <View role="list">
       {versions.map((version) => (
         <View
-          key={versionText(version)}
+          key={versionTag(version)}
           role="listitem"
           testID="version"
           style={[styles.version, { borderColor: colors.rule }]}

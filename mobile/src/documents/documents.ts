@@ -5,6 +5,7 @@ import {
   SyncError,
   keyOf,
   toSyncError,
+  versionTag,
   versionText,
   type DocumentNews,
   type DocumentRef,
@@ -111,7 +112,7 @@ export class Documents {
 
   /**
    * Imports a file as the document's content. Uses this page's lock, or takes the lock for the duration of the import.
-   * @param expected the version that the user saw; 0 and 0: there is none yet
+   * @param expected the version that the user saw, with its mark; 0 and 0: there is none yet
    * @returns whether it worked; if not, the activity says why
    */
   async upload(ref: DocumentRef, file: Blob, expected: ContentVersion): Promise<boolean> {
@@ -244,7 +245,7 @@ export class Documents {
     const grant = await this.take(ref, false);
     try {
       // Check here too: a server that refuses before it has read the whole content may close the connection.
-      if (versionText(grant) !== versionText(expected)) throw changedMeanwhile(grant);
+      if (versionTag(grant) !== versionTag(expected)) throw changedMeanwhile(grant, expected);
       await write(grant.fencing_token);
     } finally {
       await this.leases.release(ref).catch(() => undefined); // otherwise the lock expires
@@ -273,10 +274,11 @@ function byKey(a: DocumentState, b: DocumentState): number {
   return keyOf(a) < keyOf(b) ? -1 : 1;
 }
 
-function changedMeanwhile(current: ContentVersion): SyncError {
-  const message =
-    current.epoch === 0
-      ? 'It no longer has any content.'
-      : `It is at version ${versionText(current)} by now.`;
+function changedMeanwhile(current: ContentVersion, expected: ContentVersion): SyncError {
+  let message = `It is at version ${versionText(current)} by now.`;
+  if (current.epoch === 0) message = 'It no longer has any content.';
+  else if (versionText(current) === versionText(expected)) {
+    message = `Another content is at version ${versionText(current)} by now: the server’s data was put back to an earlier state.`;
+  }
   return new SyncError('VERSION_MISMATCH', message, '', 412);
 }

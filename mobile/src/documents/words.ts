@@ -1,4 +1,4 @@
-import { toSyncError, versionText, type DocumentRef, type SyncError } from '@tidemark/client';
+import { toSyncError, versionTag, versionText, type DocumentRef, type SyncError } from '@tidemark/client';
 import type { DocumentState } from '../../../src/protocol/documents.js';
 import { ago, count, size } from '../components/words';
 import type { LostLock, UploadProgress } from './view';
@@ -48,7 +48,7 @@ export function describeUpload(
 ): { tone: 'green' | 'yellow' | 'red'; text: string } | null {
   if (!state.exists) return null;
   const { stored_version: stored, uploaded_at: uploadedAt, updated_at: updatedAt } = state;
-  if (stored && versionText(stored) === versionText(state)) {
+  if (stored && versionTag(stored) === versionTag(state)) {
     return { tone: 'green', text: uploadedAt === null ? 'Uploaded' : `Uploaded ${ago(uploadedAt, now)}` };
   }
   const before =

@@ -201,3 +201,29 @@ test('what happened while there was no connection is read when there is one agai
   await ada.shows('v2', ({ epoch }) => epoch === 1);
   expect(ada.documents.view.get().failure).toBeNull();
 });
+
+test('a release that arrives after the page has the lock again does not end that', async () => {
+  await using own = await Server.start();
+  const delayed: (() => Promise<unknown>)[] = [];
+  let isSlow = false;
+  const transport: Transport = (request) => {
+    if (!isSlow || request.method !== 'DELETE') return fetchTransport(request);
+    isSlow = false;
+    delayed.push(() => fetchTransport({ ...request, signal: new AbortController().signal }));
+    return Promise.reject(new Error('no answer'));
+  };
+  await using ada = await Page.open(await Phone.open(own.url, { transport }));
+  await ada.documents.lock(ref('v1'));
+  isSlow = true;
+  await ada.documents.release(ref('v1'));
+  expect(ada.activity('v1').refusal).toMatchObject({ code: 'NO_ANSWER' });
+
+  await ada.documents.lock(ref('v1'));
+  expect(ada.find('v1')!.lock).toMatchObject({ mine: true });
+  for (const arrive of delayed) await arrive();
+  await ada.documents.lookAgain(ref('v1'));
+  expect(ada.find('v1')!.lock).toMatchObject({ mine: true });
+
+  await ada.documents.release(ref('v1'));
+  expect(ada.find('v1')?.lock ?? null).toBeNull();
+});

@@ -6,12 +6,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../../foundation/config/config.module.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
 import type { DocumentRef } from '../../locks/lock.js';
-import type { Pair, StoredDocument } from '../documents.repository.js';
+import type { StoredDocument } from '../documents.repository.js';
+import type { Pair, Version } from '../version.js';
 import { JournalRepository, type Draft } from './journal.repository.js';
 import { WorkingCopies } from './working-copies.js';
 
 /** The version that the new content gets. */
-export interface NextVersion extends Pair {
+export interface NextVersion extends Version {
   /** The document before the commit; null: it had no content. */
   previous: StoredDocument | null;
 }
@@ -43,12 +44,13 @@ export class ContentCommit {
    * @param file a temporary file of `WorkingCopies.incoming`, synced to disk
    * @throws AppError OVERLOADED, and the errors of the steps; then nothing has changed
    */
-  async run(ref: DocumentRef, replaced: Pair, file: string, steps: CommitSteps): Promise<Pair> {
-    const { epoch, version } = this.journal.isKept
+  async run(ref: DocumentRef, replaced: Pair, file: string, steps: CommitSteps): Promise<Version> {
+    const { epoch, version, mark } = this.journal.isKept
       ? await this.commitToJournal(ref, replaced, file, steps)
       : await this.commitAsCopy(ref, file, steps);
+    const current = { epoch, version, mark };
     await this.copies.removeBefore(ref, epoch);
-    return { epoch, version };
+    return current;
   }
 
   private async commitToJournal(
@@ -56,7 +58,7 @@ export class ContentCommit {
     replaced: Pair,
     file: string,
     { decide, record }: CommitSteps,
-  ): Promise<Pair> {
+  ): Promise<Version> {
     const draft = await this.addDraft(ref, replaced, file);
     const commit = this.database.transaction(async (tx) => {
       const next = await decide(tx);
@@ -71,16 +73,20 @@ export class ContentCommit {
     });
     // Place the file only after the commit: a failed transaction must not leave its file in place. If placing fails, the
     // write has still succeeded, as the working copy can be made again from the journal.
-    await this.copies.place(ref, next.epoch, file).catch(() => undefined);
+    await this.copies.place(ref, next, file).catch(() => undefined);
     return next;
   }
 
-  private async commitAsCopy(ref: DocumentRef, file: string, { decide, record }: CommitSteps): Promise<Pair> {
+  private async commitAsCopy(
+    ref: DocumentRef,
+    file: string,
+    { decide, record }: CommitSteps,
+  ): Promise<Version> {
     return this.database.transaction(async (tx) => {
       const next = await decide(tx);
       await record(tx, next);
       // Place the file before the commit: it is the only copy of the content, so the row must never exist without it.
-      await this.copies.place(ref, next.epoch, file);
+      await this.copies.place(ref, next, file);
       return next;
     });
   }

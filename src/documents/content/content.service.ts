@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../../auth/accounts.repository.js';
+import { DevicesRepository } from '../../auth/devices.repository.js';
 import { CONFIG } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import type { Transaction } from '../../foundation/database/database.js';
@@ -8,9 +9,9 @@ import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import { LocksService } from '../../locks/locks.service.js';
-import { DocumentsRepository, type Pair, type StoredDocument } from '../documents.repository.js';
-import { NO_CONTENT } from '../documents.service.js';
+import { DocumentsRepository, type StoredDocument } from '../documents.repository.js';
 import { DocumentOwner } from '../owner.js';
+import { isMeant, newMark, NO_CONTENT, versionText, type Version } from '../version.js';
 import { ContentCommit, type NextVersion } from './content-commit.js';
 import { ContentImport, type ImportedContent } from './content-import.js';
 
@@ -21,9 +22,11 @@ export interface Writer {
   sessionId: string;
   /** Null: an operator's job. */
   userId: string | null;
+  /** Null: an operator's job. */
+  deviceId: string | null;
   fencingToken: number;
-  /** Both 0: the document has no content yet. */
-  expected: Pair;
+  /** Both numbers 0: the document has no content yet. A null mark: the client knows none. */
+  expected: Version;
 }
 
 /** Replaces the whole content of documents. */
@@ -34,6 +37,7 @@ export class ContentService {
     private readonly commits: ContentCommit,
     private readonly documents: DocumentsRepository,
     private readonly accounts: AccountsRepository,
+    private readonly devices: DevicesRepository,
     private readonly locks: LocksService,
     private readonly owner: DocumentOwner,
     private readonly events: EventBus,
@@ -45,7 +49,7 @@ export class ContentService {
    * @param body a SQLite database, gzipped
    * @param announcedBytes the Content-Length; null: not given
    * @returns the new version
-   * @throws AppError LOCK_REQUIRED, VERSION_MISMATCH, DOCUMENT_INVALID, BODY_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL,
+   * @throws AppError DEVICE_REVOKED, LOCK_REQUIRED, VERSION_MISMATCH, DOCUMENT_INVALID, BODY_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL,
    *   OVERLOADED; then nothing has changed
    */
   async replace(
@@ -53,24 +57,24 @@ export class ContentService {
     writer: Writer,
     body: Readable,
     announcedBytes: number | null,
-  ): Promise<Pair> {
+  ): Promise<Version> {
     if (announcedBytes !== null) this.imports.checkSize(announcedBytes);
     // The transaction checks this again; here it spares the client from sending a body that would be refused anyway.
     await this.check(null, ref, writer);
-    const { epoch, version } = await this.imports.run(ref, body, (imported) =>
-      this.commit(ref, writer, imported),
-    );
-    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version };
+    const written = await this.imports.run(ref, body, (imported) => this.commit(ref, writer, imported));
+    const { epoch, version, mark } = written;
+    const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version, mark };
     this.events.publish('document.changed', { accountId: ref.accountId, document });
-    return { epoch, version };
+    return written;
   }
 
-  private commit(ref: DocumentRef, writer: Writer, { file, sizeBytes }: ImportedContent): Promise<Pair> {
+  private commit(ref: DocumentRef, writer: Writer, { file, sizeBytes }: ImportedContent): Promise<Version> {
     return this.commits.run(ref, writer.expected, file, {
       decide: async (tx) => {
+        if (writer.deviceId !== null) await this.devices.assertNotRevoked(tx, ref.accountId, writer.deviceId);
         const previous = await this.check(tx, ref, writer);
         const epoch = previous ? previous.epoch + 1 : await this.firstEpoch(tx, ref);
-        return { previous, epoch, version: 1 };
+        return { previous, epoch, version: 1, mark: newMark() };
       },
       record: async (tx, next) => {
         await this.checkQuota(tx, ref, next.previous, sizeBytes);
@@ -82,7 +86,7 @@ export class ContentService {
   private async record(
     tx: Transaction,
     ref: DocumentRef,
-    { previous, epoch, version }: NextVersion,
+    { previous, epoch, version, mark }: NextVersion,
     sizeBytes: number,
   ): Promise<void> {
     const claim = this.owner.claim();
@@ -92,7 +96,7 @@ export class ContentService {
       updatedAt + this.config.uploadIdleMinutes * MINUTE_MS,
       pendingSince + this.config.uploadCheckpointMinutes * MINUTE_MS,
     );
-    const content = { epoch, version, sizeBytes, updatedAt, pendingSince, uploadDueAt };
+    const content = { epoch, version, mark, sizeBytes, updatedAt, pendingSince, uploadDueAt };
     await this.documents.replaceContent(tx, ref, content, claim);
   }
 
@@ -117,15 +121,13 @@ export class ContentService {
   ): Promise<StoredDocument | null> {
     await this.locks.assertHeld(tx, ref, writer);
     const document = tx ? await this.documents.lock(tx, ref) : await this.documents.find(ref);
-    const { epoch, version } = document ?? NO_CONTENT;
-    const { expected } = writer;
-    if (epoch === expected.epoch && version === expected.version) return document;
+    const current = document ?? NO_CONTENT;
+    if (isMeant(writer.expected, current)) return document;
     throw new AppError('VERSION_MISMATCH', {
-      detail: document
-        ? `The content is at "${epoch}-${version}", not at "${expected.epoch}-${expected.version}".`
-        : 'The document has no content yet; If-Match must be "0-0".',
-      epoch,
-      server_version: version,
+      detail: describeMismatch(writer.expected, document),
+      epoch: current.epoch,
+      server_version: current.version,
+      mark: current.mark,
     });
   }
 
@@ -149,4 +151,12 @@ export class ContentService {
       });
     }
   }
+}
+
+function describeMismatch(expected: Version, document: StoredDocument | null): string {
+  if (!document) return 'The document has no content yet; If-Match must be "0-0".';
+  const difference = `The content is at "${versionText(document)}", not at "${versionText(expected)}".`;
+  const isSameNumber = document.epoch === expected.epoch && document.version === expected.version;
+  if (!isSameNumber) return difference;
+  return `${difference} The number was given out again after the server’s data had been put back to an earlier state.`;
 }

@@ -13,6 +13,8 @@ export interface HeldCopy {
 export interface Copy {
   ref: DocumentRef;
   epoch: number;
+  /** The mark of the epoch's content; null: it has none. */
+  mark: string | null;
   path: string;
   sizeBytes: number;
   /** True: this copy is known to be the only place of content that is not uploaded. */

@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../../foundation/database/database.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
-import type { Pair } from '../documents.repository.js';
+import type { Pair } from '../version.js';
 
 const PART_BYTES = 1_048_576;
 const THIS_DOCUMENT = 'account_id = $1 AND video_id = $2 AND kind = $3';

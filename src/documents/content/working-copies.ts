@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { makeDataDir } from '../../foundation/files/data-dir.js';
@@ -12,21 +12,27 @@ import type { DocumentRef } from '../../locks/lock.js';
 import { moveDurably } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { DocumentsRepository, isStored } from '../documents.repository.js';
+import { NO_CONTENT, type Version } from '../version.js';
 import { inflateTo, UNLIMITED } from '../import/inflate.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
 import { JournalRepository } from './journal.repository.js';
 
 const INCOMING = 'incoming';
+const COPY_NAME = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)(?:-([0-9a-f]{16}))?\.db$/;
+
+/** The content of a working copy: an epoch begins with each, and its mark tells it from an epoch that the database has lost. */
+type Content = Pick<Version, 'epoch' | 'mark'>;
 
 /**
- * The folder of this process's working copies, one file for each epoch of a document. Folder names are ids in hexadecimal:
- * ids may differ only in case, which some file systems ignore.
+ * The folder of this process's working copies, one file for each content of a document. Folder names are ids in
+ * hexadecimal: ids may differ only in case, which some file systems ignore.
  */
 @Injectable()
 export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private readonly cache = new CopyCache();
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
+  private readonly logger = new Logger('WorkingCopies');
   private root = '';
   private lock?: FolderLock;
 
@@ -56,47 +62,48 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Holds the working copy of one epoch; fetches it from the journal if this folder does not have it.
+   * Holds the working copy of one content; fetches it from the journal if this folder does not have it.
    * @param sizeBytes the file's right size: after a power cut the file may be shorter
-   * @throws Error when neither this folder nor the journal has it
+   * @throws AppError INTERNAL when neither this folder nor the journal has it
    */
-  async hold(ref: DocumentRef, epoch: number, sizeBytes: number): Promise<HeldCopy> {
-    const path = this.pathOf(ref, epoch);
-    while (this.cache.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, epoch, path);
+  async hold(ref: DocumentRef, content: Content, sizeBytes: number): Promise<HeldCopy> {
+    const path = this.pathOf(ref, content);
+    while (this.cache.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, content, path);
     return this.cache.hold(this.cache.get(path)!);
   }
 
   /**
-   * Moves a finished file durably into place as the working copy of an epoch.
+   * Moves a finished file durably into place as the working copy of a content.
    * @param file a path made by `incoming`; the file must be synced to disk already
    */
-  async place(ref: DocumentRef, epoch: number, file: string): Promise<void> {
-    const path = this.pathOf(ref, epoch);
+  async place(ref: DocumentRef, { epoch, mark }: Content, file: string): Promise<void> {
+    const path = this.pathOf(ref, { epoch, mark });
     const { size } = await stat(file);
-    // A failed write may have left a file at this path whose removal is running; it must not remove the new file.
+    // A failed write, or one that the database has lost, may have left a copy of this epoch.
+    for (const copy of this.listCopies(ref)) {
+      if (copy.epoch === epoch && copy.path !== path) await this.cache.retire(copy);
+    }
+    // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
     await moveDurably(file, path, this.root);
-    this.cache.add({ ref, epoch, path, sizeBytes: size, isPending: !this.journal.isKept });
+    this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
   }
 
-  /** Marks the copy of an epoch as uploaded, so that `makeRoom` may remove it. */
-  noteUploaded(ref: DocumentRef, epoch: number): void {
-    const copy = this.cache.get(this.pathOf(ref, epoch));
+  /** Notes that a content is uploaded, so that `makeRoom` may remove its copy. */
+  noteUploaded(ref: DocumentRef, content: Content): void {
+    const copy = this.cache.get(this.pathOf(ref, content));
     if (copy) copy.isPending = false;
   }
 
   /** Removes an unreadable copy, if this server has a journal to fetch it from again. */
-  async discard(ref: DocumentRef, epoch: number): Promise<void> {
-    const copy = this.cache.get(this.pathOf(ref, epoch));
+  async discard(ref: DocumentRef, content: Content): Promise<void> {
+    const copy = this.cache.get(this.pathOf(ref, content));
     if (copy && this.journal.isKept) await this.cache.remove(copy);
   }
 
   /** Removes the copies of earlier epochs; a held copy is removed with its last release. */
   async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
-    const folder = dirname(this.pathOf(ref, epoch)) + sep;
-    for (const copy of this.cache.list()) {
-      if (copy.path.startsWith(folder) && copy.epoch < epoch) await this.cache.retire(copy);
-    }
+    for (const copy of this.listCopies(ref)) if (copy.epoch < epoch) await this.cache.retire(copy);
   }
 
   /**
@@ -124,35 +131,42 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Whether a copy can be spared. With a journal it always can, as content that is not uploaded can be fetched from there.
-   * Without one it is needed until object storage has the content (`pending`), and while its transaction may still commit
-   * (`uncommitted`).
+   * Without one it is needed until object storage has the content (`pending`), and while the database may not know it yet,
+   * or no longer (`unknown`).
    */
-  private async standingOf({ ref, epoch }: Copy): Promise<'uncommitted' | 'pending' | 'dispensable'> {
+  private async standingOf({ ref, epoch, mark }: Copy): Promise<'unknown' | 'pending' | 'dispensable'> {
     if (this.journal.isKept) return 'dispensable';
     const document = await this.documents.find(ref);
-    if (!document || epoch > document.epoch) return 'uncommitted';
-    return epoch < document.epoch || isStored(document, document) ? 'dispensable' : 'pending';
+    if (document && epoch < document.epoch) return 'dispensable';
+    if (document?.epoch !== epoch || document.mark !== mark) return 'unknown';
+    return isStored(document, document) ? 'dispensable' : 'pending';
   }
 
-  private async fetch(ref: DocumentRef, epoch: number, path: string): Promise<void> {
+  private listCopies(ref: DocumentRef): Copy[] {
+    const folder = this.folderOf(ref) + sep;
+    return this.cache.list().filter(({ path }) => path.startsWith(folder));
+  }
+
+  private async fetch(ref: DocumentRef, content: Content, path: string): Promise<void> {
     const known = this.fetching.get(path);
     if (known) return known;
-    const fetched = this.fetchNow(ref, epoch).finally(() => this.fetching.delete(path));
+    const fetched = this.fetchNow(ref, content).finally(() => this.fetching.delete(path));
     this.fetching.set(path, fetched);
     return fetched;
   }
 
-  private async fetchNow(ref: DocumentRef, epoch: number): Promise<void> {
+  private async fetchNow(ref: DocumentRef, { epoch, mark }: Content): Promise<void> {
     const document = await this.documents.find(ref);
-    if (!this.journal.isKept || document?.epoch !== epoch) {
-      throw new Error(`The working copy of ${ref.videoId}/${ref.kind} at epoch ${epoch} is gone.`);
+    if (!this.journal.isKept || document?.epoch !== epoch || document.mark !== mark) {
+      const detail = `The data folder does not have the content of ${ref.videoId}/${ref.kind} at epoch ${epoch}.`;
+      throw new AppError('INTERNAL', { detail });
     }
     await this.makeRoom(document.sizeBytes);
     const file = this.incoming();
     const { sizeBytes } = await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
     if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
     await syncToDisk(file);
-    await this.place(ref, epoch, file);
+    await this.place(ref, document, file);
   }
 
   /**
@@ -172,27 +186,40 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private async findCopies(): Promise<void> {
     const found: { copy: Copy; usedAt: number }[] = [];
     for (const name of await readdir(this.root, { recursive: true })) {
-      const match = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)\.db$/.exec(name);
+      const match = COPY_NAME.exec(name);
       if (!match) continue;
-      const [, account = '', video = '', kind = '', epoch = ''] = match;
+      const [, account = '', video = '', kind = '', epoch = '', mark = null] = match;
       const path = join(this.root, name);
       const { size, mtimeMs } = await stat(path);
       const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
       found.push({
-        copy: { ref, epoch: Number(epoch), path, sizeBytes: size, isPending: false },
+        copy: { ref, epoch: Number(epoch), mark, path, sizeBytes: size, isPending: false },
         usedAt: mtimeMs,
       });
     }
     found.sort((a, b) => a.usedAt - b.usedAt);
+    let unknown = 0;
     for (const { copy } of found) {
       const standing = await this.standingOf(copy);
-      // An uncommitted file is left from a failed transaction: it is never read, and the next write replaces it.
-      if (standing !== 'uncommitted') this.cache.add({ ...copy, isPending: standing === 'pending' });
+      this.cache.add({ ...copy, isPending: standing !== 'dispensable' });
+      if (standing === 'unknown') unknown += 1;
+    }
+    // Such a file is never read. It stays until its document is written again: after the database was put back to an earlier
+    // state, it may hold the only copy of what was lost.
+    if (unknown > 0) {
+      this.logger.warn(
+        `${unknown} working copies below ${this.root} are of versions that the database does not have: of writes that ` +
+          'were cut off, or made before the database was put back to an earlier state. They are not used.',
+      );
     }
   }
 
-  private pathOf(ref: DocumentRef, epoch: number): string {
-    return workingCopyPath(this.root, ref, epoch);
+  private pathOf(ref: DocumentRef, content: Content): string {
+    return workingCopyPath(this.root, ref, content);
+  }
+
+  private folderOf(ref: DocumentRef): string {
+    return dirname(this.pathOf(ref, NO_CONTENT));
   }
 
   private get incomingFolder(): string {
@@ -204,9 +231,10 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 export function workingCopyPath(
   root: string,
   { accountId, videoId, kind }: DocumentRef,
-  epoch: number,
+  { epoch, mark }: Content,
 ): string {
-  return join(root, toHex(accountId), toHex(videoId), kind, `${epoch}.db`);
+  const name = mark === null ? `${epoch}.db` : `${epoch}-${mark}.db`;
+  return join(root, toHex(accountId), toHex(videoId), kind, name);
 }
 
 const toHex = (text: string) => Buffer.from(text).toString('hex');

@@ -22,6 +22,8 @@ export interface Events {
   'server.stopping': Record<string, never>;
 }
 
+type Listener<N extends keyof Events> = (event: Events[N]) => unknown;
+
 /** Passes events to their subscribers in this process. A lost event loses no data, because pulls read the database. */
 @Injectable()
 export class EventBus {
@@ -32,8 +34,14 @@ export class EventBus {
     this.emitter.emit(name, event);
   }
 
+  /** As `publish`, and resolves when the work is done that subscribers began; a subscriber deals with its failures. */
+  async publishAndWait<N extends keyof Events>(name: N, event: Events[N]): Promise<void> {
+    const listeners = this.emitter.listeners(name) as Listener<N>[];
+    await Promise.all(listeners.map((listener) => listener(event)));
+  }
+
   /** Subscribes to an event. @returns a function that ends the subscription */
-  subscribe<N extends keyof Events>(name: N, listener: (event: Events[N]) => void): () => void {
+  subscribe<N extends keyof Events>(name: N, listener: Listener<N>): () => void {
     this.emitter.on(name, listener);
     return () => this.emitter.off(name, listener);
   }

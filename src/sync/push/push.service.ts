@@ -24,6 +24,12 @@ import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 /** How many tombstones an account may hold for each record of its quota. */
 const TOMBSTONES_PER_RECORD = 4;
 
+/** Whose changes a push brings; other devices are told the id. */
+interface Author {
+  accountId: string;
+  deviceId: string;
+}
+
 /** The result of a push. */
 interface Outcome {
   timestamp: Timestamp;
@@ -53,14 +59,27 @@ export class PushService {
   ) {}
 
   /**
-   * Applies a device's offline changes, all or nothing (BE push 1–11).
+   * Applies offline changes, all or nothing (BE push 1–11).
+   * @param author a name for code on the server's side, which no revocation ends
    * @throws AppError BAD_REQUEST, HISTORY_CHANGED, SCHEMA_AHEAD, PULL_REQUIRED, PUSH_CONFLICT, QUOTA_EXCEEDED
    */
-  async push(device: { accountId: string; deviceId: string }, request: PushRequest): Promise<PushAnswer> {
-    const { accountId, deviceId } = device;
+  push(author: Author, request: PushRequest): Promise<PushAnswer> {
+    return this.run(author, request, (tx) => this.accounts.lock(tx, author.accountId));
+  }
+
+  /** As `push`, for a device, if it is not revoked before the commit. @throws AppError also DEVICE_REVOKED */
+  pushAs(device: Author, request: PushRequest): Promise<PushAnswer> {
+    return this.run(device, request, (tx) => this.accounts.lockAs(tx, device));
+  }
+
+  private async run(
+    { accountId, deviceId }: Author,
+    request: PushRequest,
+    lock: (tx: Transaction) => Promise<AccountState>,
+  ): Promise<PushAnswer> {
     const pushed = await sanitizeChanges(this.schema, request.changes);
     const apply = async (tx: Transaction): Promise<Outcome> => {
-      const account = await this.accounts.lock(tx, accountId); // first: its row lock orders all pushes
+      const account = await lock(tx); // first: its row lock orders all pushes
       await this.history.checkStamps(tx, accountId, account, request);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, accountId, pushed);
