@@ -9,7 +9,6 @@ import { bearerToken } from './auth/device.guard.js';
 import { declaredTables } from './declared-tables.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
-import { pingDatabase } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { readJsonBodies } from './foundation/http/json-body.js';
@@ -20,6 +19,7 @@ import { ProblemFilter } from './foundation/http/problem.filter.js';
 import metadata from './metadata.js';
 import { Cluster } from './foundation/sockets/cluster.js';
 import { SocketIoAdapter } from './foundation/sockets/io.adapter.js';
+import { HealthDetails } from './operations/health-details.js';
 import { Lifecycle } from './operations/lifecycle.js';
 import { createLogger, logRequests, nestLogger, requestId } from './operations/log.js';
 import { ReadinessChecks } from './operations/readiness-checks.js';
@@ -76,14 +76,20 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<N
   const server = adapter.getInstance();
   limitPipelining(server);
   app.get(Lifecycle).watch(server);
-  app.get(ReadinessChecks).add(() => pingDatabase(database));
+  app.get(ReadinessChecks).add(() => database.checkWritable());
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
   const authorize = ({ headers }: FastifyRequest) => void tokens.verify(bearerToken(headers.authorization));
   readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
   passBinaryBodies(server);
   await serveOpenApi(app, schema, metadata);
-  await serveWebApp(server, config, schema);
+  const uncopied = await serveWebApp(server, config, schema);
+  if (uncopied !== null) {
+    const text = 'The web app is served from the folder of its build, as it cannot be copied to DATA_DIR/web';
+    logger.warn({ reason: uncopied }, `${text}; restart the server after a new build`);
+    const figures = { is_copied: false };
+    app.get(HealthDetails).add('web', async () => ({ isDegraded: true, figures }));
+  }
   return app;
 }
 

@@ -5,6 +5,7 @@ import { constants, createGzip } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../../foundation/config/config.module.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
+import { DiskSpace } from '../../foundation/files/disk-space.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import type { Pair, StoredDocument } from '../documents.repository.js';
 import { JournalRepository, type Draft } from './journal.repository.js';
@@ -34,6 +35,7 @@ export class ContentCommit {
     private readonly database: Database,
     private readonly journal: JournalRepository,
     private readonly copies: WorkingCopies,
+    private readonly disk: DiskSpace,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
@@ -76,11 +78,14 @@ export class ContentCommit {
   }
 
   private async commitAsCopy(ref: DocumentRef, file: string, { decide, record }: CommitSteps): Promise<Pair> {
+    let isPlaced = false;
     return this.database.transaction(async (tx) => {
       const next = await decide(tx);
       await record(tx, next);
       // Place the file before the commit: it is the only copy of the content, so the row must never exist without it.
-      await this.copies.place(ref, next.epoch, file);
+      // If the transaction runs again, it is in its place already: no other transaction has run in between.
+      if (!isPlaced) await this.copies.place(ref, next.epoch, file);
+      isPlaced = true;
       return next;
     });
   }
@@ -88,7 +93,7 @@ export class ContentCommit {
   private async addDraft(ref: DocumentRef, replaced: Pair, file: string): Promise<Draft> {
     const packed = `${file}.gz`;
     try {
-      await pack(file, packed);
+      await this.disk.orReclaim(() => pack(file, packed));
       return await this.journal.addDraft(ref, replaced, packed, this.now());
     } finally {
       await rm(packed, { force: true });

@@ -7,6 +7,7 @@ import { makeDataDir } from '../files/data-dir.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { Dialect } from '../../protocol/columns.js';
 import type { Schema } from '../../protocol/schema.js';
+import { DiskSpace } from '../files/disk-space.js';
 import { FolderLock } from '../files/folder-lock.js';
 import { compareTables } from './compare-tables.js';
 import type { Database } from './database.js';
@@ -16,6 +17,7 @@ import { migrations } from './migrations.js';
 import { PostgresDatabase } from './postgres.database.js';
 import { checkRecordNames, MIGRATIONS_TABLE, type ServerTables } from './server-tables.js';
 import { SqliteDatabase } from './sqlite.database.js';
+import { isWriteFault, sqliteWriteFault } from './write-faults.js';
 
 /** The advisory lock of migrations: an arbitrary number that other programs are unlikely to use. */
 export const MIGRATION_LOCK = 7_210_331;
@@ -67,14 +69,22 @@ async function openSqlite(config: Config, declared: Declared): Promise<Database>
     return await openSqliteFile(config, declared, lock);
   } catch (error) {
     lock.release();
-    throw damaged(sqliteFile(config.dataDir), error);
+    throw unusable(sqliteFile(config.dataDir), error);
   }
+}
+
+/** The sentence for a file that cannot be used; any other error as it is. */
+function unusable(file: string, error: unknown): unknown {
+  const fault = sqliteWriteFault(error);
+  if (!isWriteFault(fault)) return damaged(file, error);
+  const sentence = `The database ${file} takes no write (${(error as Error).message}); make room on the disk, or make it writable.`;
+  return new AppStartError(sentence, { cause: error });
 }
 
 /** The sentence for a file that is no intact database; any other error as it is. */
 export function damaged(file: string, error: unknown): unknown {
   const { code, message } = error as { code?: string; message: string };
-  if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') return error;
+  if (!/^SQLITE_(NOTADB|CORRUPT)/.test(code ?? '')) return error;
   const sentence = `${file} is damaged, or no database (${message}); restore a backup.`;
   return new AppStartError(sentence, { cause: error });
 }
@@ -103,7 +113,7 @@ async function openSqliteFile(config: Config, declared: Declared, lock: FolderLo
     else writer?.close();
     throw error;
   }
-  return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock);
+  return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock, new DiskSpace(config));
 }
 
 async function openPostgres(
@@ -154,7 +164,7 @@ async function openPostgres(
     snapshots: Math.min(config.maxOpenSnapshots, half),
     transactions: Math.floor(config.databasePoolSize / 4),
   };
-  return new PostgresDatabase(dataSource, master, limits, answerTimeoutMs);
+  return new PostgresDatabase(dataSource, master, limits, new DiskSpace(config), answerTimeoutMs);
 }
 
 /** Reads bigint columns as numbers, which is exact: they hold epoch milliseconds and clamped integers. */
