@@ -11,7 +11,7 @@ import { RateLimits } from './auth/rate-limits.js';
 import { declaredTables } from './declared-tables.js';
 import type { Config } from './foundation/config/config.js';
 import type { Now } from './foundation/config/config.module.js';
-import { pingDatabase, type Database } from './foundation/database/database.js';
+import type { Database } from './foundation/database/database.js';
 import { openDatabase } from './foundation/database/open.js';
 import { passBinaryBodies } from './foundation/http/binary-body.js';
 import { ClientErrors } from './foundation/http/client-errors.js';
@@ -114,7 +114,7 @@ async function assemble(
   clientErrors.watch(server);
   limitPipelining(server);
   app.get(Lifecycle).watch(server);
-  app.get(ReadinessChecks).add(() => pingDatabase(database));
+  app.get(ReadinessChecks).add(() => database.checkWritable());
   showPairingAlert(app.get(RateLimits), app.get(HealthDetails), app.get(Metrics));
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
@@ -123,6 +123,12 @@ async function assemble(
   passBinaryBodies(server);
   drainUnreadBodies(server, (request) => Boolean(request.device ?? request.operatorAccountId));
   await serveOpenApi(app, schema, metadata);
-  await serveWebApp(server, config, schema);
+  const uncopied = await serveWebApp(server, config, schema);
+  if (uncopied !== null) {
+    const text = 'The web app is served from the folder of its build, as it cannot be copied to DATA_DIR/web';
+    logger.warn({ reason: uncopied }, `${text}; restart the server after a new build`);
+    const figures = { is_copied: false };
+    app.get(HealthDetails).add('web', async () => ({ isDegraded: true, figures }));
+  }
   return app;
 }

@@ -1,9 +1,11 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LocksModule } from '../locks/locks.module.js';
+import { OperationsModule } from '../operations/operations.module.js';
 import { ContentCommit } from './content/content-commit.js';
 import { ContentImport } from './content/content-import.js';
 import { ContentService } from './content/content.service.js';
+import { DiskTelemetry } from './content/disk-telemetry.js';
 import { DocumentStatesRepository } from './document-states.repository.js';
 import { DocumentsController } from './documents.controller.js';
 import { DocumentsRepository } from './documents.repository.js';
@@ -16,12 +18,13 @@ import { WorkingCopies } from './content/working-copies.js';
 
 /** Documents, the SQLite databases that belong to videos: their state, their content, and who may write them. */
 @Module({
-  imports: [AuthModule, LocksModule],
+  imports: [AuthModule, LocksModule, OperationsModule],
   controllers: [DocumentsController],
   providers: [
     ContentCommit,
     ContentImport,
     ContentService,
+    DiskTelemetry,
     DocumentKinds,
     DocumentOwner,
     DocumentStatesRepository,

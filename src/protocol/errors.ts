@@ -141,6 +141,11 @@ export const errors = {
     hint: 'Try again; if it stays, give the operator the request id.',
   },
   OVERLOADED: { status: 503, title: 'Overloaded', hint: 'Wait for the time given in Retry-After.' },
+  DATABASE_READ_ONLY: {
+    status: 503,
+    title: 'The server’s database takes no writes',
+    hint: 'Nothing was changed. Wait for the time given in Retry-After; if it stays, tell the operator.',
+  },
   STORAGE_UNAVAILABLE: {
     status: 503,
     title: 'Object storage does not answer',

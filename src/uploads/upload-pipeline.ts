@@ -46,18 +46,34 @@ export class UploadPipeline {
    */
   async put(upload: RunningUpload): Promise<WrittenObject> {
     const { ref, key, contentBytes, signal } = upload;
+    const working = await this.hold(ref, upload, contentBytes);
     const copy = this.copies.incoming();
     try {
-      const working = await this.hold(ref, upload, contentBytes);
-      await this.workers
-        .copy(working.path, copy)
-        .catch(failUnreadable)
-        .finally(() => working.release());
+      const isCopied = await this.tryCopy(working.path, copy, contentBytes);
       signal.throwIfAborted();
-      const checked = this.workers.check(copy).catch(failUnreadable);
-      return await putPacked(this.storage, key, copy, checked, signal);
+      // The file of an epoch does not change; while it is read where it lies, it is held, so that it stays.
+      const file = isCopied ? copy : working.path;
+      if (isCopied) working.release();
+      const checked = this.workers.check(file).catch(failUnreadable);
+      return await putPacked(this.storage, key, file, checked, signal);
     } finally {
+      working.release();
       await rm(copy, { force: true });
+    }
+  }
+
+  /**
+   * Copies the content, so that a check and an upload of any length keep nothing in place.
+   * @returns false when the disk has no room for a copy; a full disk would never empty if uploads needed one
+   */
+  private async tryCopy(file: string, copy: string, contentBytes: number): Promise<boolean> {
+    if (!(await this.copies.hasRoom(contentBytes))) return false;
+    try {
+      await this.workers.copy(file, copy);
+      return true;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'DISK_FULL') return false;
+      return failUnreadable(error);
     }
   }
 
@@ -84,8 +100,12 @@ export function isUnreadable(error: unknown): boolean {
   return error instanceof AppError && error.code === 'INTERNAL';
 }
 
+/** What SQLite says of a damaged file, in messages of worker threads. */
+const DAMAGE = /\bSQLITE_(CORRUPT|NOTADB)|^The database is damaged/;
+
 function failUnreadable(error: unknown): never {
   if (error instanceof AppError) throw error;
-  const detail = 'The content of a document cannot be read; its file may be damaged.';
+  const isDamaged = DAMAGE.test((error as Error).message);
+  const detail = `The content of a document cannot be read${isDamaged ? '; its file may be damaged' : ' at present'}.`;
   throw new AppError('INTERNAL', { detail }, { cause: error });
 }

@@ -46,7 +46,12 @@ export class UploadSchedule implements OnModuleInit, OnModuleDestroy {
   async onModuleInit(): Promise<void> {
     if (this.database.dialect === 'sqlite') {
       // On SQLite there is only this process, so all claims belong to processes that have ended.
-      await this.database.transaction((tx) => this.repository.releaseAll(tx));
+      // A database that takes no write now must not prevent the start: the claims expire without this.
+      await this.database
+        .transaction((tx) => this.repository.releaseAll(tx))
+        .catch((error: unknown) =>
+          this.log.warn(`Claims of before stay until they expire: ${String(error)}`),
+        );
     }
     this.lifecycle.beforeEnd((ending) => this.finish(ending));
   }

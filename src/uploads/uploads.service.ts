@@ -8,7 +8,6 @@ import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { EventBus } from '../foundation/events/event-bus.js';
-import { asDiskFull } from '../foundation/files/disk-full.js';
 import { allSettledWithin } from '../foundation/flow/all-settled.js';
 import { backoffMs } from '../foundation/flow/backoff.js';
 import { orAborted } from '../foundation/flow/or-aborted.js';
@@ -87,10 +86,9 @@ export class UploadsService implements OnModuleDestroy {
       const { signal } = this.stopping;
       signal.throwIfAborted();
       const begun = await this.begin(ref, isForced).catch((error: unknown) => {
-        const reason = asDiskFull(error);
         // The failure cannot be counted in the document's row, as the database itself failed.
-        this.telemetry.noteFailure(reason);
-        throw reason;
+        this.telemetry.noteFailure(error);
+        throw error;
       });
       if (typeof begun === 'string') return begun;
       return await this.complete({ ...begun, signal });
@@ -156,6 +154,8 @@ export class UploadsService implements OnModuleDestroy {
       await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
     this.copies.noteUploaded(ref, upload);
+    // The object may be on the same disk as the copy, which can be spared now.
+    await this.copies.hasRoom(0).catch(() => undefined);
     this.telemetry.noteUploaded(written.sizeBytes);
     const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version, mark };
     this.events.publish('document.changed', { accountId: ref.accountId, document });

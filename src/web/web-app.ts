@@ -3,7 +3,6 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../foundation/config/config.js';
 import { packageVersion } from '../foundation/config/package-version.js';
-import { makeDataDir } from '../foundation/files/data-dir.js';
 import type { Schema } from '../protocol/schema.js';
 import { TABLES_PAGE_POLICY, tablesPage } from './tables-page.js';
 import { copyWebBuild, findWebBuild, isOwnWebApp } from './web-build.js';
@@ -32,6 +31,8 @@ const SECURITY_HEADERS = {
 };
 
 const PAGE = 'index.html';
+/** The folder of a build may have hidden files; its copy has only those in .well-known. */
+const HIDDEN = ['**/.!(well-known)', '**/.!(well-known)/**'];
 
 const CACHE_FOR_EVER = 'public, max-age=31536000, immutable';
 /** Browsers may keep the file, but must check each time whether it changed. */
@@ -62,35 +63,45 @@ export function frontPage({ tables, webDir }: Pick<Config, 'tables' | 'webDir'>)
  * Serves the web app with its page at `/`. The app's routes are in the fragment, so every other path is a file of the
  * build or unknown, except `/documents`, which people type. Without an app, `/` redirects to the API's documentation.
  * With own tables the app has the page of documents alone, at `/documents`.
+ * @returns why the app is served from the folder of its build and not from a copy, as on a full disk; null: it is not
  * @throws AppStartError when WEB_DIR names a folder without an app
  */
-export async function serveWebApp(server: FastifyInstance, config: Config, schema: Schema): Promise<void> {
+export async function serveWebApp(
+  server: FastifyInstance,
+  config: Config,
+  schema: Schema,
+): Promise<string | null> {
   const front = frontPage(config);
   const build = findWebBuild(config.webDir);
   if (front === 'docs') server.get('/', (_, reply) => reply.redirect('/docs'));
   if (front === 'tables') serveTablesPage(server, config, schema, build !== null);
   if (front === 'app') server.get('/documents', (_, reply) => reply.redirect('/#/documents'));
-  if (build) await serveFiles(server, config, build, front === 'app');
+  return build ? serveFiles(server, config, build, front === 'app') : null;
 }
 
 /** @param isAtRoot whether the app's page is at `/`; else at `/documents` */
 async function serveFiles(
   server: FastifyInstance,
-  { dataDir }: Config,
+  { dataDir, databaseUrl }: Config,
   build: string,
   isAtRoot: boolean,
-): Promise<void> {
-  const copies = join(dataDir, 'web');
-  makeDataDir(copies);
-  const root = copyWebBuild(build, copies);
+): Promise<string | null> {
+  let root = build;
+  let fault: string | null = null;
+  try {
+    root = copyWebBuild(build, join(dataDir, 'web'), databaseUrl !== null);
+  } catch (error) {
+    // Serving it from where it is works, too, until a new build changes files that pages have loaded in part.
+    fault = (error as Error).message;
+  }
   await server.register(async (scope) => {
     scope.addHook('onSend', describeFile);
     await scope.register(fastifyStatic, {
       root,
       wildcard: false, // one route for each file, so that no other path reaches the disk
       // The service worker would keep the app's page as that of `/`.
-      globIgnore: ['**/*.br', '**/*.gz', ...(isAtRoot ? [] : [PAGE, 'service-worker.js'])],
-      serveDotFiles: true, // of the hidden files, the copy has only those in .well-known
+      globIgnore: ['**/*.br', '**/*.gz', ...HIDDEN, ...(isAtRoot ? [] : [PAGE, 'service-worker.js'])],
+      serveDotFiles: true, // for .well-known
       preCompressed: true,
       acceptRanges: false,
       cacheControl: false,
@@ -98,6 +109,7 @@ async function serveFiles(
     });
     if (!isAtRoot) scope.get('/documents', (_, reply) => reply.sendFile(PAGE));
   });
+  return fault;
 }
 
 function serveTablesPage(

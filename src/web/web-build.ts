@@ -13,12 +13,15 @@ import {
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
+import { makeDataDir } from '../foundation/files/data-dir.js';
+import { mayBeDiskFull } from '../foundation/files/disk-full.js';
 
 /** The folder where `npm start` builds the web app; the path is the same from the sources and from the compiled server. */
 const BUILT_APP = fileURLToPath(new URL('../../mobile/dist', import.meta.url));
 const OFF = 'off';
 /** Others look here for what they need to know of a site, such as phones for its apps (RFC 8615). */
 const WELL_KNOWN = '.well-known';
+const UNFINISHED = '.unfinished-';
 
 /** Other processes on the same data folder may still serve earlier builds. */
 const KEPT_COPIES = 3;
@@ -44,12 +47,14 @@ export function isOwnWebApp(webDir: string | null): boolean {
 
 /**
  * Copies a web app into a folder named by the hash of its content, so that a new build on disk does not mix with the
- * one that is served. Removes copies that were last used long ago.
- * @param copies the folder of all copies
+ * one that is served. Removes copies that were last used long ago; on a full disk all others that no process can use.
+ * @param copies the folder of all copies, made if it is missing
+ * @param isShared whether other processes may serve earlier copies
  * @returns the copy's folder
- * @throws AppStartError when it cannot be made, as on a full disk; no part of it is left
+ * @throws Error when it cannot be made, as on a full disk; no part of it is left
  */
-export function copyWebBuild(build: string, copies: string): string {
+export function copyWebBuild(build: string, copies: string, isShared: boolean): string {
+  makeDataDir(copies);
   const files = listFiles(build);
   const name = hashOf(files);
   const copy = join(copies, name);
@@ -57,23 +62,30 @@ export function copyWebBuild(build: string, copies: string): string {
   if (!isComplete()) {
     // A power cut may have left a part of a copy.
     rmSync(copy, { recursive: true, force: true });
-    const unfinished = mkdtempSync(join(copies, '.unfinished-'));
     try {
-      for (const { path } of files) cpSync(join(build, path), join(unfinished, path));
-      renameSync(unfinished, copy);
+      makeCopy(files, build, copies, copy);
     } catch (error) {
-      rmSync(unfinished, { recursive: true });
-      // Another process that starts at the same time made the copy.
       if (!isComplete()) {
-        const sentence = `Cannot copy the web app to ${copies}: ${(error as Error).message}. WEB_DIR=off starts without it.`;
-        throw new AppStartError(sentence, { cause: error });
+        if (!mayBeDiskFull(error)) throw error;
+        removeOldCopies(copies, isShared ? KEPT_MS : 0, 0);
+        makeCopy(files, build, copies, copy);
       }
     }
   }
   for (const { path, hash } of listFiles(copy)) utimesSync(join(copy, path), ...sameTimes(hash));
   utimesSync(copy, new Date(), new Date());
-  removeOldCopies(copies);
+  removeOldCopies(copies, KEPT_MS, KEPT_COPIES);
   return copy;
+}
+
+function makeCopy(files: BuiltFile[], build: string, copies: string, copy: string): void {
+  const unfinished = mkdtempSync(join(copies, UNFINISHED));
+  try {
+    for (const { path } of files) cpSync(join(build, path), join(unfinished, path));
+    renameSync(unfinished, copy);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
 }
 
 interface BuiltFile {
@@ -107,13 +119,14 @@ function sameTimes(hash: Buffer): [Date, Date] {
   return [time, time];
 }
 
-function removeOldCopies(copies: string): void {
+/** @param keptMs keeps those that were used so lately @param count of the others, keeps so many of the newest */
+function removeOldCopies(copies: string, keptMs: number, count: number): void {
   readdirSync(copies)
     .map((name) => join(copies, name))
     // Another process may have removed it since it was listed.
     .map((path) => ({ path, usedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.usedAt - a.usedAt)
-    .slice(KEPT_COPIES)
-    .filter(({ usedAt }) => usedAt < Date.now() - KEPT_MS)
+    .slice(count)
+    .filter(({ usedAt }) => usedAt <= Date.now() - keptMs)
     .forEach(({ path }) => rmSync(path, { recursive: true, force: true }));
 }

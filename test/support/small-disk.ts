@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeScratchDir } from './scratch.js';
 
 /** A small disk, mounted for a test. */
@@ -16,6 +17,18 @@ export class SmallDisk implements Disposable {
       throw error;
     }
     return new SmallDisk(path);
+  }
+
+  get freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.path);
+    return bavail * bsize;
+  }
+
+  /** Takes all but so many bytes, as another program may. @returns a function that frees them again */
+  fill(leftBytes = 0): () => void {
+    const filler = join(this.path, 'filler');
+    writeFileSync(filler, Buffer.alloc(Math.max(0, this.freeBytes - leftBytes)));
+    return () => rmSync(filler);
   }
 
   /** Unmounts the disk; its contents are lost. */

@@ -190,7 +190,7 @@ forEachDatabase((database) => {
 
     test('a failure is put off for longer and longer, is told, and never stops anyone from writing', async () => {
       const laptop = await world.newDevice();
-      expect(await world.health()).toEqual({
+      expect(await world.health()).toMatchObject({
         status: 'ok',
         uploads: { pending: 0, oldest_pending_age_seconds: 0, failing: 0, last_failure: null },
       });
@@ -198,7 +198,7 @@ forEachDatabase((database) => {
       world.loseStore();
       await world.pass(5);
       const failedAt = world.clock.ms;
-      expect(await world.health()).toEqual({
+      expect(await world.health()).toMatchObject({
         status: 'degraded',
         uploads: {
           pending: 1,

@@ -292,18 +292,29 @@ test('a WEB_DIR without a page: one clear line', async () => {
 });
 
 describeWithSmallDisk('on a disk that has no room for the copy', () => {
-  test('one clear line, and no part of the copy is left', async () => {
+  test('it is served from its folder, health says so, and no part of the copy is left', async () => {
     using disk = SmallDisk.mount(6);
     const build = makeScratchDir('large-build');
     writeFileSync(join(build, 'index.html'), PAGE);
+    writeFileSync(join(build, '.env'), 'secret');
+    mkdirSync(join(build, '.hidden'));
+    writeFileSync(join(build, '.hidden', 'file.js'), 'secret');
     writeFileSync(join(build, 'large.js'), Buffer.alloc(8_000_000));
-    const env = { DATA_DIR: disk.path, PORT: '0', LOG_LEVEL: 'error', WEB_DIR: build };
-    const { code, stderr } = await runTidemark(['start'], env);
-    rmSync(build, { recursive: true });
-    expect({ code, lines: stderr.trim().split('\n') }).toEqual({
-      code: 1,
-      lines: [expect.stringMatching(/Cannot copy the web app to .*ENOSPC.*WEB_DIR=off/)],
+    const storage = await createStorage('sqlite');
+    const env = { DATA_DIR: disk.path, WEB_DIR: build };
+    const app = await startApp('sqlite', { storage: { ...storage, env: { ...storage.env, ...env } } });
+    expect(await (await fetch(app.url)).text()).toBe(PAGE);
+    expect((await fetch(`${app.url}/large.js`)).status).toBe(200);
+    for (const path of ['.env', '.hidden/file.js'])
+      expect((await fetch(`${app.url}/${path}`)).status).toBe(404);
+    expect((await send('GET', `${app.url}/health`)).body).toMatchObject({
+      status: 'degraded',
+      web: { is_copied: false },
     });
+    expect((await app.newDevice()).accountId).toBeTruthy();
     expect(readdirSync(join(disk.path, 'web'))).toEqual([]);
+    await app.stop();
+    await storage.dispose();
+    rmSync(build, { recursive: true });
   });
 });

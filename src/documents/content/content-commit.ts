@@ -5,6 +5,7 @@ import { constants, createGzip } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../../foundation/config/config.module.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
+import { DiskSpace } from '../../foundation/files/disk-space.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import type { StoredDocument } from '../documents.repository.js';
 import type { Pair, Version } from '../version.js';
@@ -35,6 +36,7 @@ export class ContentCommit {
     private readonly database: Database,
     private readonly journal: JournalRepository,
     private readonly copies: WorkingCopies,
+    private readonly disk: DiskSpace,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
@@ -82,11 +84,15 @@ export class ContentCommit {
     file: string,
     { decide, record }: CommitSteps,
   ): Promise<Version> {
+    let placed: Version | null = null;
     return this.database.transaction(async (tx) => {
-      const next = await decide(tx);
+      const decided = await decide(tx);
+      const next = placed ? { ...decided, mark: placed.mark } : decided;
       await record(tx, next);
       // Place the file before the commit: it is the only copy of the content, so the row must never exist without it.
-      await this.copies.place(ref, next, file);
+      // If the transaction runs again, the file is in its place already: no other transaction has run in between.
+      if (!placed) await this.copies.place(ref, next, file);
+      placed = next;
       return next;
     });
   }
@@ -94,7 +100,7 @@ export class ContentCommit {
   private async addDraft(ref: DocumentRef, replaced: Pair, file: string): Promise<Draft> {
     const packed = `${file}.gz`;
     try {
-      await pack(file, packed);
+      await this.disk.orReclaim(() => pack(file, packed));
       return await this.journal.addDraft(ref, replaced, packed, this.now());
     } finally {
       await rm(packed, { force: true });

@@ -5,6 +5,7 @@ import { CONFIG } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { asDiskFull } from '../../foundation/files/disk-full.js';
+import { DiskSpace } from '../../foundation/files/disk-space.js';
 import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
 import { Semaphore } from '../../foundation/flow/semaphore.js';
 import type { DocumentRef } from '../../locks/lock.js';
@@ -38,6 +39,7 @@ export class ContentImport {
     private readonly copies: WorkingCopies,
     private readonly kinds: DocumentKinds,
     private readonly workers: SqliteWorkers,
+    private readonly disk: DiskSpace,
     @Inject(CONFIG) private readonly config: Config,
   ) {
     this.incoming = new IncomingContent(config.maxWorkingCopyBytes / 4);
@@ -55,7 +57,12 @@ export class ContentImport {
     const received = this.copies.incoming();
     const file = `${received}.db`;
     try {
-      const limits = { maxBytes, maxRatio: MAX_RATIO, onGrowth: share.grow };
+      const onGrowth = async (bytes: number) => {
+        share.grow(bytes);
+        // What the import makes of the file takes about as much again.
+        await this.copies.makeRoom(bytes);
+      };
+      const limits = { maxBytes, maxRatio: MAX_RATIO, onGrowth };
       const { sizeBytes: receivedBytes } = await inflateTo(body, received, limits);
       const sizeBytes = await this.accounts.run(ref.accountId, () =>
         this.import(ref, received, receivedBytes, file),
@@ -90,7 +97,9 @@ export class ContentImport {
       await this.copies.makeRoom(receivedBytes);
       const kind = this.kinds.get(ref.kind);
       const { maxDocumentBytes } = this.config;
-      const { sizeBytes } = await this.workers.importDatabase(kind, received, target, maxDocumentBytes);
+      const { sizeBytes } = await this.disk.orReclaim(() =>
+        this.workers.importDatabase(kind, received, target, maxDocumentBytes),
+      );
       this.checkSize(sizeBytes);
       return sizeBytes;
     } finally {

@@ -5,6 +5,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { makeDataDir } from '../../foundation/files/data-dir.js';
+import { DiskSpace } from '../../foundation/files/disk-space.js';
 import { FolderLock } from '../../foundation/files/folder-lock.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { AppStartError } from '../../foundation/errors/app-start-error.js';
@@ -39,6 +40,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly documents: DocumentsRepository,
     private readonly journal: JournalRepository,
+    private readonly disk: DiskSpace,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
   ) {}
@@ -50,9 +52,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     await rm(this.incomingFolder, { recursive: true, force: true });
     await mkdir(this.incomingFolder, { recursive: true, mode: 0o700 });
     await this.findCopies();
+    this.disk.whenFull(async () => void (await this.spare(async () => false)));
   }
 
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
+    // So that the next start finds room, also if it is of a new version that changes the database.
+    await this.hasRoom(0).catch(() => undefined);
     this.lock?.release();
   }
 
@@ -85,7 +90,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
-    await moveDurably(file, path, this.root);
+    await this.disk.orReclaim(() => moveDurably(file, path, this.root));
     this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
   }
 
@@ -107,26 +112,46 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Makes room for `bytes` by removing copies that can be spared, the least recently used first.
+   * Makes room for a copy of `bytes` by removing copies that can be spared, the least recently used first.
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
-    const isEnough = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
+    const isAllowed = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
+    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(bytes)))) return;
+    // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
+    await this.documents.hasten(this.now());
+    throw new AppError('DISK_FULL', {
+      detail: isAllowed()
+        ? 'The server’s disk is full: what is left of it is reserved for the database.'
+        : 'The room for working copies is taken by documents that are not uploaded yet.',
+      retry_after: 60,
+    });
+  }
+
+  /** Makes room on the disk for a temporary file. @returns false when there is too little that can be spared */
+  hasRoom(bytes: number): Promise<boolean> {
+    return this.spare(async () => !(await this.disk.isShortOf(bytes)));
+  }
+
+  /** Size of the copies that can be spared, as far as that is known without asking the database. */
+  get removableBytes(): number {
+    const removable = this.cache.list().filter((copy) => !copy.isPending && !this.cache.isHeld(copy));
+    return removable.reduce((bytes, copy) => bytes + copy.sizeBytes, 0);
+  }
+
+  /** Removes copies that can be spared until there is enough room. @returns whether there is */
+  private async spare(isEnough: () => Promise<boolean>): Promise<boolean> {
+    if (await isEnough()) return true;
     for (const copy of this.cache.list()) {
-      if (isEnough()) return;
       // Skip pending copies without a query: on a full disk each write would run a query for every document.
       if (copy.isPending || this.cache.isHeld(copy)) continue;
       if ((await this.standingOf(copy)) !== 'dispensable') continue;
       // An upload may have taken hold of the copy during the query.
-      if (!this.cache.isHeld(copy)) await this.cache.remove(copy);
+      if (this.cache.isHeld(copy)) continue;
+      await this.cache.remove(copy);
+      if (await isEnough()) return true;
     }
-    if (isEnough()) return;
-    // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
-    await this.documents.hasten(this.now());
-    throw new AppError('DISK_FULL', {
-      detail: 'The room for working copies is taken by documents that are not uploaded yet.',
-      retry_after: 60,
-    });
+    return false;
   }
 
   /**
@@ -163,7 +188,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     await this.makeRoom(document.sizeBytes);
     const file = this.incoming();
-    const { sizeBytes } = await inflateTo(this.journal.read(ref, document), file, UNLIMITED);
+    const { sizeBytes } = await this.disk.orReclaim(() =>
+      inflateTo(this.journal.read(ref, document), file, UNLIMITED),
+    );
     if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
     await syncToDisk(file);
     await this.place(ref, document, file);

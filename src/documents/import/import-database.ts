@@ -15,7 +15,14 @@ const WAL = 2;
 const CACHE_BYTES = 67_108_864;
 
 /** SQLite's error codes for a damaged file, and for SQL in it that refers to something missing. */
-const DAMAGE = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_ERROR', 'SQLITE_TOOBIG', 'SQLITE_MISMATCH'];
+const DAMAGE = [
+  'SQLITE_CORRUPT',
+  'SQLITE_NOTADB',
+  'SQLITE_ERROR',
+  'SQLITE_TOOBIG',
+  'SQLITE_MISMATCH',
+  'SQLITE_IOERR_SHORT_READ', // the file ends within a page
+];
 
 /**
  * Copies the rows of a client's untrusted database into a fresh one of its kind.

@@ -19,8 +19,8 @@ interface InflateLimits {
   maxBytes: number;
   /** The most unpacked bytes for each packed byte. */
   maxRatio: number;
-  /** Called with the number of bytes unpacked so far; may throw to stop. */
-  onGrowth?: (bytes: number) => void;
+  /** Called with the number of bytes unpacked so far; may throw to stop. Nothing more is unpacked until it resolves. */
+  onGrowth?: (bytes: number) => Promise<void>;
 }
 
 /** For bodies that this server compressed itself. */
@@ -67,9 +67,9 @@ async function inflateInto(
     // Empty members unpack to nothing, so the packed bytes need their own limit.
     if (bytes > maxBytes * PACKING_OVERHEAD + MEBIBYTE) throw tooLarge();
   });
-  const unpacked = new Meter((bytes) => {
+  const unpacked = new Meter(async (bytes) => {
     if (bytes > maxBytes) throw tooLarge();
-    onGrowth?.(bytes);
+    await onGrowth?.(bytes);
     if (bytes > RATIO_COUNTS_FROM && bytes > packed.bytes * maxRatio) {
       throw invalid('The body unpacks to far more than it should.');
     }
@@ -102,17 +102,21 @@ function translated(error: unknown): unknown {
 class Meter extends Transform {
   bytes = 0;
 
-  constructor(private readonly check: (bytes: number) => void) {
+  constructor(private readonly check: (bytes: number) => void | Promise<void>) {
     super();
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.bytes += chunk.length;
+    void this.pass(chunk, done);
+  }
+
+  private async pass(chunk: Buffer, done: TransformCallback): Promise<void> {
     try {
-      this.check(this.bytes);
-      done(null, chunk);
+      await this.check(this.bytes);
     } catch (error) {
-      done(error as Error);
+      return done(error as Error);
     }
+    done(null, chunk);
   }
 }

@@ -1,6 +1,6 @@
 import BetterSqlite from 'better-sqlite3';
 import { normalized } from '../kinds.js';
-import { DISK_FULL_CODES } from '../../foundation/files/disk-full.js';
+import { mayBeDiskFull } from '../../foundation/files/disk-full.js';
 import { InvalidDatabase, OversizedDatabase } from './invalid-database.js';
 
 // The tasks of the worker threads. Our error classes do not survive the way to the main thread, so faults return as data.
@@ -10,8 +10,6 @@ export type TaskResult = {
   fault: 'DOCUMENT_INVALID' | 'BODY_TOO_LARGE' | 'DISK_FULL';
   detail?: string;
 } | null;
-
-const DISK_IS_FULL = ['SQLITE_IOERR_WRITE', 'SQLITE_IOERR_TRUNCATE', ...DISK_FULL_CODES];
 
 /** See `SqliteWorkers.copy`. */
 export function copy({ source, target }: { source: string; target: string }): TaskResult {
@@ -52,9 +50,8 @@ export function faultOf(work: () => void): TaskResult {
   } catch (error) {
     if (error instanceof InvalidDatabase) return { fault: 'DOCUMENT_INVALID', detail: error.message };
     if (error instanceof OversizedDatabase) return { fault: 'BODY_TOO_LARGE', detail: error.message };
-    const { code = '', message } = error as { code?: string; message: string };
-    if (DISK_IS_FULL.includes(code)) return { fault: 'DISK_FULL' };
+    if (mayBeDiskFull(error)) return { fault: 'DISK_FULL' };
     // SqliteError would lose even its message on the way to the main thread.
-    throw error instanceof BetterSqlite.SqliteError ? new Error(`${message} (${code})`) : error;
+    throw error instanceof BetterSqlite.SqliteError ? new Error(`${error.message} (${error.code})`) : error;
   }
 }

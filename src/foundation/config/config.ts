@@ -77,7 +77,9 @@ function parse(source: string, option: Option, raw: string, faults: string[]): u
   } else if (option.kind === 'origins') {
     const found = normalizeOrigins(raw);
     if ('origins' in found) return found.origins;
-    faults.push(`${source} must list web origins such as https://app.example.org, not ${quoted(found.fault)}.`);
+    faults.push(
+      `${source} must list web origins such as https://app.example.org, not ${quoted(found.fault)}.`,
+    );
   }
   return raw;
 }

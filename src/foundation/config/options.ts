@@ -209,6 +209,13 @@ export const options = {
     about:
       'Disk that working copies may take in DATA_DIR, in bytes; those that are uploaded make room first.',
   },
+  RESERVED_DISK_BYTES: {
+    kind: 'integer',
+    default: 268_435_456,
+    min: 0,
+    about:
+      'Of the disk of DATA_DIR, what documents leave free for the database, in bytes; of a small disk an eighth at most.',
+  },
   TOMBSTONE_RETENTION_DAYS: {
     kind: 'integer',
     default: 0,

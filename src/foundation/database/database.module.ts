@@ -1,12 +1,13 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { schema as defaultSchema } from '../../protocol/tables.js';
 import type { Schema } from '../../protocol/schema.js';
+import { DiskSpace } from '../files/disk-space.js';
 import { Database } from './database.js';
 
 /** Injection token of the declared records. */
 export const SCHEMA = Symbol('schema');
 
-/** Makes the one open database, and the schema it was opened with, available everywhere. */
+/** Makes the one open database, its disk, and the schema it was opened with, available everywhere. */
 @Global()
 @Module({})
 export class DatabaseModule implements OnApplicationShutdown {
@@ -17,6 +18,7 @@ export class DatabaseModule implements OnApplicationShutdown {
     const providers = [
       { provide: Database, useValue: database },
       { provide: SCHEMA, useValue: schema },
+      { provide: DiskSpace, useValue: database.disk },
     ];
     return { module: DatabaseModule, providers, exports: providers };
   }

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Dialect } from '../../protocol/columns.js';
+import type { DiskSpace } from '../files/disk-space.js';
 
 /** A value that both databases accept as parameter. */
 export type SqlValue = string | number | boolean | Uint8Array | null;
@@ -38,6 +39,8 @@ export abstract class Database {
   abstract readonly maxSnapshots: number;
   /** TypeORM's data source, for migrations and for a team's own entities. */
   abstract readonly dataSource: DataSource;
+  /** The disk of the data folder; on SQLite the database is on it. */
+  abstract readonly disk: DiskSpace;
 
   /** Reads committed data, outside any transaction. */
   abstract query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
@@ -50,7 +53,10 @@ export abstract class Database {
    */
   abstract write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]>;
 
-  /** Runs `work` in a transaction, all or nothing; it is durable when the promise resolves. */
+  /**
+   * Runs `work` in a transaction, all or nothing; it is durable when the promise resolves. On SQLite it runs again, from
+   * its beginning, if it has found the disk full and some room was made.
+   */
   abstract transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 
   /**
@@ -59,11 +65,12 @@ export abstract class Database {
    */
   abstract openSnapshot(): Promise<Snapshot>;
 
+  /**
+   * Resolves when the database answers and takes writes, as far as is known. Writes only if the last write failed.
+   * @throws AppError OVERLOADED when it does not answer in time, DATABASE_READ_ONLY when it takes no write
+   */
+  abstract checkWritable(): Promise<void>;
+
   /** Closes every connection after the running transactions have ended. */
   abstract close(): Promise<void>;
-}
-
-/** Resolves when the database answers. @throws AppError OVERLOADED when it does not in time */
-export async function pingDatabase(database: Database): Promise<void> {
-  await database.query('SELECT 1');
 }

@@ -3,6 +3,7 @@ import { DataSource, QueryFailedError } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { postgresOptions } from '../config/postgres-url.js';
 import { AppStartError } from '../errors/app-start-error.js';
+import { DiskSpace } from '../files/disk-space.js';
 import { checkPostgres, readOnly } from './check-postgres.js';
 import { connectPostgres, describePostgres, reasonOf, unreachable } from './connect-postgres.js';
 import type { Database } from './database.js';
@@ -87,7 +88,7 @@ function toDatabase(dataSource: DataSource, config: Config, answerTimeoutMs?: nu
     snapshots: Math.min(config.maxOpenSnapshots, half),
     transactions: Math.floor(config.databasePoolSize / 4),
   };
-  return new PostgresDatabase(dataSource, master, limits, answerTimeoutMs);
+  return new PostgresDatabase(dataSource, master, limits, new DiskSpace(config), answerTimeoutMs);
 }
 
 /** Reads bigint columns as numbers, which is exact: they hold epoch milliseconds and clamped integers. */

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.js';
 import { makeDataDir } from '../files/data-dir.js';
 import { AppStartError } from '../errors/app-start-error.js';
 import type { Schema } from '../../protocol/schema.js';
+import { DiskSpace } from '../files/disk-space.js';
 import { closeToOthers } from '../files/private-files.js';
 import { FolderLock } from '../files/folder-lock.js';
 import type { Database } from './database.js';
@@ -13,6 +14,7 @@ import { migrate, ormOptions, type Declared } from './migrate.js';
 import { openPostgres, toStderr, type OpenOptions, type Tell } from './open-postgres.js';
 import { checkRecordNames, type ServerTables } from './server-tables.js';
 import { SqliteDatabase } from './sqlite.database.js';
+import { isWriteFault, sqliteWriteFault } from './write-faults.js';
 
 /** The database, its companions, and what restores put aside. */
 const DATABASE_FILE = /^(tidemark|before-restore-\d+)\.db/;
@@ -60,15 +62,17 @@ async function openSqlite(config: Config, declared: Declared, tell: Tell): Promi
 export function cannotOpenFile(file: string, error: unknown): unknown {
   const { code = '', message } = error as { code?: string; message: string };
   if (!code.startsWith('SQLITE_')) return error;
-  return new AppStartError(sentenceFor(file, code, message), { cause: error });
+  return new AppStartError(sentenceFor(file, code, message, error), { cause: error });
 }
 
-function sentenceFor(file: string, code: string, message: string): string {
+function sentenceFor(file: string, code: string, message: string, error: unknown): string {
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
     return `${file} is damaged, or no database (${message}); restore a backup.`;
   }
   if (code.startsWith('SQLITE_BUSY'))
     return `${file} is locked by another program (${message}); end that one first.`;
+  if (isWriteFault(sqliteWriteFault(error)))
+    return `The database ${file} takes no write (${message}); make room on the disk, or make it writable.`;
   return `Cannot open the database ${file}: ${message}.`;
 }
 
@@ -96,5 +100,5 @@ async function openSqliteFile(config: Config, declared: Declared, lock: FolderLo
     else writer?.close();
     throw error;
   }
-  return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock);
+  return new SqliteDatabase(dataSource, writer, file, config.maxOpenSnapshots, lock, new DiskSpace(config));
 }

@@ -9,6 +9,8 @@ import {
   type SqlValue,
   type Transaction,
 } from './database.js';
+import { isWriteFault, postgresWriteFault, readOnly, silent } from './write-faults.js';
+import type { DiskSpace } from '../files/disk-space.js';
 import { Semaphore } from '../flow/semaphore.js';
 
 const SNAPSHOT_WAIT_MS = 1_000;
@@ -25,6 +27,8 @@ export class PostgresDatabase extends Database {
   readonly maxSnapshots: number;
   private readonly snapshots: Semaphore;
   private readonly transactions: Semaphore;
+  /** Whether the last write failed because the database takes none. */
+  private hasFailed = false;
 
   /**
    * @param limits their sum must be below the pool's size, so that one-shot statements always find a connection
@@ -34,6 +38,7 @@ export class PostgresDatabase extends Database {
     readonly dataSource: DataSource,
     private readonly pool: Pool,
     limits: { snapshots: number; transactions: number },
+    readonly disk: DiskSpace,
     private readonly answerTimeoutMs = ANSWER_TIMEOUT_MS,
   ) {
     super();
@@ -48,21 +53,59 @@ export class PostgresDatabase extends Database {
 
   /** Commits itself, without BEGIN and COMMIT. It counts as a transaction because it may wait for a locked row. */
   async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
+    return this.inPlace(() => this.query<R>(sql, params));
+  }
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.inPlace(() => this.run(work));
+  }
+
+  /** Writes when one of the places of transactions is free. */
+  private async inPlace<T>(write: () => Promise<T>): Promise<T> {
     await this.transactions.acquire();
     try {
-      return await this.query<R>(sql, params);
+      const result = await write();
+      this.hasFailed = false;
+      return result;
+    } catch (error) {
+      if (isWriteFault(error)) this.noteFault();
+      throw error;
     } finally {
       this.transactions.release();
     }
   }
 
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    await this.transactions.acquire();
-    try {
-      return await this.run(work);
-    } finally {
-      this.transactions.release();
+  /**
+   * After a failover the other connections lead to the server that can only be read, too: drops those that are idle, so
+   * that the next write goes to the new primary. Those in use are dropped when they fail.
+   */
+  private noteFault(): void {
+    this.hasFailed = true;
+    for (let idle = this.pool.idleCount; idle > 0; idle -= 1) {
+      void this.pool.connect().then(
+        (client) => client.release(true),
+        () => undefined, // the server is away: the next request says so
+      );
     }
+  }
+
+  async checkWritable(): Promise<void> {
+    const [row] = await this.query<{ isReadOnly: boolean }>(
+      `SELECT current_setting('transaction_read_only')::bool AS "isReadOnly"`,
+    );
+    if (row!.isReadOnly) {
+      this.noteFault();
+      throw readOnly();
+    }
+    if (!this.hasFailed) return;
+    // The smallest write that every user may make: rows of the catalog, which are gone at the end.
+    await this.transaction((tx) => tx.query('CREATE TEMPORARY TABLE tidemark_probe () ON COMMIT DROP')).catch(
+      (error: unknown) => {
+        if (isWriteFault(error)) throw readOnly(error);
+        if (error instanceof AppError) throw error;
+        this.hasFailed = false; // this user may make none
+      },
+    );
   }
 
   private async run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -191,14 +234,12 @@ async function send<R extends object>(
   return result.rows;
 }
 
-/** Rethrows a statement's own error; OVERLOADED if PostgreSQL is away, stopping (class 57) or exhausted (class 53). */
+/**
+ * Rethrows a statement's own error, or says why PostgreSQL takes no write; OVERLOADED if it is away, stopping (class 57) or
+ * exhausted (class 53).
+ */
 function rethrow(error: unknown): never {
   const isOfStatement =
     error instanceof pg.DatabaseError && error.severity !== 'FATAL' && !/^5[37]/.test(error.code ?? '');
-  if (isOfStatement) throw error;
-  throw new AppError(
-    'OVERLOADED',
-    { detail: 'The database does not answer.', retry_after: 5 },
-    { cause: error },
-  );
+  throw postgresWriteFault(error) ?? (isOfStatement ? error : silent(error));
 }

@@ -2,6 +2,7 @@ import BetterSqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { DataSource } from 'typeorm';
 import { Batcher } from '../flow/batcher.js';
+import type { DiskSpace } from '../files/disk-space.js';
 import type { FolderLock } from '../files/folder-lock.js';
 import {
   Database,
@@ -12,12 +13,15 @@ import {
   type Transaction,
 } from './database.js';
 import { Semaphore } from '../flow/semaphore.js';
+import { isWriteFault, readOnly, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
 
 type Handle = BetterSqlite.Database;
 
 /** Prepared statements kept per connection. */
 const MAX_PREPARED = 500;
 const SNAPSHOT_WAIT_MS = 1_000;
+/** With less on the disk, a write of a few rows may fail. */
+const LEAST_FREE_BYTES = 262_144;
 
 interface Write {
   sql: string;
@@ -43,6 +47,8 @@ export class SqliteDatabase extends Database {
   private readonly snapshots: Semaphore;
   private readonly writes = new Batcher((writes: Write[]) => this.writeTogether(writes));
   private lastWrite: Promise<unknown> = Promise.resolve();
+  /** Whether the last write failed because the database takes none. */
+  private hasFailed = false;
 
   /**
    * @param writer TypeORM's connection, already configured
@@ -55,6 +61,7 @@ export class SqliteDatabase extends Database {
     private readonly file: string,
     readonly maxSnapshots: number,
     private readonly lock: FolderLock,
+    readonly disk: DiskSpace,
   ) {
     super();
     this.writer = new SqliteConnection(writer);
@@ -63,17 +70,17 @@ export class SqliteDatabase extends Database {
   }
 
   async query<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
-    return this.reader.query<R>(sql, params);
+    return this.reader.query<R>(sql, params).catch(rethrowReadFault);
   }
 
   async write<R extends object>(sql: string, params?: readonly SqlValue[]): Promise<R[]> {
     const outcome = await this.writes.ask({ sql, params });
-    if (outcome.status === 'rejected') throw outcome.reason;
+    if (outcome.status === 'rejected') throw this.noteFault(outcome.reason);
     return outcome.value as R[];
   }
 
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.inTurn(() => this.commit(work));
+    return this.inTurn(() => this.commitOrReclaim(work));
   }
 
   async openSnapshot(): Promise<Snapshot> {
@@ -91,7 +98,7 @@ export class SqliteDatabase extends Database {
       dialect: this.dialect,
       query: async (sql, params) => {
         if (!isOpen) throw new Error(SNAPSHOT_CLOSED);
-        return connection.query(sql, params);
+        return connection.query<never>(sql, params).catch(rethrowReadFault);
       },
       close: async () => {
         if (!isOpen) return;
@@ -101,6 +108,20 @@ export class SqliteDatabase extends Database {
         this.snapshots.release();
       },
     };
+  }
+
+  async checkWritable(): Promise<void> {
+    await this.query('SELECT 1');
+    const usage = await this.disk.usage();
+    if (usage && usage.freeBytes < LEAST_FREE_BYTES) throw readOnly();
+    if (!this.hasFailed) return;
+    // Writes the first page without changing it.
+    await this.transaction(async (tx) => {
+      const [row] = await tx.query<{ user_version: number }>('PRAGMA user_version');
+      await tx.query(`PRAGMA user_version = ${row!.user_version}`);
+    }).catch((error: unknown) => {
+      throw isWriteFault(error) ? readOnly(error) : error;
+    });
   }
 
   async close(): Promise<void> {
@@ -114,7 +135,7 @@ export class SqliteDatabase extends Database {
   /** Runs all writes in one commit, so that they wait for the disk once. */
   private writeTogether(writes: Write[]): Promise<PromiseSettledResult<object[]>[]> {
     return this.inTurn(() =>
-      this.commit(async (tx) => {
+      this.commitOrReclaim(async (tx) => {
         // A failing statement rolls back only itself …
         const outcomes = await Promise.allSettled(writes.map(({ sql, params }) => tx.query(sql, params)));
         const failed = outcomes.find(({ status }) => status === 'rejected') as
@@ -124,6 +145,23 @@ export class SqliteDatabase extends Database {
         return outcomes;
       }),
     );
+  }
+
+  /** Commits; on a full disk once more, in the same turn, after what can be spared was removed. */
+  private async commitOrReclaim<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    try {
+      const result = await this.disk.orReclaim(() => this.commit(work));
+      this.hasFailed = false;
+      return result;
+    } catch (error) {
+      throw this.noteFault(error);
+    }
+  }
+
+  private noteFault(error: unknown): unknown {
+    const fault = sqliteWriteFault(error);
+    this.hasFailed ||= isWriteFault(fault);
+    return fault;
   }
 
   private async commit<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -151,6 +189,10 @@ export class SqliteDatabase extends Database {
     handle.pragma('busy_timeout = 5000');
     return new SqliteConnection(handle);
   }
+}
+
+function rethrowReadFault(error: unknown): never {
+  throw sqliteReadFault(error);
 }
 
 /** One SQLite connection with its prepared statements. */

@@ -2,10 +2,10 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import { errors } from '../../protocol/errors.js';
 
-/** Documents the problems a route can answer with; 500 and 503 are always included. */
+/** Documents the problems a route can answer with; 500, 503 and 507 are always included. */
 export function ApiProblems(...statuses: number[]) {
   return applyDecorators(
-    ...[...statuses, 500, 503].map((status) => {
+    ...[...new Set([...statuses, 500, 503, 507])].map((status) => {
       const codes = Object.entries(errors)
         .filter(([, error]) => error.status === status)
         .map(([code, error]) => `\`${code}\`: ${error.title}.`);

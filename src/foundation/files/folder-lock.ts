@@ -27,6 +27,8 @@ export class FolderLock {
     // Node has no file locks, but SQLite has.
     const handle = new BetterSqlite(join(folder, 'lock'), { timeout: waitMs });
     try {
+      // A journal in a file would need room, and a full disk must not prevent a start.
+      handle.pragma('journal_mode = MEMORY');
       handle.exec('BEGIN EXCLUSIVE');
       return new FolderLock(handle);
     } catch (error) {

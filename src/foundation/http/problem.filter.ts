@@ -3,8 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
+import { errors, type ErrorCode } from '../../protocol/errors.js';
 import { hasLongList, jsonStream } from './json-pieces.js';
-import type { ErrorCode } from '../../protocol/errors.js';
+
+/** Expected errors that the operator should hear of. */
+const LOGGED: readonly ErrorCode[] = ['OVERLOADED', 'DATABASE_READ_ONLY', 'DISK_FULL'];
 
 /** Turns every error into problem+json; unexpected errors are logged, and their answers contain no details. */
 @Catch()
@@ -23,8 +26,8 @@ export class ProblemFilter implements ExceptionFilter {
       this.logger.error({ request_id: request.id, err: thrown }, 'Unexpected error');
     else if (thrown instanceof RangeError)
       this.logger.warn({ request_id: request.id, err: thrown }, 'Stack exhausted');
-    else if (error.code === 'OVERLOADED')
-      this.logger.warn({ request_id: request.id, err: thrown }, 'Overloaded');
+    else if (LOGGED.includes(error.code))
+      this.logger.warn({ request_id: request.id, err: thrown }, errors[error.code].title);
     if (reply.sent || reply.raw.headersSent) {
       // Too late to send a problem: cut the connection, so that a broken answer does not look complete.
       reply.raw.destroy();

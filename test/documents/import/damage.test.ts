@@ -39,6 +39,27 @@ describe('a damaged database', () => {
     expect(outcomes.filter((outcome) => outcome !== null).length).toBeGreaterThan(8);
   });
 
+  test('with long values, cut off at or within each page, and with any header, it is refused', async () => {
+    const good = databaseBytes('layout', (database) => {
+      const insert = database.prepare('INSERT INTO elements (id, thumbnail) VALUES (?, zeroblob(?))');
+      for (let n = 0; n < 4; n += 1) insert.run(`e${n}`, 50_000);
+    });
+    const pageBytes = good.readUInt16BE(16);
+    const pages = good.length / pageBytes;
+    const refused = async (bytes: Buffer) => expect(await importing.import(bytes)).not.toBeNull();
+    for (let page = 0; page < pages; page += 1) await refused(good.subarray(0, page * pageBytes));
+    for (const missing of [1, 5, 100, pageBytes - 100, pageBytes - 1]) {
+      await refused(good.subarray(0, good.length - missing));
+      for (const stated of [0, pages - 1, pages, pages + 1]) {
+        const bytes = Buffer.from(good.subarray(0, good.length - missing));
+        bytes.writeUInt32BE(stated, 28);
+        await refused(bytes);
+        bytes[18] = bytes[19] = 2; // asks for a WAL
+        await refused(bytes);
+      }
+    }
+  });
+
   test('cut off anywhere it is refused', async () => {
     const good = databaseBytes('layout', fillWithOddities(LAYOUT));
     for (let part = 0; part < 60; part++) {
