@@ -275,6 +275,7 @@ class RollBacks {
     const kept = this.saved.length < MAX_SAVED ? this.saved : this.saved.slice(1);
     this.saved = [...kept, { storage, timeline: this.timeline.copy() }];
     await this.start(this.storage);
+    this.slowDown();
   }
 
   private async goBack(): Promise<void> {
@@ -283,6 +284,14 @@ class RollBacks {
     this.counts.rollBacks += 1;
     this.timeline = timeline.copy();
     await this.restart(await this.copy(storage));
+    this.slowDown();
+  }
+
+  /** Often the clock had run ahead and is set right: before and after a roll-back the same stamps are taken then. */
+  private slowDown(): void {
+    if (this.random.chance(0.3)) return;
+    this.time = Math.max(FIRST_MOMENT, stampOf([...this.timeline.commits].at(-1)!) - DAY);
+    this.say('the clock is set right');
   }
 
   private async copy(storage: Storage): Promise<Storage> {

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
+import { runRollBacks } from '../convergence/roll-backs.js';
 import { runConvergence } from '../convergence/run.js';
 import { runCrash } from '../crash/crash.js';
 import { startPostgres, type Postgres } from '../support/postgres.js';
-import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
+import { copyStorage, createStorage, type DatabaseName, type Storage } from '../support/storage.js';
 import { builtHost } from './built-host.js';
 import { runSoak, type NothingToRun } from './run-soak.js';
 
-const HELP = `Plays convergence and crash runs in turns, on both databases, until the time is over.
+const HELP = `Plays convergence, crash and roll-back runs in turns, on both databases, until the time is over.
 
   npm run soak -- [options]
 
@@ -14,8 +15,8 @@ const HELP = `Plays convergence and crash runs in turns, on both databases, unti
   --runs N         how many runs instead of a time
   --seed S         seed of the first run, the next one takes S + 1 and so on (default: from the clock)
   --database NAME  only sqlite or only postgres
-  --only KIND      only convergence or only crash
-  --steps N        events of a convergence run (default: 100 to 500, by its seed)
+  --only KIND      only convergence, crash or roll-backs
+  --steps N        events of a convergence or roll-back run (default: 100 to 500, by its seed)
   --kills N        kills of a crash run (default 10)
   --verbose        print the journal of every convergence run
   --help           this text
@@ -23,7 +24,7 @@ const HELP = `Plays convergence and crash runs in turns, on both databases, unti
 A failure ends the soak with exit code 1, the seed and the command that repeats the run.
 `;
 
-const KINDS = ['convergence', 'crash'] as const;
+const KINDS = ['convergence', 'crash', 'roll-backs'] as const;
 const DATABASES: DatabaseName[] = ['sqlite', 'postgres'];
 type Kind = (typeof KINDS)[number];
 
@@ -97,19 +98,28 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
 const stepsOf = (seed: number): number => 100 + ((seed * 37) % 401);
 
 /** Plays one run on its own storage. @returns its summary as text */
-async function runOnce(kind: Kind, storage: Storage, seed: number, settings: Settings): Promise<string> {
-  const summary =
-    kind === 'crash'
-      ? await runCrash({ seed, kills: settings.kills, storage })
-      : await runConvergence({
-          seed,
-          steps: settings.steps ?? stepsOf(seed),
-          host: await builtHost(storage),
-          listen: settings.isVerbose ? (line) => console.log(line) : undefined,
-        });
+async function runOnce(
+  kind: Kind,
+  storage: Storage,
+  seed: number,
+  settings: Settings,
+  postgres?: Postgres,
+): Promise<string> {
+  const summary = await play();
   return Object.entries(summary)
     .map(([name, count]) => `${name} ${count}`)
     .join(', ');
+
+  async function play(): Promise<object> {
+    const steps = settings.steps ?? stepsOf(seed);
+    if (kind === 'crash') return runCrash({ seed, kills: settings.kills, storage });
+    if (kind === 'roll-backs') {
+      const copy = (each: Storage) => copyStorage(each, { postgres });
+      return runRollBacks({ seed, steps, storage, copy, hostOf: builtHost });
+    }
+    const listen = settings.isVerbose ? (line: string) => console.log(line) : undefined;
+    return runConvergence({ seed, steps, host: await builtHost(storage), listen });
+  }
 }
 
 async function soak(settings: Settings): Promise<number> {
@@ -130,7 +140,7 @@ async function soak(settings: Settings): Promise<number> {
           const began = Date.now();
           const storage = await createStorage(database, { postgres });
           try {
-            const summary = await runOnce(kind, storage, seed, settings);
+            const summary = await runOnce(kind, storage, seed, settings, postgres);
             console.log(
               `ok    ${label}, seed ${seed}, ${((Date.now() - began) / 1000).toFixed(1)} s: ${summary}`,
             );
