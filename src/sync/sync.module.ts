@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
-import { AccountSnapshots } from './pull/account-snapshots.js';
 import { ChangesReader } from './pull/changes.reader.js';
 import { PullService } from './pull/pull.service.js';
+import { SlowReaders } from './pull/slow-readers.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
@@ -14,14 +14,14 @@ import { TombstonesRepository } from './tombstones.repository.js';
   imports: [AuthModule],
   controllers: [SyncController],
   providers: [
-    AccountSnapshots,
     ChangesReader,
     PullService,
     RecordsRepository,
     RetentionService,
     PushService,
+    SlowReaders,
     TombstonesRepository,
   ],
-  exports: [AccountSnapshots, RetentionService, PushService],
+  exports: [RetentionService, PushService],
 })
 export class SyncModule {}
