@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../auth/accounts.repository.js';
-import type { Connection, SqlValue } from '../foundation/database/database.js';
+import { Database, type Connection, type SqlValue } from '../foundation/database/database.js';
 import { SCHEMA } from '../foundation/database/database.module.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import type { Schema } from '../protocol/schema.js';
 import type { Timestamp } from '../protocol/sync.js';
-import { AccountSnapshots } from '../sync/pull/account-snapshots.js';
 import { isOneOf, quote, rowMembers, selectJson } from '../sync/records.sql.js';
 import { partsOfSharedGame, SHARED_TABLE, type SharedPart } from './shared-game.js';
 
@@ -30,7 +29,7 @@ export class ScoreboardReader {
   private readonly parts: SharedPart[];
 
   constructor(
-    private readonly snapshots: AccountSnapshots,
+    private readonly database: Database,
     private readonly accounts: AccountsRepository,
     @Inject(SCHEMA) private readonly schema: Schema,
   ) {
@@ -39,7 +38,7 @@ export class ScoreboardReader {
 
   /** @throws AppError QUOTA_EXCEEDED when the game is too large to be watched, OVERLOADED */
   async read(accountId: string, gameId: string): Promise<GameState> {
-    const snapshot = await this.snapshots.open(accountId);
+    const snapshot = await this.database.openSnapshot();
     try {
       const { clock } = await this.accounts.get(snapshot, accountId);
       return { clock, tables: await this.readTables(snapshot, accountId, gameId) };

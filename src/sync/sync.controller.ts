@@ -50,7 +50,7 @@ export class SyncController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const answer = await this.pulls.pull(device, readPullRequest(query));
+    const answer = await this.pulls.pull(device, readPullRequest(query), () => reply.raw.destroy());
     await sendPull(request, reply, answer, this.config.pullStallSeconds * 1_000);
   }
 

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
-import { AdjustmentLog } from './push/adjustment-log.js';
-import { AccountSnapshots } from './pull/account-snapshots.js';
+import { HistoryService } from './history.service.js';
 import { ChangesReader } from './pull/changes.reader.js';
 import { PullService } from './pull/pull.service.js';
-import { HistoryService } from './history.service.js';
+import { SlowReaders } from './pull/slow-readers.js';
+import { AdjustmentLog } from './push/adjustment-log.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
@@ -17,7 +17,6 @@ import { TombstonesRepository } from './tombstones.repository.js';
   imports: [AuthModule, OperationsModule],
   controllers: [SyncController],
   providers: [
-    AccountSnapshots,
     AdjustmentLog,
     ChangesReader,
     HistoryService,
@@ -25,8 +24,9 @@ import { TombstonesRepository } from './tombstones.repository.js';
     RecordsRepository,
     RetentionService,
     PushService,
+    SlowReaders,
     TombstonesRepository,
   ],
-  exports: [AccountSnapshots, HistoryService, RetentionService, PushService],
+  exports: [HistoryService, RetentionService, PushService],
 })
 export class SyncModule {}

@@ -4,10 +4,8 @@ import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptsGzip } from './accept-encoding.js';
 import { addVary } from '../../foundation/http/cors.js';
-import type { PullStream } from './pull.service.js';
+import { SMALL_ROWS, type PullStream } from './pull.service.js';
 
-/** Answers of up to this many rows are read whole before they are sent, so a slow client does not hold the snapshot open. */
-const SMALL_ROWS = 1_000;
 // Rows repeat their column names, so even the fastest level shrinks them to about a sixth.
 const GZIP = { level: constants.Z_BEST_SPEED };
 /** The content type of answers that are sent as text. */

@@ -3,7 +3,7 @@ import { AccountsRepository, checkpointOf, type AccountState } from '../../auth/
 import type { Device } from '../../auth/device.guard.js';
 import { DeviceActivity } from '../../auth/device-activity.js';
 import { Database, type Snapshot } from '../../foundation/database/database.js';
-import { AccountSnapshots } from './account-snapshots.js';
+import { SlowReaders, type LongAnswer } from './slow-readers.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { tablesAt, type Schema } from '../../protocol/schema.js';
@@ -12,10 +12,15 @@ import { ChangesReader, type ReadPlan } from './changes.reader.js';
 import { HistoryService, type ClientState } from '../history.service.js';
 import type { PullRequest } from '../requests.js';
 
+/** Answers of up to this many rows are read whole before they are sent, so that a slow client holds no snapshot. */
+export const SMALL_ROWS = 1_000;
+
 /** A streamed answer: its number of rows, and its JSON text in pieces. */
 export interface PullStream {
   rows: number;
   body: AsyncGenerator<string, void>;
+  /** Of a long answer. */
+  place: LongAnswer | null;
   /** Closes the snapshot. The caller must call it however the answer ends; calling it twice is harmless. */
   close(): Promise<void>;
 }
@@ -28,7 +33,7 @@ export class PullService {
 
   constructor(
     private readonly database: Database,
-    private readonly snapshots: AccountSnapshots,
+    private readonly slowReaders: SlowReaders,
     private readonly accounts: AccountsRepository,
     private readonly history: HistoryService,
     private readonly reader: ChangesReader,
@@ -38,22 +43,28 @@ export class PullService {
 
   /**
    * Reads what changed since the client's last pull (BE pull 1–13).
+   * @param cut disconnects the client; called when it is the slowest reader and others wait
    * @returns the whole text if nothing is new, else a stream that holds a snapshot until it is closed
    * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD, RESYNC_REQUIRED, OVERLOADED
    */
-  async pull(device: Device, request: PullRequest): Promise<string | PullStream> {
-    this.history.check(device.account, request);
-    this.activity.notePulled(device.accountId, device.deviceId);
-    const { account } = device;
+  async pull(device: Device, request: PullRequest, cut: () => void): Promise<string | PullStream> {
+    const { accountId, account } = device;
+    this.history.check(account, request);
+    this.activity.notePulled(accountId, device.deviceId);
     const isUpToDate = request.lastPulledAt === account.clock && this.history.isCurrent(account, request);
     if (isUpToDate && request.migration === null) return this.nothingNew(account, request);
-    const snapshot = await this.snapshots.open(device.accountId);
-    try {
-      return await this.read(snapshot, device.accountId, request);
-    } catch (error) {
-      await snapshot.close();
+    const answer = await this.open(accountId, request, null);
+    if (answer.rows <= SMALL_ROWS) return answer;
+    const mustWait = !this.slowReaders.hasPlace(accountId);
+    // Who waits must not keep a snapshot from short answers.
+    if (mustWait) await answer.close();
+    const place = await this.slowReaders.begin(accountId, cut).catch(async (error: unknown) => {
+      await answer.close();
       throw error;
-    }
+    });
+    if (mustWait) return this.open(accountId, request, place);
+    answer.place = place;
+    return answer;
   }
 
   /** Tells whether a pull would bring anything, without reading records. @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD */
@@ -65,7 +76,24 @@ export class PullService {
     return { isUpToDate: client.lastPulledAt === account.clock, timestamp: account.clock };
   }
 
-  private async read(snapshot: Snapshot, accountId: string, request: PullRequest): Promise<PullStream> {
+  private async open(accountId: string, request: PullRequest, place: LongAnswer | null): Promise<PullStream> {
+    let snapshot: Snapshot | undefined;
+    try {
+      snapshot = await this.database.openSnapshot();
+      return await this.read(snapshot, accountId, request, place);
+    } catch (error) {
+      place?.end();
+      await snapshot?.close();
+      throw error;
+    }
+  }
+
+  private async read(
+    snapshot: Snapshot,
+    accountId: string,
+    request: PullRequest,
+    place: LongAnswer | null,
+  ): Promise<PullStream> {
     const account = await this.accounts.get(snapshot, accountId);
     await this.history.checkStamps(snapshot, accountId, account, request);
     const { lastPulledAt, acceptsReplacement } = request;
@@ -78,16 +106,31 @@ export class PullService {
       schemaVersion: this.versionOf(request),
       migration: request.migration,
     };
-    const rows = await this.reader.count(snapshot, plan);
-    const body = this.text(snapshot, plan, this.ending(account, isReplacement));
-    return { rows, body, close: () => snapshot.close() };
+    const answer: PullStream = {
+      rows: await this.reader.count(snapshot, plan),
+      place,
+      body: this.text(snapshot, plan, this.ending(account, isReplacement), () => answer),
+      close: async () => {
+        answer.place?.end();
+        await snapshot.close();
+      },
+    };
+    return answer;
   }
 
-  private async *text(snapshot: Snapshot, plan: ReadPlan, ending: string): AsyncGenerator<string, void> {
+  private async *text(
+    snapshot: Snapshot,
+    plan: ReadPlan,
+    ending: string,
+    answer: () => PullStream,
+  ): AsyncGenerator<string, void> {
     yield '{"changes":{';
-    yield* this.reader.read(snapshot, plan);
+    for await (const piece of this.reader.read(snapshot, plan)) {
+      yield piece;
+      answer().place?.note(piece.length);
+    }
     // All rows are read; a client that receives the rest slowly must not keep the snapshot open.
-    await snapshot.close();
+    await answer().close();
     yield ending;
   }
 

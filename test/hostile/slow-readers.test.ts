@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { startApp } from '../support/app.js';
+import type { TestDevice } from '../support/device.js';
+import { clockOf, pull, push, store, until } from '../support/exchange.js';
+import { creating, game, games } from '../support/records.js';
+
+const ROWS = 40_000;
+
+/** Begins a first pull and reads only the beginning of its answer. */
+async function stalledPull(device: TestDevice): Promise<Socket> {
+  const { hostname, port } = new URL(device.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(
+    `GET /api/v1/sync/pull HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${device.accessToken}\r\n\r\n`,
+  );
+  await once(socket, 'readable');
+  return socket;
+}
+
+test('readers who take nothing keep neither small pulls nor, after a while, large ones of others waiting', async () => {
+  await using app = await startApp('sqlite', {
+    env: { MAX_OPEN_SNAPSHOTS: '8', PULL_STALL_SECONDS: '3600' },
+  });
+  const stranger = await app.newDevice();
+  await push(stranger, creating({ games: games(2_000) }), await clockOf(stranger));
+  const small = await app.newDevice();
+  await store(small, { games: [game('g1')] });
+  const sockets: Socket[] = [];
+  try {
+    for (let account = 0; account < 4; account++) {
+      const device = await app.newDevice();
+      await push(device, creating({ games: games(ROWS) }), await clockOf(device));
+      for (let n = 0; n < 2; n++) sockets.push(await stalledPull(device));
+    }
+    expect((await pull(small)).changes.games!.updated).toHaveLength(1);
+    await until(
+      () => stranger.pull(),
+      ({ status }) => status === 200,
+    );
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
