@@ -1,6 +1,6 @@
 import type { DocumentLock } from './documents.js';
 import type { Problem } from './errors.js';
-import type { Timestamp } from './sync.js';
+import type { Checkpoint, Timestamp } from './sync.js';
 
 // The messages on the socket (Socket.IO, WebSocket only). A socket belongs to a device, or to a watcher with the link to
 // one game. It carries announcements and pings; a device's records travel only by pull and push.
@@ -20,6 +20,8 @@ export interface DeviceHandshake {
   schema_version: number;
   /** The history that the local data belongs to; null or absent before the first pull. */
   history_id?: string | null;
+  /** The newest that any answer told; null or absent: none. */
+  checkpoint?: Checkpoint | null;
 }
 
 /** What a watcher with the link to one game sends as the handshake's `auth`. */
@@ -95,6 +97,8 @@ export interface Pong {
   n: number;
   /** The same as in Hello. */
   timestamp: Timestamp;
+  /** The newest, for a device; absent from older servers. */
+  checkpoint?: Checkpoint;
 }
 
 /** A fresh access token of the same device, sent over the open socket. */

@@ -6,6 +6,9 @@ export const ID_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
 /** A value of an account's clock: epoch milliseconds or slightly more; never decreases. */
 export type Timestamp = number;
 
+/** A value that an account's clock took, with a random mark of the server's: `<stamp>-<8 hex digits>`. */
+export type Checkpoint = string;
+
 /** The changes of one table. */
 export interface TableChanges {
   created: Row[];
@@ -28,6 +31,8 @@ export interface PullAnswer {
   changes: Changes;
   timestamp: Timestamp;
   history_id: string;
+  /** The newest; absent from older servers. Clients keep the newest one and send it with every request. */
+  checkpoint?: Checkpoint;
   schema_version: number;
   /** Present when the client was away longer than the server keeps tombstones. */
   experimentalStrategy?: 'replacement';
@@ -56,6 +61,8 @@ export interface Rejection {
 export interface PushAnswer {
   ok: true;
   timestamp: Timestamp;
+  /** As in PullAnswer. */
+  checkpoint?: Checkpoint;
   rejected?: Rejection[];
   /** Refused records by table, which the client keeps unsynced; records overruled by a deletion are not among them. */
   experimentalRejectedIds?: Record<string, string[]>;

@@ -9,6 +9,7 @@ import type {
 } from '@nozbe/watermelondb/sync/index.js';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
+import type { Told } from '../light/facts.js';
 import type { Api } from '../api/api.js';
 import type { LocalState } from './local-state.js';
 import { DownloadMeter, uploadMeter } from '../api/meter.js';
@@ -36,7 +37,7 @@ export interface RecordsParts {
 /** What happens during a sync. */
 export interface RecordsListener {
   /** An answer carried the server's clock. */
-  onHeard(timestamp: Timestamp): void;
+  onHeard(told: Told): void;
   /** The local database has all changes up to this stamp. */
   onPulled(timestamp: Timestamp): void;
   onMoved(progress: Omit<Progress, 'secondsLeft'>): void;
@@ -117,13 +118,14 @@ export class Records {
         schema_version: schemaVersion,
         migration: migration && JSON.stringify(migration),
         history_id: await this.parts.state.historyId(),
+        checkpoint: await this.parts.state.checkpoint(),
         replacement: 1,
       },
       signal,
       onHeaders: meter.onHeaders,
       onReceived: meter.onReceived,
     });
-    this.listener.onHeard(answer.timestamp);
+    await this.hear(answer);
     if (!isFirst) return answer;
     // From the first pull on this database belongs to that history; a server with another history refuses it.
     await this.parts.state.setHistoryId(answer.history_id);
@@ -141,15 +143,22 @@ export class Records {
       query: {
         schema_version: this.parts.database.schema.version,
         history_id: await this.parts.state.historyId(),
+        checkpoint: await this.parts.state.checkpoint(),
       },
       body: { changes: rest, last_pulled_at: lastPulledAt },
       signal,
       onSent: uploadMeter(count, this.listener.onMoved),
     });
-    this.listener.onHeard(answer.timestamp);
+    await this.hear(answer);
     await this.parts.refusals.note(rest, answer);
     this.parts.notices.tellRejected(answer.rejected ?? []);
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
+  }
+
+  // Stored before WatermelonDB marks the rows as synced: a server that loses them afterwards must be found out.
+  private async hear(told: Told): Promise<void> {
+    await this.parts.state.noteCheckpoint(told.checkpoint);
+    this.listener.onHeard(told);
   }
 
   /** How many of the rows that were deleted on other devices have unsynced changes on this one. */
