@@ -108,11 +108,11 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
   switch (event.type) {
     case 'opened': {
       const { lastPulledAt, lastSyncedWall } = event;
-      return remember({ ...facts, lastPulledAt, lastSyncedWall }, event.checkpoint);
+      return recall({ ...facts, lastPulledAt, lastSyncedWall }, event.checkpoint);
     }
     case 'reset': {
       const { pending, refused } = facts;
-      return remember(
+      return recall(
         { ...nothingKnown, lastPulledAt: event.lastPulledAt, pending, refused },
         event.checkpoint,
       );
@@ -174,14 +174,14 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
   }
 }
 
-function hear(facts: Facts, { timestamp, checkpoint }: Told): Facts {
-  const serverClock = Math.max(facts.serverClock, timestamp);
-  return remember({ ...facts, serverClock }, checkpoint);
+/** What was stored tells of the server's clock too: an answer below it is none of a server that lost nothing. */
+function recall(facts: Facts, checkpoint: Checkpoint | null): Facts {
+  return hear(facts, { timestamp: facts.lastPulledAt ?? 0, checkpoint: checkpoint ?? undefined });
 }
 
-function remember(facts: Facts, checkpoint: Checkpoint | null | undefined): Facts {
-  if (!checkpoint) return facts;
-  const serverClock = Math.max(facts.serverClock, stampOf(checkpoint));
+function hear(facts: Facts, { timestamp, checkpoint }: Told): Facts {
+  const stamp = checkpoint ? stampOf(checkpoint) : 0;
+  const serverClock = Math.max(facts.serverClock, timestamp, stamp);
   return { ...facts, serverClock, checkpoint: newerOf(facts.checkpoint, checkpoint) };
 }
 
