@@ -1,13 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Connection, Transaction } from '../foundation/database/database.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import type { Timestamp } from '../protocol/sync.js';
+import type { Checkpoint, Timestamp } from '../protocol/sync.js';
+import { CheckpointsRepository } from './checkpoints.repository.js';
 
 /** An account's clock and the limits of its history. */
 export interface AccountState {
   /** Replaced when a backup is restored; clients compare it with the one they know. */
   historyId: string;
   clock: Timestamp;
+  /** Random, new with each value of the clock: 8 hex digits. */
+  mark: string;
   /** The clock at which this history begins. */
   origin: Timestamp;
   /** Tombstones with stamps up to here may have been purged; 0: none was. */
@@ -17,19 +21,28 @@ export interface AccountState {
 }
 
 /** The columns of an AccountState, for queries that join `accounts a`. */
-export const ACCOUNT_STATE = `a.history_id AS "historyId", a.clock AS "clock", a.origin AS "origin",
+export const ACCOUNT_STATE = `a.history_id AS "historyId", a.clock AS "clock", a.mark AS "mark", a.origin AS "origin",
   a.horizon AS "horizon", a.row_count AS "rowCount"`;
 
-/** Accounts and their clocks. */
+/** The newest checkpoint of an account. */
+export function checkpointOf({ clock, mark }: Pick<AccountState, 'clock' | 'mark'>): Checkpoint {
+  return `${clock}-${mark}`;
+}
+
+/** Accounts and their clocks. Each value that a clock takes is stored as a checkpoint, in the same transaction. */
 @Injectable()
 export class AccountsRepository {
+  constructor(private readonly checkpoints: CheckpointsRepository) {}
+
   /** Creates an account whose history begins at `now` (epoch ms). */
   async create(tx: Transaction, id: string, historyId: string, now: number): Promise<void> {
+    const mark = newMark();
     await tx.query(
-      `INSERT INTO accounts (id, history_id, clock, origin, horizon, row_count, created_at)
-       VALUES ($1, $2, $3, $3, 0, 0, $3)`,
-      [id, historyId, now],
+      `INSERT INTO accounts (id, history_id, clock, mark, origin, stamps_from, horizon, row_count, created_at)
+       VALUES ($1, $2, $3, $4, $3, $3, 0, 0, $3)`,
+      [id, historyId, now, mark],
     );
+    await this.checkpoints.add(tx, id, now, mark);
   }
 
   /** Whether the account exists. */
@@ -67,15 +80,27 @@ export class AccountsRepository {
     );
   }
 
-  /** Stores clock, horizon and row count; only a restore changes history and origin. */
-  async update(tx: Transaction, id: string, state: AccountState): Promise<void> {
-    await tx.query('UPDATE accounts SET clock = $2, horizon = $3, row_count = $4 WHERE id = $1', [
+  /** Sets the clock forward. Only `moveClock`, `create` and new histories set a clock. @returns the checkpoint */
+  async moveClock(tx: Transaction, id: string, clock: Timestamp, rowCount: number): Promise<Checkpoint> {
+    const mark = newMark();
+    await tx.query('UPDATE accounts SET clock = $2, mark = $3, row_count = $4 WHERE id = $1', [
       id,
-      state.clock,
-      state.horizon,
-      state.rowCount,
+      clock,
+      mark,
+      rowCount,
     ]);
+    await this.checkpoints.add(tx, id, clock, mark);
+    return checkpointOf({ clock, mark });
   }
+
+  /** Stores what a purge of tombstones changed. */
+  async notePurge(tx: Transaction, id: string, horizon: Timestamp, rowCount: number): Promise<void> {
+    await tx.query('UPDATE accounts SET horizon = $2, row_count = $3 WHERE id = $1', [id, horizon, rowCount]);
+  }
+}
+
+function newMark(): string {
+  return randomBytes(4).toString('hex');
 }
 
 function found(rows: AccountState[]): AccountState {

@@ -4,6 +4,7 @@ import { JwtModule } from '@nestjs/jwt';
 import { AccessTokens } from './access-tokens.js';
 import { Operator } from './actor.js';
 import { AccountsRepository } from './accounts.repository.js';
+import { CheckpointsRepository } from './checkpoints.repository.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
 import { DeviceActivity } from './device-activity.js';
@@ -23,6 +24,7 @@ import { SocketSessions } from './socket-session.js';
     AccessTokens,
     AccountsRepository,
     AuthService,
+    CheckpointsRepository,
     DeviceActivity,
     DevicesRepository,
     JwtStrategy,
@@ -34,6 +36,13 @@ import { SocketSessions } from './socket-session.js';
     // Every route requires a token unless it is marked @Public().
     { provide: APP_GUARD, useClass: DeviceGuard },
   ],
-  exports: [AccessTokens, AccountsRepository, DeviceActivity, DevicesRepository, SocketSessions],
+  exports: [
+    AccessTokens,
+    AccountsRepository,
+    CheckpointsRepository,
+    DeviceActivity,
+    DevicesRepository,
+    SocketSessions,
+  ],
 })
 export class AuthModule {}

@@ -12,6 +12,8 @@ export const PROVE_EVERY_MS = 60_000;
 
 /** The device that a socket belongs to, and when its token expires. */
 export interface SocketSession extends CheckedToken {
+  /** The account's history when the session began. */
+  historyId: string;
   /** When the database was last asked whether the device exists, epoch ms. */
   provenAt: number;
 }
@@ -35,7 +37,7 @@ export class SocketSessions {
     const checked = this.verify(token);
     const account = await this.accounts.find(checked.accountId, checked.deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
-    return { session: { ...checked, provenAt: this.now() }, account };
+    return { session: { ...checked, historyId: account.historyId, provenAt: this.now() }, account };
   }
 
   /**
@@ -54,15 +56,19 @@ export class SocketSessions {
   }
 
   /**
-   * Asks the database whether the device still exists.
-   * @returns its account as it is now
-   * @throws AppError DEVICE_REVOKED, OVERLOADED
+   * Asks the database whether the device still exists, and its account still has the same history.
+   * @returns the account as it is now
+   * @throws AppError DEVICE_REVOKED, HISTORY_CHANGED, OVERLOADED
    */
   async prove(session: SocketSession): Promise<DeviceAccount> {
     const { accountId, deviceId } = session;
     session.provenAt = this.now();
     const account = await this.accounts.find(accountId, deviceId);
     if (!account) throw new AppError('DEVICE_REVOKED');
+    if (account.historyId !== session.historyId) {
+      const detail = 'The operator began a new history of this account.';
+      throw new AppError('HISTORY_CHANGED', { detail, history_id: account.historyId });
+    }
     this.activity.noteSeen(accountId, deviceId);
     return account;
   }

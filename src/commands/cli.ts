@@ -41,6 +41,16 @@ const commands: Record<string, Command> = {
         return (await restore(config, file)) + (await lookForObjects(config));
       }),
   },
+  'renew-histories': {
+    usage: 'tidemark renew-histories [options]',
+    about:
+      'Gives every account a new history, after data went back in time without restore: clients notice and ask their people. ' +
+      'On PostgreSQL servers may be running, on SQLite the server must be stopped.',
+    run: async (args) => {
+      const { renewHistories } = await import('./renew-histories.js');
+      return print(renewHistories(loadConfig({ argv: args, env: process.env })));
+    },
+  },
   documents: {
     usage: 'tidemark documents [options]',
     about: 'Lists the documents and their uploaded versions.',

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
@@ -15,6 +14,7 @@ import type { Schema } from '../protocol/schema.js';
 import { serverTables } from '../tables.js';
 import { publish } from './backup.js';
 import { runPostgresTool } from './postgres-tool.js';
+import { renewPostgresHistories, renewSqliteHistories } from './renew-histories.js';
 import { renewPostgresDocuments, renewSqliteDocuments } from './restored-documents.js';
 
 /**
@@ -38,7 +38,7 @@ function restoreSqlite(dataDir: string, file: string): string {
   const temporary = `${database}.part`;
   try {
     copyFileSync(file, temporary);
-    const { accounts, about } = renewSqliteHistories(temporary, file, dataDir);
+    const { accounts, about } = renewSqlite(temporary, file, dataDir);
     let kept = '';
     if (existsSync(database)) {
       const aside = join(dataDir, `before-restore-${Date.now()}.db`);
@@ -61,28 +61,19 @@ const TAKE_ANY_REFRESH_TOKEN = `UPDATE devices
  * Gives every account a new history and every document a new epoch.
  * @returns the number of accounts, and a sentence about documents that could not be kept
  */
-function renewSqliteHistories(
-  copy: string,
-  file: string,
-  dataDir: string,
-): { accounts: number; about: string } {
+function renewSqlite(copy: string, file: string, dataDir: string): { accounts: number; about: string } {
   const handle = openBackup(copy, file);
   try {
-    const renew = handle.prepare(
-      'UPDATE accounts SET history_id = ?, clock = max(?, clock + 1), origin = max(?, clock + 1) WHERE id = ?',
-    );
-    const ids = handle.prepare('SELECT id FROM accounts').pluck().all() as string[];
     const now = Date.now();
-    let about = '';
-    handle.transaction(() => {
-      for (const id of ids) renew.run(randomUUID(), now, now, id);
+    return handle.transaction(() => {
+      const accounts = renewSqliteHistories(handle, now);
       handle.exec('DELETE FROM pairing_codes');
       // Share links that were withdrawn after the backup must not work again.
       if (hasTable(handle, 'shares')) handle.exec('DELETE FROM shares');
       handle.exec(TAKE_ANY_REFRESH_TOKEN);
-      if (hasTable(handle, 'documents')) about = renewSqliteDocuments(handle, dataDir, now);
+      const about = hasTable(handle, 'documents') ? renewSqliteDocuments(handle, dataDir, now) : '';
+      return { accounts, about };
     })();
-    return { accounts: ids.length, about };
   } finally {
     handle.close();
   }
@@ -138,7 +129,7 @@ async function restorePostgres(url: string, file: string, schema: Schema): Promi
     // If this is interrupted, PostgreSQL rolls it back, and the restore can be run again.
     await client.query('BEGIN');
     await dropLaterTables(client, schema);
-    const accounts = await renewPostgresHistories(client);
+    const accounts = await renewPostgres(client);
     await client.query('COMMIT');
     return `Restored ${accounts} accounts, with new histories.`;
   } finally {
@@ -146,18 +137,14 @@ async function restorePostgres(url: string, file: string, schema: Schema): Promi
   }
 }
 
-/** Does the same as `renewSqliteHistories`. @returns the number of accounts */
-async function renewPostgresHistories(client: pg.Client): Promise<number> {
-  const renewed = await client.query(
-    `UPDATE accounts SET history_id = gen_random_uuid()::text, clock = greatest($1::bigint, clock + 1),
-       origin = greatest($1::bigint, clock + 1)`,
-    [Date.now()],
-  );
+/** Does the same as `renewSqlite`. @returns the number of accounts */
+async function renewPostgres(client: pg.Client): Promise<number> {
+  const accounts = await renewPostgresHistories(client, Date.now());
   await client.query('DELETE FROM pairing_codes');
   if (await hasPostgresTable(client, 'shares')) await client.query('DELETE FROM shares');
   if (await hasPostgresTable(client, 'documents')) await renewPostgresDocuments(client, Date.now());
   await client.query(TAKE_ANY_REFRESH_TOKEN);
-  return renewed.rowCount ?? 0;
+  return accounts;
 }
 
 async function hasPostgresTable(client: pg.Client, name: string): Promise<boolean> {

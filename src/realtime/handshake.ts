@@ -10,7 +10,7 @@ import type { Hello } from '../protocol/events.js';
 import type { Schema } from '../protocol/schema.js';
 import { PROTOCOL_VERSION } from '../protocol/version.js';
 import { SharesService } from '../shares/shares.service.js';
-import { checkHistory } from '../sync/history.js';
+import { HistoryService } from '../sync/history.service.js';
 import { readClientState } from '../sync/requests.js';
 import { isOriginAllowed } from '../foundation/sockets/origin.js';
 import type { RealtimeSocket, SocketPeer } from './connected-sockets.js';
@@ -31,6 +31,7 @@ export class Handshake {
     private readonly database: Database,
     private readonly sessions: SocketSessions,
     private readonly accounts: AccountsRepository,
+    private readonly history: HistoryService,
     private readonly shares: SharesService,
     private readonly games: WatchedGames,
     @Inject(SCHEMA) private readonly schema: Schema,
@@ -55,8 +56,9 @@ export class Handshake {
 
   private async admitDevice(auth: Fields): Promise<Admission> {
     const { session, account } = await this.sessions.begin(auth.access_token);
-    const { schema_version, history_id } = auth;
-    checkHistory(account, readClientState({ schema_version, history_id }), this.schema);
+    const { schema_version, history_id, checkpoint } = auth;
+    const client = readClientState({ schema_version, history_id, checkpoint });
+    await this.history.checkStamps(this.database, session.accountId, account, client);
     return {
       peer: { kind: 'device', session },
       hello: this.hello(account.historyId, account.clock, session.expiresAt),

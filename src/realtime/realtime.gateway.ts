@@ -8,6 +8,7 @@ import {
   type OnGatewayDisconnect,
   type OnGatewayInit,
 } from '@nestjs/websockets';
+import { checkpointOf } from '../auth/accounts.repository.js';
 import { Public } from '../auth/device.guard.js';
 import { DeviceActivity } from '../auth/device-activity.js';
 import { PROVE_EVERY_MS, SocketSessions, type SocketSession } from '../auth/socket-session.js';
@@ -116,7 +117,12 @@ export class RealtimeGateway
     if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
       throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
     }
-    const timestamp = await this.prove(socket.data.peer);
+    const { peer } = socket.data;
+    if (peer.kind === 'device') {
+      const account = await this.sessions.prove(peer.session);
+      return { n, timestamp: account.clock, checkpoint: checkpointOf(account) };
+    }
+    const timestamp = await this.proveShare(peer);
     // Otherwise the watcher would get the timestamp before its scoreboard.
     await this.games.untilNewestIsSent(socket);
     return { n, timestamp };
@@ -139,7 +145,7 @@ export class RealtimeGateway
       const { peer } = socket.data;
       if (peer.kind === 'device') this.sessions.check(socket, peer.session);
       else if (peer.provenAt + PROVE_EVERY_MS <= now) {
-        this.prove(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+        this.proveShare(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
       }
     }
     this.games.sweep();
@@ -173,9 +179,8 @@ export class RealtimeGateway
     this.games.greet(socket, share);
   }
 
-  /** The account's current clock. @throws AppError DEVICE_REVOKED, SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED */
-  private async prove(peer: SocketPeer): Promise<Timestamp> {
-    if (peer.kind === 'device') return (await this.sessions.prove(peer.session)).clock;
+  /** The timestamp of the newest scoreboard. @throws AppError SHARE_WITHDRAWN, QUOTA_EXCEEDED, OVERLOADED */
+  private proveShare(peer: SocketPeer & { kind: 'watcher' }): Promise<Timestamp> {
     peer.provenAt = this.now();
     return this.games.check(peer.share);
   }

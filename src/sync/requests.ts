@@ -1,6 +1,6 @@
 import { AppError } from '../foundation/errors/app-error.js';
 import type { Migration, Timestamp } from '../protocol/sync.js';
-import type { ClientState } from './history.js';
+import type { ClientState } from './history.service.js';
 
 // Parsed by hand, not by DTOs: these are the hottest routes, and stock clients send the texts "null" and "undefined".
 
@@ -50,6 +50,7 @@ export function readClientState(fields: Fields): ClientState {
     lastPulledAt: readLastPulledAt(fields),
     schemaVersion: readVersion(fields),
     historyId: readText(fields, 'history_id'),
+    checkpoint: readCheckpoint(fields),
   };
 }
 
@@ -69,6 +70,14 @@ function readText(fields: Fields, name: string): string | null {
   if (NOTHING.has(value)) return null;
   if (typeof value !== 'string') throw malformed(`${name} must be given once, as text.`);
   return value;
+}
+
+function readCheckpoint(fields: Fields): ClientState['checkpoint'] {
+  const text = readText(fields, 'checkpoint');
+  if (text === null) return null;
+  const [, stamp, mark] = /^(\d+)-([0-9a-f]{8})$/.exec(text) ?? [];
+  if (!stamp || !mark) throw malformed('checkpoint must be <stamp>-<8 hex digits>, as an answer told it.');
+  return { stamp: wholeNumber(stamp, 'The stamp of checkpoint'), mark };
 }
 
 function readMigration(value: unknown): Migration | null {
@@ -99,7 +108,7 @@ function parseJson(value: unknown): unknown {
 /** Joins the fields of query and body. @throws AppError BAD_REQUEST when they differ: one would be silently ignored */
 function merged(query: Fields, body: Fields): Fields {
   const fields: Fields = {};
-  for (const name of ['last_pulled_at', 'schema_version', 'history_id']) {
+  for (const name of ['last_pulled_at', 'schema_version', 'history_id', 'checkpoint']) {
     const [inQuery, inBody] = [query[name], body[name]];
     if (!NOTHING.has(inQuery) && !NOTHING.has(inBody) && String(inQuery) !== String(inBody)) {
       throw malformed(`${name} stands in the query and in the body, with different values.`);

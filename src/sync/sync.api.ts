@@ -27,6 +27,13 @@ const ClientStateQuery = () =>
       schema: { type: 'string' },
       description: 'The history_id of the first pull; another one answers 409 HISTORY_CHANGED.',
     }),
+    ApiQuery({
+      name: 'checkpoint',
+      required: false,
+      schema: { type: 'string' },
+      description:
+        'The newest checkpoint that any answer told; one that the server does not have answers 409 HISTORY_CHANGED.',
+    }),
   );
 
 /** Documents `GET /sync/pull`. */

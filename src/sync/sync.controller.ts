@@ -69,8 +69,11 @@ export class SyncController {
   /** Says whether a pull would return anything, without reading records. */
   @Get('status')
   @ApiStatus()
-  status(@CurrentDevice() device: Device, @Query() query: Record<string, unknown>): StatusAnswer {
-    const { isUpToDate, timestamp } = this.pulls.status(device, readClientState(query));
+  async status(
+    @CurrentDevice() device: Device,
+    @Query() query: Record<string, unknown>,
+  ): Promise<StatusAnswer> {
+    const { isUpToDate, timestamp } = await this.pulls.status(device, readClientState(query));
     return {
       up_to_date: isUpToDate,
       timestamp,

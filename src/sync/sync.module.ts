@@ -3,6 +3,7 @@ import { AuthModule } from '../auth/auth.module.js';
 import { AccountSnapshots } from './pull/account-snapshots.js';
 import { ChangesReader } from './pull/changes.reader.js';
 import { PullService } from './pull/pull.service.js';
+import { HistoryService } from './history.service.js';
 import { RecordsRepository } from './records.repository.js';
 import { RetentionService } from './retention.service.js';
 import { SyncController } from './sync.controller.js';
@@ -16,12 +17,13 @@ import { TombstonesRepository } from './tombstones.repository.js';
   providers: [
     AccountSnapshots,
     ChangesReader,
+    HistoryService,
     PullService,
     RecordsRepository,
     RetentionService,
     PushService,
     TombstonesRepository,
   ],
-  exports: [AccountSnapshots, RetentionService, PushService],
+  exports: [AccountSnapshots, HistoryService, RetentionService, PushService],
 })
 export class SyncModule {}

@@ -43,11 +43,14 @@ forEachDatabase((database) => {
   });
 
   test('a push moves the clock once: all its rows and all it cascades to carry the same stamp', async () => {
-    const device = await app().newDevice();
+    const clock = new TestClock();
+    await using own = await startApp(database, { now: clock.now });
+    const device = await own.newDevice();
     const lastPulledAt = await store(device, evening('a'));
     const pushed = { ...creating(evening('b')), ...deleting({ games: ['a-game'] }) };
     const { timestamp } = await push(device, pushed, lastPulledAt);
-    const before = await changedIds(device, timestamp - 1);
+    expect(timestamp).toBe(lastPulledAt + 1); // no stamp lies between
+    const before = await changedIds(device, lastPulledAt);
     expect(Object.values(before).flatMap((ids) => ids.deleted)).toHaveLength(6);
     expect(Object.values(before).flatMap((ids) => ids.updated)).toHaveLength(5);
     expect(await changedIds(device, timestamp)).toEqual({});
@@ -63,17 +66,18 @@ forEachDatabase((database) => {
 
   test('the filter of a pull is strict: a row stamped with last_pulled_at itself does not come again', async () => {
     const device = await app().newDevice();
-    await clockOf(device);
+    const before = await clockOf(device);
     const lastPulledAt = await store(device, { games: [game('g1')] });
     expect(await changedIds(device, lastPulledAt)).toEqual({});
-    expect(await changedIds(device, lastPulledAt - 1)).toEqual({ games: { updated: ['g1'], deleted: [] } });
+    expect(await changedIds(device, before)).toEqual({ games: { updated: ['g1'], deleted: [] } });
   });
 
   test('the conflict test is strict: a row stamped with last_pulled_at itself may be changed', async () => {
     const device = await app().newDevice();
+    const before = await clockOf(device);
     const lastPulledAt = await store(device, { games: [game('g1')] });
     const changed = updating({ games: [game('g1', { name: 'New' })] });
-    expect((await device.push(changed, lastPulledAt - 1)).status).toBe(409);
+    expect((await device.push(changed, before)).body).toMatchObject({ code: 'PUSH_CONFLICT' });
     expect((await device.push(changed, lastPulledAt)).status).toBe(200);
   });
 

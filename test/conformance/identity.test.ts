@@ -1,5 +1,15 @@
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
-import { clockOf, expectProblem, findRow, moveTo, pull, stateOf, store } from '../support/exchange.js';
+import {
+  clockOf,
+  expectProblem,
+  findRow,
+  moveTo,
+  pull,
+  push,
+  stateOf,
+  store,
+  until,
+} from '../support/exchange.js';
 import { creating, game, games, tableNames } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
@@ -96,6 +106,120 @@ forEachDatabase((database) => {
       expect(await findRow(device, 'games', 'g1')).toBeUndefined();
     },
   );
+
+  test('requests with a checkpoint that an answer told are served, whatever came since', async () => {
+    const device = await app().newDevice();
+    const first = await pull(device);
+    const pushed = await push(device, creating({ games: [game('g1')] }), first.timestamp, {
+      checkpoint: first.checkpoint,
+    });
+    const known = { last_pulled_at: first.timestamp, checkpoint: pushed.checkpoint };
+    expect((await device.pull(known)).body.changes.games.updated).toEqual([game('g1')]);
+    expect((await status(device, known)).body.up_to_date).toBe(false);
+    await store(await device.pair(), { games: [game('g2')] });
+    for (const { checkpoint } of [first, pushed]) {
+      expect((await device.pull({ ...known, checkpoint })).status).toBe(200);
+      expect((await status(device, { ...known, checkpoint })).status).toBe(200);
+      const body = { changes: creating({ games: [game('g1')] }), ...known, checkpoint };
+      expect((await device.request('POST', '/sync/push', { body })).status).toBe(200);
+    }
+  });
+
+  test.each(['', 'null', 'undefined'])(
+    'a checkpoint of %j means none, as for last_pulled_at',
+    async (none) => {
+      const device = await app().newDevice();
+      const { timestamp } = await pull(device, undefined, { checkpoint: none });
+      expect((await pull(device, timestamp, { checkpoint: none })).timestamp).toBe(timestamp);
+      expect((await status(device, { last_pulled_at: timestamp, checkpoint: none })).status).toBe(200);
+      const body = { changes: {}, last_pulled_at: timestamp, checkpoint: null };
+      expect((await device.request('POST', '/sync/push', { body })).status).toBe(200);
+    },
+  );
+
+  test.each([
+    'abc',
+    '5',
+    '-9f3c21ab',
+    '0-9f3c21ab',
+    '-5-9f3c21ab',
+    '1.5-9f3c21ab',
+    '1790000000000-9f3c21a',
+    '1790000000000-9f3c21abc',
+    '1790000000000-9F3C21AB',
+    '1790000000000-9f3c21ag',
+    ' 1790000000000-9f3c21ab',
+    '1790000000000-9f3c21ab\n',
+    '9007199254740992-9f3c21ab',
+    '99999999999999999999999-9f3c21ab',
+    "1790000000000-' OR 1",
+  ])('a checkpoint of %j is 400 everywhere', async (checkpoint) => {
+    const device = await app().newDevice();
+    const { timestamp } = await pull(device);
+    expectProblem(await device.pull({ checkpoint }), 400, 'BAD_REQUEST');
+    expectProblem(await device.pull({ last_pulled_at: timestamp, checkpoint }), 400, 'BAD_REQUEST');
+    expectProblem(await status(device, { last_pulled_at: timestamp, checkpoint }), 400, 'BAD_REQUEST');
+    expectProblem(await device.push({}, timestamp, { checkpoint }), 400, 'BAD_REQUEST');
+    const body = { changes: {}, last_pulled_at: timestamp, checkpoint };
+    expectProblem(await device.request('POST', '/sync/push', { body }), 400, 'BAD_REQUEST');
+  });
+
+  test('a checkpoint given twice, as a number, or differently in query and body is 400', async () => {
+    const device = await app().newDevice();
+    const { timestamp, checkpoint } = await pull(device);
+    expectProblem(await device.pull({ checkpoint: [checkpoint, checkpoint] }), 400, 'BAD_REQUEST');
+    for (const wrong of [timestamp, true, {}, [checkpoint]]) {
+      const body = { changes: {}, last_pulled_at: timestamp, checkpoint: wrong };
+      expectProblem(await device.request('POST', '/sync/push', { body }), 400, 'BAD_REQUEST');
+    }
+    const body = { changes: {}, last_pulled_at: timestamp, checkpoint };
+    const query = { checkpoint: `${timestamp}-00000000` };
+    expectProblem(await device.request('POST', '/sync/push', { query, body }), 400, 'BAD_REQUEST');
+  });
+
+  test('a checkpoint with a stamp or a mark that the account never had is refused, first pulls too', async () => {
+    const device = await app().newDevice();
+    const first = await pull(device);
+    await until(
+      () => Date.now(),
+      (now) => now > first.timestamp + 2,
+    );
+    await store(device, { games: [game('g1')] });
+    const { timestamp, checkpoint } = await pull(device);
+    const [, mark] = checkpoint.split('-');
+    const wrong = mark === '00000000' ? '00000001' : '00000000';
+    const before = await stateOf(device);
+    for (const unknown of [
+      `${timestamp}-${wrong}`,
+      `${first.timestamp}-${wrong}`,
+      `${timestamp + 1}-${mark}`,
+      `${first.timestamp + 1}-${mark}`,
+      `${first.timestamp - 1}-${mark}`,
+      `1-${mark}`,
+    ]) {
+      expectProblem(await device.pull({ checkpoint: unknown }), 409, 'HISTORY_CHANGED');
+      const query = { last_pulled_at: timestamp, checkpoint: unknown };
+      expectProblem(await device.pull(query), 409, 'HISTORY_CHANGED');
+      expectProblem(await status(device, query), 409, 'HISTORY_CHANGED');
+      const pushed = creating({ games: [game('g2')] });
+      expectProblem(await device.push(pushed, timestamp, { checkpoint: unknown }), 409, 'HISTORY_CHANGED');
+    }
+    expect(await stateOf(device)).toEqual(before);
+  });
+
+  test('a last_pulled_at that no pull ever answered is refused', async () => {
+    const device = await app().newDevice();
+    const { timestamp } = await pull(device);
+    await until(
+      () => Date.now(),
+      (now) => now > timestamp + 2,
+    );
+    await store(device, { games: [game('g1')] });
+    expectProblem(await device.pull({ last_pulled_at: timestamp + 1 }), 409, 'HISTORY_CHANGED');
+    expectProblem(await status(device, { last_pulled_at: timestamp + 1 }), 409, 'HISTORY_CHANGED');
+    const pushed = creating({ games: [game('g2')] });
+    expectProblem(await device.push(pushed, timestamp + 1), 409, 'HISTORY_CHANGED');
+  });
 
   test('GET /sync/meta tells history, schema version, protocol version and tables', async () => {
     const device = await app().newDevice();

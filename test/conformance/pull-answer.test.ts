@@ -32,11 +32,17 @@ async function pullBytes(device: TestDevice, acceptEncoding?: string) {
 forEachDatabase((database) => {
   const app = shareApp(database);
 
-  test('the answer is application/json with changes, timestamp, history_id and schema_version, nothing else', async () => {
+  test('the answer is application/json with changes, timestamp, history_id, checkpoint and schema_version, nothing else', async () => {
     const device = await app().newDevice();
     const reply = await device.pull();
     expect(reply.headers.get('content-type')).toMatch(/^application\/json/);
-    expect(Object.keys(reply.body).sort()).toEqual(['changes', 'history_id', 'schema_version', 'timestamp']);
+    expect(Object.keys(reply.body).sort()).toEqual([
+      'changes',
+      'checkpoint',
+      'history_id',
+      'schema_version',
+      'timestamp',
+    ]);
     expect(reply.body.schema_version).toBe(1);
   });
 

@@ -22,6 +22,7 @@ forEachDatabase((database) => {
       expect(await push(device, deleting({ games: ['g1'] }), lastPulledAt)).toEqual({
         ok: true,
         timestamp: seen,
+        checkpoint: expect.any(String),
       });
     }
     expect(await changedIds(device, seen)).toEqual({});

@@ -100,7 +100,7 @@ forEachDatabase((database) => {
         rounds: ['a-round'],
         scores: ['a-score-ada', 'a-score-bob'],
       };
-      const ids = await changedIds(device, timestamp - 1);
+      const ids = await changedIds(device, before);
       expect(Object.fromEntries(Object.entries(ids).map(([table, { deleted }]) => [table, deleted]))).toEqual(
         deleted,
       );

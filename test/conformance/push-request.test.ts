@@ -6,6 +6,7 @@ import {
   expectProblem,
   findRow,
   liveRows,
+  pull,
   push,
   stateOf,
   store,
@@ -21,6 +22,7 @@ import {
   updating,
 } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
+import type { TestDevice } from '../support/device.js';
 import { PushService } from '../../src/sync/push/push.service.js';
 import { EventBus } from '../../src/foundation/events/event-bus.js';
 
@@ -136,10 +138,16 @@ forEachDatabase((database) => {
   });
 
   describe('the answer', () => {
-    test('is { ok, timestamp } when all was taken as it was', async () => {
+    const newestOf = async (device: TestDevice) => {
+      const { timestamp, checkpoint } = await pull(device);
+      expect(checkpoint).toMatch(new RegExp(`^${timestamp}-[0-9a-f]{8}$`));
+      return { timestamp, checkpoint };
+    };
+
+    test('is { ok, timestamp, checkpoint } when all was taken as it was', async () => {
       const device = await app().newDevice();
       const reply = await device.push(creating(evening('a')), await clockOf(device));
-      expect(reply.body).toEqual({ ok: true, timestamp: await clockOf(device) });
+      expect(reply.body).toEqual({ ok: true, ...(await newestOf(device)) });
     });
 
     test('lists what was not in rejected and experimentalRejectedIds', async () => {
@@ -162,7 +170,7 @@ forEachDatabase((database) => {
     ])('to %s is 200 with the unchanged clock', async (_name, nothing) => {
       const device = await app().newDevice();
       const lastPulledAt = await store(device, { games: games(1) });
-      expect(await push(device, nothing, lastPulledAt)).toEqual({ ok: true, timestamp: lastPulledAt });
+      expect(await push(device, nothing, lastPulledAt)).toEqual({ ok: true, ...(await newestOf(device)) });
       expect(await clockOf(device)).toBe(lastPulledAt);
     });
 
@@ -260,7 +268,7 @@ forEachDatabase((database) => {
       .nest.get(EventBus)
       .subscribe('records.changed', (event) => heard.push(event));
     const { accountId } = device;
-    const asked = { schemaVersion: null, historyId: null, lastPulledAt };
+    const asked = { schemaVersion: null, historyId: null, checkpoint: null, lastPulledAt };
     const answer = await app()
       .nest.get(PushService)
       .push({ accountId, deviceId: 'server' }, { ...asked, changes: deleting({ games: ['g1'] }) });

@@ -257,7 +257,7 @@ forEachDatabase((database) => {
       const before = await pull(theirs);
       const lastPulledAt = await clockOf(mine);
       const answer = await push(mine, creating({ games: [game('a-game', { name: 'Mine' })] }), lastPulledAt);
-      expect(answer).toEqual({ ok: true, timestamp: expect.any(Number) });
+      expect(answer).toEqual({ ok: true, timestamp: expect.any(Number), checkpoint: expect.any(String) });
       await push(mine, deleting({ games: ['a-game'], scores: ['a-score-ada'] }), await clockOf(mine));
       expect(await pull(theirs)).toEqual(before);
     });

@@ -73,7 +73,7 @@ forEachDatabase((database) => {
     const device = await app().newDevice();
     const reply = await device.push(creating(evening('a')), await clockOf(device));
     expect(reply.status).toBe(200);
-    expect(reply.body).toEqual({ ok: true, timestamp: expect.any(Number) });
+    expect(reply.body).toEqual({ ok: true, timestamp: expect.any(Number), checkpoint: expect.any(String) });
   });
 
   test('BE push 7: a push with one conflict or one impossible part changes nothing at all', async () => {

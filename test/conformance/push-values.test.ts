@@ -27,7 +27,7 @@ forEachDatabase((database) => {
     test('that is empty is ignored', async () => {
       const device = await app().newDevice();
       const answer = await push(device, changes({ boats: {} }), await clockOf(device));
-      expect(Object.keys(answer).sort()).toEqual(['ok', 'timestamp']);
+      expect(Object.keys(answer).sort()).toEqual(['checkpoint', 'ok', 'timestamp']);
     });
 
     test.each([
@@ -214,6 +214,7 @@ forEachDatabase((database) => {
       expect(await push(device, deleting({ games: ids }), lastPulledAt)).toEqual({
         ok: true,
         timestamp: lastPulledAt,
+        checkpoint: expect.any(String),
       });
     });
 

@@ -82,6 +82,7 @@ const released = {
   VersionStates1790003000000: ['1c1dda2301685e3a', 'a41cc6e3cc209bc0'],
   RateLimits1790004000000: ['4f53cda18c2baa0c', 'ec90f890fa2a6993'],
   RecordTables1790005000000: ['9d3308d5f54030a4', '9d3308d5f54030a4'],
+  Checkpoints1790006000000: ['8f429b9022bfe847', '76ce427264682d0e'],
 };
 
 test('released migrations stay the texts that they were', () => {

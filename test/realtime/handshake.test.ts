@@ -43,9 +43,9 @@ forEachDatabase((database) => {
 
   test('a device that knows its history is let in, one without a history yet, too', async () => {
     const device = await app().newDevice();
-    const { history_id } = await pull(device);
-    using known = await TestSocket.connect(device, { history_id });
-    using absent = await TestSocket.connect(device, { history_id: undefined });
+    const { history_id, checkpoint } = await pull(device);
+    using known = await TestSocket.connect(device, { history_id, checkpoint });
+    using absent = await TestSocket.connect(device, { history_id: undefined, checkpoint: null });
     expect([known.hello.history_id, absent.hello.history_id]).toEqual([history_id, history_id]);
   });
 
@@ -60,6 +60,11 @@ forEachDatabase((database) => {
     [{ schema_version: -1 }, 400, 'BAD_REQUEST'],
     [{ history_id: 'another' }, 409, 'HISTORY_CHANGED'],
     [{ history_id: 5 }, 400, 'BAD_REQUEST'],
+    [{ checkpoint: 1_790_000_000_000 }, 400, 'BAD_REQUEST'],
+    [{ checkpoint: {} }, 400, 'BAD_REQUEST'],
+    [{ checkpoint: '1790000000000' }, 400, 'BAD_REQUEST'],
+    [{ checkpoint: '9007199254740991-00000000' }, 409, 'HISTORY_CHANGED'],
+    [{ checkpoint: '1-00000000' }, 409, 'HISTORY_CHANGED'],
     [{ share_token: 'x'.repeat(43) }, 404, 'SHARE_WITHDRAWN'],
     [{ share_token: {} }, 404, 'SHARE_WITHDRAWN'],
   ])('%j is refused with %i %s', async (auth, status, code) => {

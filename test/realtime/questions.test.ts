@@ -2,7 +2,7 @@ import { Database } from '../../src/foundation/database/database.js';
 import type { Problem } from '../../src/protocol/errors.js';
 import type { TokenAccepted } from '../../src/protocol/events.js';
 import { forEachDatabase } from '../support/app.js';
-import { clockOf, push, store } from '../support/exchange.js';
+import { clockOf, pull, push, store } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
 import { shareApp, TestClock } from '../support/shared-app.js';
 import { TestSocket } from '../support/socket.js';
@@ -15,12 +15,14 @@ forEachDatabase((database) => {
   const app = shareApp(database, { now: clock.now });
 
   describe('ping', () => {
-    test("is answered with its own n and the account's clock", async () => {
+    test("is answered with its own n, the account's clock and its checkpoint", async () => {
       const device = await app().newDevice();
       using socket = await TestSocket.connect(device);
-      expect(await socket.ping(7)).toEqual({ n: 7, timestamp: await clockOf(device) });
-      const timestamp = await store(device, { games: [game('g1')] });
-      expect(await socket.ping(8)).toEqual({ n: 8, timestamp });
+      for (const n of [7, 8]) {
+        const { timestamp, checkpoint } = await pull(device);
+        expect(await socket.ping(n)).toEqual({ n, timestamp, checkpoint });
+        await store(device, { games: [game(`g${n}`)] });
+      }
     });
 
     test('sees every push that was answered before it was sent', async () => {

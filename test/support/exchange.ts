@@ -6,6 +6,7 @@ export interface Pulled {
   changes: Record<string, TableChanges<AnyRow, string>>;
   timestamp: number;
   history_id: string;
+  checkpoint: string;
   schema_version: number;
   experimentalStrategy?: string;
 }
@@ -14,6 +15,7 @@ export interface Pulled {
 export interface Pushed {
   ok: true;
   timestamp: number;
+  checkpoint: string;
   rejected?: { table: string; id: string; reason: string }[];
   experimentalRejectedIds?: Record<string, string[]>;
 }

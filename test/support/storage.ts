@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { Postgres, startPostgres } from './postgres.js';
 import { makeScratchDir } from './scratch.js';
 
@@ -59,4 +59,14 @@ export async function leavePostgres(): Promise<void> {
   const leaving = shared;
   shared = undefined;
   await (await leaving)?.stop();
+}
+
+/** Copies what a storage holds, as a volume snapshot does; no server may run on it meanwhile. */
+export async function copyStorage({ env }: Storage, options: StorageOptions = {}): Promise<Storage> {
+  const { DATA_DIR, DATABASE_URL } = env;
+  const copy = await (DATABASE_URL
+    ? createStorage('postgres', { ...options, template: new URL(DATABASE_URL).pathname.slice(1) })
+    : createStorage('sqlite', options));
+  await cp(DATA_DIR!, copy.env.DATA_DIR!, { recursive: true });
+  return copy;
 }

@@ -207,6 +207,13 @@ export const options = {
     max: 36_500,
     about: 'Days for which deletions are remembered; 0: for ever.',
   },
+  STAMP_RETENTION_DAYS: {
+    kind: 'integer',
+    default: 90,
+    min: 0,
+    max: 36_500,
+    about: 'Days for which every state that clients saw is known, see docs/decisions/0019; 0: for ever.',
+  },
   SHUTDOWN_DEADLINE_SECONDS: {
     kind: 'integer',
     default: 30,

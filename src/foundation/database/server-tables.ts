@@ -78,8 +78,17 @@ const accounts: ServerTable = {
     horizon: bigint,
     row_count: bigint,
     created_at: bigint,
+    mark: { ...text, default: "'00000000'" },
+    stamps_from: { ...bigint, default: "'0'" },
   },
   primaryKey: ['id'],
+};
+
+/** Each value that an account's clock took, by which a server that went back in time is noticed. */
+const accountCheckpoints: ServerTable = {
+  name: 'account_checkpoints',
+  columns: { account_id: id, stamp: bigint, mark: text },
+  primaryKey: ['account_id', 'stamp'],
 };
 
 const devices: ServerTable = {
@@ -157,7 +166,16 @@ const recordTables: ServerTable = {
 
 /** The tables of accounts and devices, rate limits, locks and sockets, and what the server knows of the records. */
 export const hallTables: ServerTables = {
-  tables: [accounts, devices, pairingCodes, rateLimits, documentLocks, socketIoAttachments, recordTables],
+  tables: [
+    accounts,
+    accountCheckpoints,
+    devices,
+    pairingCodes,
+    rateLimits,
+    documentLocks,
+    socketIoAttachments,
+    recordTables,
+  ],
   migrations: [
     {
       name: 'Accounts1790000000000',
@@ -170,8 +188,30 @@ export const hallTables: ServerTables = {
       creates: [RECORD_TABLES],
       statements: (dialect) => createServerTable(dialect, recordTables),
     },
+    {
+      name: 'Checkpoints1790006000000',
+      creates: ['account_checkpoints'],
+      statements: checkpointStatements,
+    },
   ],
 };
+
+/**
+ * Commits from before have no mark; all get the same one, so that nobody is refused when a snapshot from before is
+ * migrated again and nothing is lost.
+ */
+function checkpointStatements(dialect: Dialect): string[] {
+  const [id, int] = dialect === 'postgres' ? ['text COLLATE "C"', 'bigint'] : ['text', 'integer'];
+  const clustered = dialect === 'sqlite' ? ' WITHOUT ROWID' : '';
+  return [
+    `ALTER TABLE "accounts" ADD COLUMN "mark" text NOT NULL DEFAULT '00000000'`,
+    `ALTER TABLE "accounts" ADD COLUMN "stamps_from" ${int} NOT NULL DEFAULT '0'`,
+    `UPDATE "accounts" SET "stamps_from" = "clock"`,
+    `CREATE TABLE "account_checkpoints" ("account_id" ${id} NOT NULL, "stamp" ${int} NOT NULL, "mark" text NOT NULL,
+       PRIMARY KEY ("account_id", "stamp"))${clustered}`,
+    `INSERT INTO "account_checkpoints" SELECT "id", "clock", "mark" FROM "accounts"`,
+  ];
+}
 
 function rateLimitStatements(dialect: Dialect): string[] {
   return dialect === 'postgres' ? createServerTable(dialect, rateLimits) : [];

@@ -10,6 +10,12 @@ type JsonSchema = Record<string, unknown>;
 const EPOCH_MS = { type: 'integer', format: 'int64' };
 const ID = { type: 'string', pattern: ID_PATTERN.source };
 const TEXT = { type: 'string' };
+const CHECKPOINT = {
+  type: 'string',
+  pattern: '^[0-9]+-[0-9a-f]{8}$',
+  description:
+    'The account’s clock with its mark. Clients keep the newest one and send it with every request.',
+};
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const listOf = (items: JsonSchema) => ({ type: 'array', items });
 
@@ -97,15 +103,17 @@ function recordSchemas(schema: Schema): Record<string, JsonSchema> {
         last_pulled_at: { ...EPOCH_MS, minimum: 1 },
         schema_version: { type: 'integer', minimum: 1 },
         history_id: TEXT,
+        checkpoint: TEXT,
       },
     },
     PushAnswer: {
       type: 'object',
-      required: ['ok', 'timestamp'],
+      required: ['ok', 'timestamp', 'checkpoint'],
       additionalProperties: false,
       properties: {
         ok: { const: true },
         timestamp: { ...EPOCH_MS, description: 'Never to be used as last_pulled_at.' },
+        checkpoint: CHECKPOINT,
         rejected: listOf(ref('Rejection')),
         experimentalRejectedIds: {
           type: 'object',
@@ -180,7 +188,7 @@ function pullAnswer(schema: Schema): JsonSchema {
   ]);
   return {
     type: 'object',
-    required: ['changes', 'timestamp', 'history_id', 'schema_version'],
+    required: ['changes', 'timestamp', 'history_id', 'checkpoint', 'schema_version'],
     additionalProperties: false,
     properties: {
       changes: {
@@ -191,6 +199,7 @@ function pullAnswer(schema: Schema): JsonSchema {
       },
       timestamp: { ...EPOCH_MS, description: 'The next pull’s last_pulled_at.' },
       history_id: TEXT,
+      checkpoint: CHECKPOINT,
       schema_version: { type: 'integer', description: 'The server’s.' },
       experimentalStrategy: { const: 'replacement' },
     },

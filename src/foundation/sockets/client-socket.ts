@@ -6,7 +6,12 @@ import { toProblem } from '../errors/problem.js';
 import type { Events } from '../events/event-bus.js';
 
 /** Errors after which the connection is useless. */
-const FINAL: readonly ErrorCode[] = ['DEVICE_REVOKED', 'SHARE_WITHDRAWN', 'QUOTA_EXCEEDED'];
+const FINAL: readonly ErrorCode[] = [
+  'DEVICE_REVOKED',
+  'HISTORY_CHANGED',
+  'SHARE_WITHDRAWN',
+  'QUOTA_EXCEEDED',
+];
 
 /** An event of the bus, with its name. */
 export type Announcement = { [N in keyof Events]: [name: N, event: Events[N]] }[keyof Events];

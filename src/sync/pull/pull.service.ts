@@ -1,15 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AccountsRepository, type AccountState } from '../../auth/accounts.repository.js';
+import { AccountsRepository, checkpointOf, type AccountState } from '../../auth/accounts.repository.js';
 import type { Device } from '../../auth/device.guard.js';
 import { DeviceActivity } from '../../auth/device-activity.js';
-import type { Snapshot } from '../../foundation/database/database.js';
+import { Database, type Snapshot } from '../../foundation/database/database.js';
 import { AccountSnapshots } from './account-snapshots.js';
 import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { tablesAt, type Schema } from '../../protocol/schema.js';
 import type { Timestamp } from '../../protocol/sync.js';
 import { ChangesReader, type ReadPlan } from './changes.reader.js';
-import { checkHistory, type ClientState } from '../history.js';
+import { HistoryService, type ClientState } from '../history.service.js';
 import type { PullRequest } from '../requests.js';
 
 /** A streamed answer: its number of rows, and its JSON text in pieces. */
@@ -27,8 +27,10 @@ export class PullService {
   private readonly emptyChanges = new Map<number, string>();
 
   constructor(
+    private readonly database: Database,
     private readonly snapshots: AccountSnapshots,
     private readonly accounts: AccountsRepository,
+    private readonly history: HistoryService,
     private readonly reader: ChangesReader,
     private readonly activity: DeviceActivity,
     @Inject(SCHEMA) private readonly schema: Schema,
@@ -40,11 +42,11 @@ export class PullService {
    * @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD, RESYNC_REQUIRED, OVERLOADED
    */
   async pull(device: Device, request: PullRequest): Promise<string | PullStream> {
-    checkHistory(device.account, request, this.schema);
+    this.history.check(device.account, request);
     this.activity.notePulled(device.accountId, device.deviceId);
-    if (request.lastPulledAt === device.account.clock && request.migration === null) {
-      return this.nothingNew(device.account, request);
-    }
+    const { account } = device;
+    const isUpToDate = request.lastPulledAt === account.clock && this.history.isCurrent(account, request);
+    if (isUpToDate && request.migration === null) return this.nothingNew(account, request);
     const snapshot = await this.snapshots.open(device.accountId);
     try {
       return await this.read(snapshot, device.accountId, request);
@@ -54,15 +56,18 @@ export class PullService {
     }
   }
 
-  /** Tells whether a pull would bring anything, from the account's clock alone. @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD */
-  status(device: Device, client: ClientState): { isUpToDate: boolean; timestamp: Timestamp } {
-    checkHistory(device.account, client, this.schema);
-    return { isUpToDate: client.lastPulledAt === device.account.clock, timestamp: device.account.clock };
+  /** Tells whether a pull would bring anything, without reading records. @throws AppError HISTORY_CHANGED, SCHEMA_AHEAD */
+  async status(
+    { accountId, account }: Device,
+    client: ClientState,
+  ): Promise<{ isUpToDate: boolean; timestamp: Timestamp }> {
+    await this.history.checkStamps(this.database, accountId, account, client);
+    return { isUpToDate: client.lastPulledAt === account.clock, timestamp: account.clock };
   }
 
   private async read(snapshot: Snapshot, accountId: string, request: PullRequest): Promise<PullStream> {
     const account = await this.accounts.get(snapshot, accountId);
-    checkHistory(account, request, this.schema);
+    await this.history.checkStamps(snapshot, accountId, account, request);
     const { lastPulledAt, acceptsReplacement } = request;
     const isReplacement = lastPulledAt !== null && lastPulledAt < account.horizon;
     if (isReplacement && !acceptsReplacement) throw new AppError('RESYNC_REQUIRED');
@@ -100,7 +105,7 @@ export class PullService {
 
   private ending(account: AccountState, isReplacement: boolean): string {
     const strategy = isReplacement ? ',"experimentalStrategy":"replacement"' : '';
-    return `},"timestamp":${account.clock},"history_id":"${account.historyId}","schema_version":${this.schema.version}${strategy}}`;
+    return `},"timestamp":${account.clock},"history_id":"${account.historyId}","checkpoint":"${checkpointOf(account)}","schema_version":${this.schema.version}${strategy}}`;
   }
 
   private versionOf(request: PullRequest): number {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AccountsRepository, type AccountState } from '../../auth/accounts.repository.js';
+import { AccountsRepository, checkpointOf, type AccountState } from '../../auth/accounts.repository.js';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
@@ -8,9 +8,9 @@ import { SCHEMA } from '../../foundation/database/database.module.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { EventBus } from '../../foundation/events/event-bus.js';
 import type { Schema } from '../../protocol/schema.js';
-import type { PushAnswer, Rejection, Timestamp } from '../../protocol/sync.js';
+import type { Checkpoint, PushAnswer, Rejection, Timestamp } from '../../protocol/sync.js';
 import { cascade } from './cascade.js';
-import { checkHistory } from '../history.js';
+import { HistoryService } from '../history.service.js';
 import { IdSets } from './id-sets.js';
 import { mergePush, type FullRow, type Merge, type StoredRows } from './merge.js';
 import { RecordsRepository } from '../records.repository.js';
@@ -21,6 +21,7 @@ import { sanitizeChanges, type PushedChanges } from './sanitize.js';
 /** The result of a push. */
 interface Outcome {
   timestamp: Timestamp;
+  checkpoint: Checkpoint;
   rejected: Rejection[];
   /** Whether the push changed anything that other devices see. */
   isVisible: boolean;
@@ -36,6 +37,7 @@ export class PushService {
     private readonly database: Database,
     private readonly accounts: AccountsRepository,
     private readonly records: RecordsRepository,
+    private readonly history: HistoryService,
     private readonly events: EventBus,
     @Inject(SCHEMA) private readonly schema: Schema,
     @Inject(CONFIG) private readonly config: Config,
@@ -51,7 +53,7 @@ export class PushService {
     const pushed = await sanitizeChanges(this.schema, request.changes);
     const apply = async (tx: Transaction): Promise<Outcome> => {
       const account = await this.accounts.lock(tx, accountId); // first: its row lock orders all pushes
-      checkHistory(account, request, this.schema);
+      await this.history.checkStamps(tx, accountId, account, request);
       if (request.lastPulledAt < account.horizon) throw new AppError('PULL_REQUIRED');
       const stored = await this.load(tx, accountId, pushed);
       const merge = mergePush(this.schema, pushed, stored, request.lastPulledAt);
@@ -90,7 +92,8 @@ export class PushService {
     }
     const tombstones = union(merge.deleted, merge.restamped);
     if (changed.size === 0 && tombstones.size === 0) {
-      return { timestamp: account.clock, rejected: merge.rejected, isVisible: false };
+      const checkpoint = checkpointOf(account);
+      return { timestamp: account.clock, checkpoint, rejected: merge.rejected, isVisible: false };
     }
 
     let added = 0;
@@ -113,8 +116,8 @@ export class PushService {
     for (const [name, ids] of tombstones.tables()) {
       await this.records.writeTombstones(tx, accountId, name, ids, timestamp);
     }
-    await this.accounts.update(tx, accountId, { ...account, clock: timestamp, rowCount });
-    return { timestamp, rejected: merge.rejected, isVisible };
+    const checkpoint = await this.accounts.moveClock(tx, accountId, timestamp, rowCount);
+    return { timestamp, checkpoint, rejected: merge.rejected, isVisible };
   }
 
   private checkQuota(rowCount: number, added: number): void {
@@ -132,7 +135,7 @@ function union(...sets: IdSets[]): IdSets {
 }
 
 function toAnswer(outcome: Outcome, refused: Rejection[]): PushAnswer {
-  const answer: PushAnswer = { ok: true, timestamp: outcome.timestamp };
+  const answer: PushAnswer = { ok: true, timestamp: outcome.timestamp, checkpoint: outcome.checkpoint };
   if (outcome.rejected.length > 0) answer.rejected = outcome.rejected;
   if (refused.length > 0) {
     const idsByTable = new Map<string, string[]>();
