@@ -68,11 +68,11 @@ export class Handshake {
   private async admitWatcher(token: unknown): Promise<Admission> {
     if (typeof token !== 'string') throw new AppError('SHARE_WITHDRAWN');
     const share = await this.shares.getByToken(token);
-    const timestamp = await this.games.open(share);
+    const scoreboard = await this.games.open(share);
     const { historyId } = await this.accounts.get(this.database, share.accountId);
     return {
       peer: { kind: 'watcher', share, provenAt: this.now() },
-      hello: this.hello(historyId, timestamp, null),
+      hello: this.hello(historyId, scoreboard.timestamp, null),
     };
   }
 

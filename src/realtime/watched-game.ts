@@ -1,20 +1,12 @@
+import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { GameState } from '../shares/scoreboard.reader.js';
-import { EncodedEvent } from '../foundation/sockets/encoded-event.js';
 import { SingleFlight } from '../foundation/flow/single-flight.js';
 
-/** A game's state as its watchers get it. */
-export interface SharedScoreboard {
-  /** The account's clock at which the game became so. */
-  timestamp: Timestamp;
-  /** The event `scoreboard`. */
-  event: EncodedEvent;
-}
-
-/** One shared game, read and encoded once for all its watchers; at most one read runs and one waits, however often it changes. */
+/** One shared game, read once for all its watchers; at most one read runs and one waits, however often it changes. */
 export class WatchedGame {
   /** As last read; null: not read yet, or the game was deleted. */
-  scoreboard: SharedScoreboard | null = null;
+  scoreboard: Scoreboard | null = null;
   /** The account's clock at the last read: until the clock changes, the game cannot have changed. Null: not read yet. */
   clock: Timestamp | null = null;
   private tables: string | null = null;
@@ -30,25 +22,20 @@ export class WatchedGame {
   ) {}
 
   /** Reads the game's state, as of the call or later. @returns null when the game was deleted */
-  refresh(): Promise<SharedScoreboard | null> {
+  refresh(): Promise<Scoreboard | null> {
     return this.reading.run();
   }
 
-  private async readNow(): Promise<SharedScoreboard | null> {
+  private async readNow(): Promise<Scoreboard | null> {
     const { clock, tables } = await this.read();
     const hasChanged = tables !== this.tables;
     this.clock = clock;
     if (hasChanged) {
       this.tables = tables;
-      this.scoreboard = tables === null ? null : encode(clock, tables);
+      this.scoreboard =
+        tables === null ? null : { timestamp: clock, tables: JSON.parse(tables) as Scoreboard['tables'] };
     }
     this.onRead(this, hasChanged);
     return this.scoreboard;
   }
-}
-
-/** @param tables as JSON text, of `Scoreboard['tables']` */
-function encode(timestamp: Timestamp, tables: string): SharedScoreboard {
-  const event = new EncodedEvent('scoreboard', `{"timestamp":${timestamp},"tables":${tables}}`);
-  return { timestamp, event };
 }

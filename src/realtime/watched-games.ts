@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError } from '../foundation/errors/app-error.js';
+import type { Scoreboard } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import { ScoreboardReader } from '../shares/scoreboard.reader.js';
 import { SharesRepository, type Share } from '../shares/shares.repository.js';
@@ -8,7 +9,7 @@ import { SingleFlight } from '../foundation/flow/single-flight.js';
 import { gameRoom, shareRoom } from './rooms.js';
 import { hangUp, type ClientSocket } from '../foundation/sockets/client-socket.js';
 import { ConnectedSockets } from './connected-sockets.js';
-import { WatchedGame, type SharedScoreboard } from './watched-game.js';
+import { WatchedGame } from './watched-game.js';
 
 const MAX_WATCHERS_PER_SHARE = 200;
 
@@ -30,21 +31,20 @@ export class WatchedGames {
   ) {}
 
   /**
-   * Has the game read, if it changed, for a watcher that is connecting.
-   * @returns the timestamp of its scoreboard
+   * Reads the game for a watcher that is connecting.
    * @throws AppError SHARE_WITHDRAWN when the game was deleted, TOO_MANY_CONNECTIONS, QUOTA_EXCEEDED, OVERLOADED
    */
-  async open(share: Share): Promise<Timestamp> {
+  async open(share: Share): Promise<Scoreboard> {
     if (this.sockets.listIn(shareRoom(share.shareId)).length >= MAX_WATCHERS_PER_SHARE) {
       throw new AppError('TOO_MANY_CONNECTIONS', { detail: 'Too many people watch by this link already.' });
     }
-    return this.check(share);
+    return found(await this.gameOf(share).refresh());
   }
 
   /** Sends the scoreboard to a watcher that has just joined its rooms. */
   greet(socket: ClientSocket, share: Share): void {
     const game = this.gameOf(share);
-    if (game.scoreboard) this.send(socket, game, game.scoreboard);
+    if (game.scoreboard) socket.emit('scoreboard', game.scoreboard);
     else void this.refreshLater(game); // a sweep forgot it after the handshake: the read sends it to the room
   }
 
@@ -109,18 +109,18 @@ export class WatchedGames {
       () => this.reader.read(accountId, gameId),
       ({ scoreboard }, hasChanged) => {
         if (!scoreboard) this.endGame(room);
-        else if (hasChanged)
-          for (const socket of this.sockets.listIn(room)) this.send(socket, game, scoreboard);
+        else if (hasChanged) this.sendOut(room, game, scoreboard);
       },
     );
     games.set(gameId, game);
     return game;
   }
 
-  /** Sends a scoreboard; a watcher to whom something is still being sent gets the one that is newest then. */
-  private send(socket: ClientSocket, game: WatchedGame, scoreboard: SharedScoreboard): void {
-    if (isBusy(socket)) this.sendLater(socket, game);
-    else scoreboard.event.sendTo(socket);
+  private sendOut(room: string, game: WatchedGame, scoreboard: Scoreboard): void {
+    const busy = this.sockets.listIn(room).filter(isBusy);
+    const ids = busy.map(({ id }) => id);
+    this.sockets.io.local.to(room).except(ids).emit('scoreboard', scoreboard);
+    for (const socket of busy) this.sendLater(socket, game);
   }
 
   /** Sends the newest scoreboard once the socket is free, however many changes happen before. */
@@ -128,7 +128,7 @@ export class WatchedGames {
     if (this.late.has(socket)) return;
     const sending = untilSent(socket).then(() => {
       this.late.delete(socket);
-      game.scoreboard?.event.sendTo(socket);
+      if (game.scoreboard) socket.emit('scoreboard', game.scoreboard);
     });
     this.late.set(socket, sending);
   }
@@ -147,7 +147,7 @@ export class WatchedGames {
   }
 }
 
-function found(scoreboard: SharedScoreboard | null): SharedScoreboard {
+function found(scoreboard: Scoreboard | null): Scoreboard {
   if (!scoreboard) throw gameDeleted();
   return scoreboard;
 }

@@ -11,8 +11,6 @@ import { partsOfSharedGame, SHARED_TABLE, type SharedPart } from './shared-game.
 
 /** The most rows of one table in a scoreboard. */
 const MAX_ROWS = 10_000;
-/** The most characters of a scoreboard as JSON: each change sends it to every watcher. */
-const MAX_CHARACTERS = 2_097_152;
 
 type Rows = { id: string }[];
 
@@ -65,12 +63,9 @@ export class ScoreboardReader {
   ): Promise<string | null> {
     const idsByTable = new Map([[SHARED_TABLE, [gameId]]]);
     const texts: string[] = [];
-    let length = 0;
     for (const part of this.parts) {
       const text = await this.readPart(connection, accountId, part, idsByTable);
       if (part.table === SHARED_TABLE && text === '') return null;
-      length += text.length;
-      if (length > MAX_CHARACTERS) throw tooLarge('2 MiB');
       texts.push(`${JSON.stringify(part.table)}:[${text}]`);
     }
     return texts.length === 0 ? null : `{${texts.join()}}`;
@@ -96,19 +91,16 @@ export class ScoreboardReader {
       values,
     );
     const text = page!.items ?? '';
-    if (text.length > MAX_CHARACTERS) throw tooLarge('2 MiB');
     const rows = JSON.parse(`[${text}]`) as Rows;
-    if (rows.length > MAX_ROWS) throw tooLarge(`${MAX_ROWS} ${table}`);
+    if (rows.length > MAX_ROWS) {
+      throw new AppError('QUOTA_EXCEEDED', {
+        detail: `A game with more than ${MAX_ROWS} ${table} is too large to be watched.`,
+      });
+    }
     idsByTable.set(
       table,
       rows.map(({ id }) => id),
     );
     return text;
   }
-}
-
-function tooLarge(limit: string): AppError {
-  return new AppError('QUOTA_EXCEEDED', {
-    detail: `A game with more than ${limit} is too large to be watched.`,
-  });
 }
