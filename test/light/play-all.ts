@@ -12,6 +12,10 @@ export interface PlayAllOptions {
   parallel: number;
   hostOf(database: DatabaseName, storage: Storage): Host | Promise<Host>;
   /** See RunOptions. */
+  isRolledBack?: boolean;
+  /** Default: `databaseOf`. */
+  database?: DatabaseName;
+  /** See RunOptions. */
   recoveryMs?: number;
 }
 
@@ -24,6 +28,8 @@ export function playAll({
   parallel,
   hostOf,
   recoveryMs,
+  isRolledBack,
+  database: only,
 }: PlayAllOptions): Map<number, Promise<Outcome>> {
   const waiting: (() => void)[] = [];
   let free = parallel;
@@ -37,11 +43,12 @@ export function playAll({
   };
   const playOne = async (seed: number): Promise<Outcome> => {
     await turn();
-    const database = databaseOf(seed);
+    const database = only ?? databaseOf(seed);
     try {
       const storage = await createStorage(database);
       try {
-        return await play({ seed, host: await hostOf(database, storage), storage, recoveryMs });
+        const host = (on: Storage): Host | Promise<Host> => hostOf(database, on);
+        return await play({ seed, hostOf: host, storage, recoveryMs, isRolledBack });
       } finally {
         await storage.dispose();
       }
