@@ -1,6 +1,7 @@
 import type { Host } from '../convergence/world.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
-import { play, type Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
+import { play } from './world.js';
 
 /** Every tenth run is on PostgreSQL: the client decides the light, the database only changes the timing. */
 export const databaseOf = (seed: number): DatabaseName => (seed % 10 === 0 ? 'postgres' : 'sqlite');

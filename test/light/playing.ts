@@ -1,7 +1,7 @@
 import { startApp } from '../support/app.js';
 import { playAll, type PlayAllOptions } from './play-all.js';
 import { describeFailure, isFailed } from './report.js';
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 /** Few enough for machines with a third of the usual speed. */
 const PARALLEL = 4;

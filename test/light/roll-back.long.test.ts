@@ -1,6 +1,6 @@
 import type { DatabaseName } from '../support/storage.js';
 import { expectTrueLight, playInProcess } from './playing.js';
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 const SEEDS = [1, 2, 3, 5];
 

@@ -9,7 +9,8 @@ import { drawPlan, type Event, type Plan } from './plan.js';
 import { Proxy } from './proxy.js';
 import { readHistory, recordHistory } from './recorder.js';
 import type { History } from './history.js';
-import { differencesAtTheEnd, judge, judgeAcrossRollBack, type FalseGreen } from './referee.js';
+import type { Outcome } from './outcome.js';
+import { differencesAtTheEnd, judge, judgeAcrossRollBack } from './referee.js';
 import { Watch } from './watch.js';
 
 /** What to play. */
@@ -25,29 +26,6 @@ export interface RunOptions {
   isRolledBack?: boolean;
   /** How long after the last fault a device that is not green and equal counts as stuck. Default: `RECOVERY_MS`. */
   recoveryMs?: number;
-}
-
-/** The outcome of a run. */
-export interface Outcome {
-  seed: number;
-  plan: Plan;
-  /** Epoch ms; the timeline counts from here. */
-  startedAt: number;
-  /** Whether any light was green before the last fault had ended. */
-  wasGreenAmidFaults: boolean;
-  /** How often a light was looked at while it was green. */
-  greenSamples: number;
-  edits: number;
-  /** How many devices found out that the server's data was put back. */
-  foundOut: number;
-  falseGreens: FalseGreen[];
-  /** The devices that were not green or not equal to the server in time after the last fault, and why. */
-  stuck: string[];
-  /** From the last fault to the first green, for each client, ms. */
-  timesToGreen: number[];
-  /** From the last fault until all devices were green and equal to the server, ms; null: never. */
-  timeToEqual: number | null;
-  timeline: { at: number; line: string }[];
 }
 
 /** Within this time after the last fault every light must be green and every device equal to the server. */
