@@ -211,7 +211,8 @@ export class Tidemark {
   }
 
   /**
-   * Joins the account that made the code. `localData` decides whether this device's data goes along or is erased.
+   * Joins the account that made the code. `localData` decides whether this device's data goes along or is erased. Data
+   * that belongs to that account already stays as it is, and the next sync finds out what the server lacks.
    * @throws SyncError when the server refuses or cannot be reached; nothing has changed then
    */
   async join(code: string, options: { serverUrl?: string; localData: JoinWith }): Promise<void> {
@@ -220,9 +221,10 @@ export class Tidemark {
     const api = new Api(url, this.credentials, this.transport);
     const credentials = await api.register({ ...this.options.device, pairingCode: code });
     await this.whileStopped(async () => {
+      const account = this.account.get();
       // The data first: if we are interrupted in between, it must not count as data of the other account.
       if (options.localData === 'start-fresh') await this.engine.localData.erase();
-      else await this.engine.localData.bringAlong();
+      else if (account?.accountId !== credentials.accountId) await this.engine.localData.bringAlong();
       await this.useServer(url);
       await this.credentials.write(credentials);
     });

@@ -58,6 +58,7 @@ export class SyncError extends Error {
 }
 
 const HISTORY_KEY = 'tidemark_history_id';
+const CHECKPOINT_KEY = 'tidemark_checkpoint';
 const EXPIRES_SOON_MS = 30_000;
 
 /** Keeps one WatermelonDB database in step with a Tidemark server. Make one per database and keep it. */
@@ -65,13 +66,15 @@ export class TidemarkSync {
   private running?: Promise<void>;
   private queued?: Promise<void>;
   private refreshing?: Promise<Session>;
+  /** Whether the newest session looked expired when it came: this device's clock is ahead, so only the server can tell. */
+  private isClockAhead = false;
 
   constructor(private readonly options: SyncOptions) {}
 
   /** Signs this device in: to the account that made `pairing_code`, or without a code to a new one. */
   async signIn(device: { name?: string; platform?: string; pairing_code?: string } = {}): Promise<Session> {
     const session = await this.send<Session>('POST', '/auth/devices', { body: device });
-    await this.options.store.write(session);
+    await this.keep(session);
     return session;
   }
 
@@ -114,17 +117,23 @@ export class TidemarkSync {
   // The answer is handed on whole, for WatermelonDB acts on an `experimentalStrategy` in it.
   private async pull({ lastPulledAt, schemaVersion, migration }: SyncPullArgs): Promise<SyncPullResult> {
     const { localStorage } = this.options.database;
-    const answer = await this.request<SyncPullResult & { history_id: string }>('GET', '/sync/pull', {
-      query: {
-        last_pulled_at: lastPulledAt,
-        schema_version: schemaVersion,
-        migration: migration && JSON.stringify(migration),
-        history_id: lastPulledAt && (await localStorage.get<string>(HISTORY_KEY)),
-        replacement: 1,
+    const answer = await this.request<SyncPullResult & { history_id: string; checkpoint?: string }>(
+      'GET',
+      '/sync/pull',
+      {
+        query: {
+          last_pulled_at: lastPulledAt,
+          schema_version: schemaVersion,
+          migration: migration && JSON.stringify(migration),
+          history_id: lastPulledAt && (await localStorage.get<string>(HISTORY_KEY)),
+          checkpoint: await localStorage.get<string>(CHECKPOINT_KEY),
+          replacement: 1,
+        },
       },
-    });
+    );
     // From the first pull on this database belongs to that history; the server refuses any other one.
     if (!lastPulledAt) await localStorage.set(HISTORY_KEY, answer.history_id);
+    await this.noteCheckpoint(answer);
     return answer;
   }
 
@@ -132,17 +141,32 @@ export class TidemarkSync {
   // reads nothing but `experimentalRejectedIds` in it, and keeps those rows unsynced.
   private async push({ changes, lastPulledAt }: SyncPushArgs): Promise<SyncPushResult> {
     const { localStorage, schema } = this.options.database;
-    return this.request<SyncPushResult>('POST', '/sync/push', {
-      query: { schema_version: schema.version, history_id: await localStorage.get<string>(HISTORY_KEY) },
+    const answer = await this.request<SyncPushResult & { checkpoint?: string }>('POST', '/sync/push', {
+      query: {
+        schema_version: schema.version,
+        history_id: await localStorage.get<string>(HISTORY_KEY),
+        checkpoint: await localStorage.get<string>(CHECKPOINT_KEY),
+      },
       body: { changes, last_pulled_at: lastPulledAt },
     });
+    await this.noteCheckpoint(answer);
+    return answer;
+  }
+
+  /** Keeps the newest checkpoint: sent along, it shows a server whose data was put back that something is missing. */
+  private async noteCheckpoint({ checkpoint }: { checkpoint?: string }): Promise<void> {
+    if (!checkpoint) return; // an older server
+    const { localStorage } = this.options.database;
+    const known = (await localStorage.get<string>(CHECKPOINT_KEY)) ?? '0';
+    // `<stamp>-<mark>`: the greater stamp is the newer one.
+    if (parseInt(checkpoint, 10) > parseInt(known, 10)) await localStorage.set(CHECKPOINT_KEY, checkpoint);
   }
 
   /** One request as this device, with a fresh access token where the old one has run out. */
   private async request<T>(method: string, path: string, parts: RequestParts = {}): Promise<T> {
     let session = await this.options.store.read();
-    if (!session) throw new SyncError('NOT_SIGNED_IN', 'Not signed in.', 'Call signIn() first.');
-    if (session.expires_at < Date.now() + EXPIRES_SOON_MS) session = await this.refresh(session);
+    if (!session) throw notSignedIn();
+    if (!this.isClockAhead && looksOver(session)) session = await this.refresh(session);
     try {
       return await this.send<T>(method, path, parts, session);
     } catch (error) {
@@ -164,8 +188,17 @@ export class TidemarkSync {
     if (stored && stored.access_token !== used.access_token) return stored; // another request was faster
     const body = { refresh_token: used.refresh_token };
     const session = { ...used, ...(await this.send<Partial<Session>>('POST', '/auth/token', { body })) };
-    await store.write(session);
+    const current = await store.read();
+    // Signed in anew, or out, during the request: what came late replaces nothing.
+    if (!current) throw notSignedIn();
+    if (current.refresh_token !== used.refresh_token) return current;
+    await this.keep(session);
     return session;
+  }
+
+  private async keep(session: Session): Promise<void> {
+    this.isClockAhead = looksOver(session);
+    await this.options.store.write(session);
   }
 
   private async send<T>(method: string, path: string, parts: RequestParts, session?: Session): Promise<T> {
@@ -199,4 +232,12 @@ export class TidemarkSync {
     const { code = 'HTTP_ERROR', detail = `HTTP ${response.status}`, hint = '' } = problem;
     throw new SyncError(code, detail, hint, response.status, problem);
   }
+}
+
+function looksOver(session: Session): boolean {
+  return session.expires_at < Date.now() + EXPIRES_SOON_MS;
+}
+
+function notSignedIn(): SyncError {
+  return new SyncError('NOT_SIGNED_IN', 'Not signed in.', 'Call signIn() first.');
 }

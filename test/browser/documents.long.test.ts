@@ -3,6 +3,8 @@ import { seriousFindings } from './support/accessibility.js';
 import { shareBrowser } from './support/chromium.js';
 import { emptyCaptions, layoutFile, strangeFile } from './support/document-files.js';
 import { DocumentsPage } from './support/documents-page.js';
+import { AppPage } from './support/app-page.js';
+import { HOSTS, openAt } from './support/hosts.js';
 import { answered, NO_CONNECTION, Person, WITHOUT_SERVICE_WORKER } from './support/person.js';
 import { sharedServer } from './support/server.js';
 
@@ -136,3 +138,38 @@ function tooSmallToTouch({ app }: Person): Promise<string[]> {
         .map(({ name, box }) => `${name}: ${box.width} × ${box.height}`),
     );
 }
+
+describe.each(HOSTS)('at %s', (_name, host) => {
+  test('a duplicated tab is another session than the tab that lives on, and a reloaded one is the same', async () => {
+    await using ada = await openAt(browser(), host);
+    await ada.app.waitForLight('synced');
+    const first = await DocumentsPage.open(ada.app);
+    await first.make('intro', 'layout', layoutFile(['red']));
+    await first.press('intro/layout', 'lock');
+    await first.says('intro/layout', /Yours/);
+
+    // A page that opens a window gives it a copy of its session storage, as duplicating a tab does.
+    const [page] = await Promise.all([
+      ada.context.waitForEvent('page'),
+      ada.app.page.evaluate('void window.open(window.location.href)'),
+    ]);
+    const copy = new AppPage(page);
+    await copy.find('use-here').first().waitFor();
+    // The first tab's lock outlives its hold on the data for a while.
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    await ada.app.page.route(/\/lock/, async (route) => {
+      if (route.request().method() === 'DELETE') await held;
+      await route.continue();
+    });
+    await copy.press('use-here');
+    const second = await DocumentsPage.open(copy);
+    await second.says('intro/layout', /You hold it on another page/);
+    goOn();
+    await second.says('intro/layout', /Free/); // the first tab has let go
+    await second.press('intro/layout', 'lock');
+    await second.says('intro/layout', /Yours/);
+    await page.reload();
+    await second.says('intro/layout', /Yours/);
+  });
+});

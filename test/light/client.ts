@@ -89,6 +89,11 @@ export class Client implements Watched {
     return this.editor.edit(this.database);
   }
 
+  /** Lets the person decide to upload everything from this device, as the server's data was put back. */
+  async uploadEverything(): Promise<void> {
+    await this.tidemark.resolve('upload-everything');
+  }
+
   setForeground(isForeground: boolean): void {
     this.tidemark.setForeground(isForeground);
   }

@@ -2,7 +2,7 @@ import { faultKinds } from './faults.js';
 import { expectTrueLight, playInProcess } from './playing.js';
 import { summarize } from './report.js';
 import { testRuns } from './seeds.js';
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 let outcomes: Map<number, Promise<Outcome>>;
 

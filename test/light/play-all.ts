@@ -1,6 +1,7 @@
 import type { Host } from '../convergence/world.js';
 import { createStorage, type DatabaseName, type Storage } from '../support/storage.js';
-import { play, type Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
+import { play } from './world.js';
 
 /** Every tenth run is on PostgreSQL: the client decides the light, the database only changes the timing. */
 export const databaseOf = (seed: number): DatabaseName => (seed % 10 === 0 ? 'postgres' : 'sqlite');
@@ -11,6 +12,10 @@ export interface PlayAllOptions {
   /** How many runs are played at once; they mostly wait. */
   parallel: number;
   hostOf(database: DatabaseName, storage: Storage): Host | Promise<Host>;
+  /** See RunOptions. */
+  isRolledBack?: boolean;
+  /** Default: `databaseOf`. */
+  database?: DatabaseName;
   /** See RunOptions. */
   recoveryMs?: number;
 }
@@ -24,6 +29,8 @@ export function playAll({
   parallel,
   hostOf,
   recoveryMs,
+  isRolledBack,
+  database: only,
 }: PlayAllOptions): Map<number, Promise<Outcome>> {
   const waiting: (() => void)[] = [];
   let free = parallel;
@@ -37,11 +44,12 @@ export function playAll({
   };
   const playOne = async (seed: number): Promise<Outcome> => {
     await turn();
-    const database = databaseOf(seed);
+    const database = only ?? databaseOf(seed);
     try {
       const storage = await createStorage(database);
       try {
-        return await play({ seed, host: await hostOf(database, storage), storage, recoveryMs });
+        const host = (on: Storage): Host | Promise<Host> => hostOf(database, on);
+        return await play({ seed, hostOf: host, storage, recoveryMs, isRolledBack });
       } finally {
         await storage.dispose();
       }

@@ -1,7 +1,7 @@
 import { startApp } from '../support/app.js';
-import { playAll } from './play-all.js';
+import { playAll, type PlayAllOptions } from './play-all.js';
 import { describeFailure, isFailed } from './report.js';
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 /** Few enough for machines with a third of the usual speed. */
 const PARALLEL = 4;
@@ -9,8 +9,12 @@ const PARALLEL = 4;
 const RECOVERY_MS = 180_000;
 
 /** Plays runs with their servers in this process. @returns for each seed the promise of its outcome */
-export function playInProcess(seeds: readonly number[]): Map<number, Promise<Outcome>> {
+export function playInProcess(
+  seeds: readonly number[],
+  options: Pick<PlayAllOptions, 'isRolledBack' | 'database'> = {},
+): Map<number, Promise<Outcome>> {
   return playAll({
+    ...options,
     seeds,
     parallel: PARALLEL,
     recoveryMs: RECOVERY_MS,

@@ -45,6 +45,46 @@ export function judge(history: History, watch: Seen, edits: readonly Edit[]): Fa
   ];
 }
 
+/**
+ * As `judge`, when the server's data was put back in between: what it acknowledged and lost makes a later green false. The
+ * light may be behind by `MAX_AGE_MS`, also behind that moment. Of the edits from before, a person has decided.
+ * @param lost what the server had until its data was put back, and when that was, epoch ms
+ * @param history what it had afterwards
+ */
+export function judgeAcrossRollBack(
+  lost: { at: number; history: History },
+  history: History,
+  { device, greens, syncedAt, forgetful }: Seen,
+  edits: readonly Edit[],
+): FalseGreen[] {
+  const end = lost.at + MAX_AGE_MS;
+  const seen = (isMeant: (at: number) => boolean): Seen => ({
+    device,
+    greens: greens.filter(({ lastAt }) => isMeant(lastAt)),
+    syncedAt: syncedAt.filter(isMeant),
+    forgetful: forgetful.filter(isMeant),
+  });
+  const between = greens.filter(({ lastAt }) => lastAt >= lost.at && lastAt < end);
+  return [
+    ...judge(
+      lost.history,
+      seen((at) => at < lost.at),
+      edits,
+    ),
+    ...between.flatMap((green) => {
+      const what = findStaleness(history, green);
+      return what === null || findStaleness(lost.history, green) === null
+        ? []
+        : [{ device, at: green.lastAt, what }];
+    }),
+    ...judge(
+      history,
+      seen((at) => at >= end),
+      edits.filter(({ at }) => at > lost.at),
+    ),
+  ];
+}
+
 /** @returns null when the rows are the server's data as of some moment within 4 s before the sample, or later */
 export function findStaleness(history: History, { rows, lastAt }: Green): string | null {
   const oldest = history.versionAt(lastAt - MAX_AGE_MS);

@@ -1,4 +1,4 @@
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 const SHOWN_MS = 12_000;
 const SHOWN_FAULTS = 5;

@@ -4,7 +4,7 @@ import { builtHost } from '../soak/built-host.js';
 import { runSoak, type NothingToRun } from '../soak/run-soak.js';
 import { playAll } from './play-all.js';
 import { describeFailure, isFailed, summarize, toTable } from './report.js';
-import type { Outcome } from './world.js';
+import type { Outcome } from './outcome.js';
 
 const HELP = `Plays runs of the status light on bad networks and holds every green light against the server's data.
 

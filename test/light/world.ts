@@ -2,44 +2,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Random } from '../convergence/random.js';
 import type { Host, RunningServer } from '../convergence/world.js';
 import { TestDevice } from '../support/device.js';
-import type { Storage } from '../support/storage.js';
+import { copyStorage, type Storage } from '../support/storage.js';
 import { Client } from './client.js';
 import { Editor } from './edits.js';
 import { drawPlan, type Event, type Plan } from './plan.js';
 import { Proxy } from './proxy.js';
 import { readHistory, recordHistory } from './recorder.js';
-import { differencesAtTheEnd, judge, type FalseGreen } from './referee.js';
+import type { History } from './history.js';
+import type { Outcome } from './outcome.js';
+import { differencesAtTheEnd, judge, judgeAcrossRollBack } from './referee.js';
 import { Watch } from './watch.js';
 
 /** What to play. */
 export interface RunOptions {
   seed: number;
-  host: Host;
+  hostOf(storage: Storage): Host | Promise<Host>;
   /** Where the host keeps its data. */
   storage: Storage;
+  /**
+   * Whether the server's data is put back in the midst of the run: to a copy made before, as by a volume's snapshot or a
+   * failover that lost commits. Default: no.
+   */
+  isRolledBack?: boolean;
   /** How long after the last fault a device that is not green and equal counts as stuck. Default: `RECOVERY_MS`. */
   recoveryMs?: number;
-}
-
-/** The outcome of a run. */
-export interface Outcome {
-  seed: number;
-  plan: Plan;
-  /** Epoch ms; the timeline counts from here. */
-  startedAt: number;
-  /** Whether any light was green before the last fault had ended. */
-  wasGreenAmidFaults: boolean;
-  /** How often a light was looked at while it was green. */
-  greenSamples: number;
-  edits: number;
-  falseGreens: FalseGreen[];
-  /** The devices that were not green or not equal to the server in time after the last fault, and why. */
-  stuck: string[];
-  /** From the last fault to the first green, for each client, ms. */
-  timesToGreen: number[];
-  /** From the last fault until all devices were green and equal to the server, ms; null: never. */
-  timeToEqual: number | null;
-  timeline: { at: number; line: string }[];
 }
 
 /** Within this time after the last fault every light must be green and every device equal to the server. */
@@ -76,7 +62,16 @@ class World {
   private readonly chores: Promise<void>[] = [];
   private server: RunningServer | null = null;
   private restarting: Promise<void> = Promise.resolve();
+  /** Where the server keeps its data now. */
+  private storage: Storage;
+  private copy: Storage | null = null;
+  /** When the data was put back, epoch ms, and what the server had had until then. */
+  private rolledBack: { at: number; history: History } | null = null;
+  private readonly foundOut = new Set<Person>();
   private accountId = '';
+  private isCopied = false;
+  private copiedAt = Infinity;
+  private isPutBack = false;
   private startedAt = 0;
   private healedAt = 0;
   private timeToEqual: number | null = null;
@@ -85,7 +80,9 @@ class World {
     private readonly options: RunOptions,
     private readonly plan: Plan,
     private readonly random: Random,
-  ) {}
+  ) {
+    this.storage = options.storage;
+  }
 
   async start(): Promise<void> {
     this.server = await this.startServer();
@@ -111,9 +108,11 @@ class World {
     this.startedAt = Date.now();
     for (const event of this.plan.events) {
       await this.until(event.at);
+      this.rollBackInTime(event.at);
       this.happen(event);
     }
     await this.until(this.plan.endsAt);
+    this.rollBackInTime(this.plan.endsAt);
     await Promise.all([...this.chores, this.restarting]);
     for (const { client, proxy } of this.people) {
       proxy.heal();
@@ -124,8 +123,9 @@ class World {
     this.note('every fault has ended');
     const { recoveryMs = RECOVERY_MS } = this.options;
     while (Date.now() < this.healedAt + recoveryMs) {
+      await this.decide();
       if (this.people.every(({ client }) => client.status().state === 'synced')) {
-        const history = await readHistory(this.options.storage, this.accountId);
+        const history = await readHistory(this.storage, this.accountId);
         const isWell = ({ client, watch }: Person): boolean =>
           watch.isGreen && differencesAtTheEnd(history, client.rows()).length === 0;
         if (this.people.every(isWell)) {
@@ -145,7 +145,7 @@ class World {
     }
     const [failure] = this.failures;
     if (failure) throw failure;
-    const history = await readHistory(this.options.storage, this.accountId);
+    const history = await readHistory(this.storage, this.accountId);
     const timesToGreen = this.people.flatMap(({ watch }) => {
       const at = watch.firstGreenAfter(this.healedAt);
       return at === null ? [] : [at - this.healedAt];
@@ -159,7 +159,12 @@ class World {
       ),
       greenSamples: sum(this.people.map(({ watch }) => watch.samples)),
       edits: sum(this.people.map(({ client }) => client.editor.edits.length)),
-      falseGreens: this.people.flatMap(({ client, watch }) => judge(history, watch, client.editor.edits)),
+      foundOut: this.foundOut.size,
+      falseGreens: this.people.flatMap(({ client: { editor }, watch }) =>
+        this.rolledBack
+          ? judgeAcrossRollBack(this.rolledBack, history, watch, editor.edits)
+          : judge(history, watch, editor.edits),
+      ),
       stuck: this.timeToEqual === null ? this.people.flatMap((person) => this.whyStuck(person, history)) : [],
       timesToGreen,
       timeToEqual: this.timeToEqual,
@@ -175,6 +180,42 @@ class World {
       await proxy.close();
     }
     await this.server?.close();
+    await this.copy?.dispose();
+  }
+
+  /** Copies the data early in a run that is rolled back, and puts it back late, when the devices have pushed more. */
+  private rollBackInTime(at: number): void {
+    if (!this.options.isRolledBack) return;
+    const { endsAt } = this.plan;
+    const step = (work: () => Promise<void>): void => {
+      this.restarting = this.restarting.then(() => this.restart(work)).catch((error) => this.fail(error));
+    };
+    if (at > endsAt / 6 && !this.isCopied) {
+      this.isCopied = true;
+      step(async () => {
+        this.copy = await copyStorage(this.storage);
+        this.copiedAt = Date.now();
+      });
+    }
+    const isDue = at > (endsAt * 2) / 3 && Date.now() > this.copiedAt + endsAt / 4;
+    if ((isDue || at === endsAt) && !this.isPutBack) {
+      this.isPutBack = true;
+      step(async () => {
+        this.rolledBack = { at: Date.now(), history: await readHistory(this.storage, this.accountId) };
+        this.storage = this.copy!;
+        this.note('the data is put back');
+      });
+    }
+  }
+
+  /** Lets everybody whose device found out that the data was put back upload everything. */
+  private async decide(): Promise<void> {
+    for (const person of this.people) {
+      if (person.client.status().reason?.code !== 'HISTORY_CHANGED') continue;
+      this.foundOut.add(person);
+      this.note(`${person.client.name}: uploads everything`);
+      await person.client.uploadEverything();
+    }
   }
 
   private happen(event: Event): void {
@@ -208,20 +249,24 @@ class World {
     }
   }
 
-  private async restart(): Promise<void> {
+  /** @param meanwhile runs while no server runs */
+  private async restart(meanwhile = async (): Promise<void> => undefined): Promise<void> {
     const { server } = this;
     this.note('the server stops');
     this.server = null;
     await server?.close();
+    await meanwhile();
     this.server = await this.startServer();
     this.note('the server is back');
   }
 
-  private startServer(): Promise<RunningServer> {
-    const { tokenSeconds } = this.plan;
+  private async startServer(): Promise<RunningServer> {
+    // After a roll-back renewed tokens are another matter; here every token outlives the run.
+    const tokenSeconds = this.options.isRolledBack ? null : this.plan.tokenSeconds;
     const env: Record<string, string> =
       tokenSeconds === null ? {} : { ACCESS_TOKEN_TTL_SECONDS: String(tokenSeconds) };
-    return this.options.host.start({ now: Date.now, env });
+    const host = await this.options.hostOf(this.storage);
+    return host.start({ now: Date.now, env });
   }
 
   private whyStuck({ client, watch }: Person, history: Awaited<ReturnType<typeof readHistory>>): string[] {

@@ -127,6 +127,68 @@ forEachDatabase((database) => {
     expect(app.phone.network.count('pull', 200)).toBe(1);
   });
 
+  test.each([{ signsIn: true }, { signsIn: false }])(
+    'tokens that come late do not replace a newer session (a new sign-in: $signsIn)',
+    async ({ signsIn }) => {
+      const app = await install();
+      const old = await app.sync.signIn();
+      const newer = async (): Promise<Session> => {
+        if (signsIn) return app.sync.signIn();
+        const answer = await fetch(`${server().url}/api/v1/auth/token`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ refresh_token: old.refresh_token }),
+        });
+        return { ...old, ...((await answer.json()) as Partial<Session>) };
+      };
+      app.session = { ...old, expires_at: 0 };
+      let session = old;
+      app.phone.network.next('token', { after: async () => (app.session = session = await newer()) });
+
+      await app.sync.sync();
+
+      expect(app.session).toEqual(session);
+      app.session = { ...session, expires_at: 0 };
+      await app.sync.sync(); // the newer session's refresh token still works
+      expect(app.session?.device_id).toBe(session.device_id);
+    },
+  );
+
+  test('a late answer signs nobody in again who has signed out', async () => {
+    const app = await install();
+    app.session = { ...(await app.sync.signIn()), expires_at: 0 };
+    app.phone.network.next('token', { after: async () => (app.session = null) });
+
+    await app.sync.sync().catch(() => undefined);
+
+    expect(app.session).toBeNull();
+  });
+
+  test.each([3_600_000, 366 * 86_400_000])(
+    'with a clock %d ms ahead, tokens are renewed when the server says so and not before each request',
+    async (ahead) => {
+      const app = await install();
+      const { now } = Date;
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + ahead);
+      try {
+        await app.sync.signIn();
+        await app.sync.sync();
+        await app.sync.sync();
+        expect(app.phone.network.count('token')).toBe(0);
+
+        app.session = {
+          ...app.session!,
+          access_token: `${app.session!.access_token.slice(0, -4)}AAAA`,
+        };
+        await app.sync.sync();
+        await app.sync.sync();
+        expect(app.phone.network.count('token')).toBe(1);
+      } finally {
+        clock.mockRestore();
+      }
+    },
+  );
+
   test('a revoked device is told so and keeps its unsynced data', async () => {
     const owner = await Phone.open(server().url);
     const app = await install();

@@ -6,7 +6,7 @@ import type { HttpRequest, Transport } from './transport.js';
 /** The path prefix of the API. */
 const PREFIX = '/api/v1';
 /** Tokens that look expired are renewed at most this often: if this device's clock is ahead, every token does. */
-const EAGER_REFRESH_MS = 60_000;
+const EAGER_REFRESH_MS = 600_000;
 
 /** The parts of a request besides its method and path. */
 export interface RequestParts {

@@ -14,6 +14,14 @@ const INCOMPATIBLE = new Set([
   'TOKEN_INVALID',
 ]);
 
+/** The server forgets the devices that are taken off, so it cannot tell them from those that it never had. */
+const NOT_KNOWN = {
+  message: 'This server no longer knows this device.',
+  hint:
+    'It was taken off on another device, or the server was set up anew or put back to an earlier state. Everything ' +
+    'stays here: join again with a code of another device, or register anew and upload everything.',
+};
+
 /** Codes that a retry without a change would get again. */
 const FINAL = new Set([
   'QUOTA_EXCEEDED',
@@ -65,6 +73,11 @@ export class SyncError extends Error {
     return INCOMPATIBLE.has(this.code);
   }
 
+  /** Whether the server does not know this device, so that it must register again. */
+  get isNotKnown(): boolean {
+    return this.code === 'DEVICE_REVOKED' || this.code === 'TOKEN_INVALID';
+  }
+
   get isStaleToken(): boolean {
     return STALE_TOKEN.has(this.code);
   }
@@ -75,7 +88,8 @@ export class SyncError extends Error {
   }
 
   get reason(): Reason {
-    return { code: this.code, message: this.message, hint: this.hint };
+    const { message, hint } = this.isNotKnown ? NOT_KNOWN : this;
+    return { code: this.code, message, hint };
   }
 
   get failure(): Failure {

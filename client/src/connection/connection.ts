@@ -1,8 +1,9 @@
 import { PROTOCOL_VERSION } from '../../../src/protocol/version.js';
 import type { Hello } from '../../../src/protocol/events.js';
-import type { Timestamp } from '../../../src/protocol/sync.js';
+import type { Checkpoint, Timestamp } from '../../../src/protocol/sync.js';
 import type { Api } from '../api/api.js';
 import type { Credentials } from '../api/credentials.js';
+import type { Told } from '../light/facts.js';
 import { DocumentFeed } from './document-feed.js';
 import { Link } from './link.js';
 import { toSyncError, type SyncError } from '../api/sync-error.js';
@@ -23,11 +24,17 @@ const RENEW_AT = 0.7;
 const MIN_RENEW_MS = 1_000;
 const MAX_RENEW_RETRY_MS = 30_000;
 
+/** Which state of the server's data the local data comes from; both null before the first pull. */
+export interface KnownHistory {
+  historyId: string | null;
+  checkpoint: Checkpoint | null;
+}
+
 /** What happens on the connection. */
 export interface ConnectionListener {
   onConnecting(): void;
   onUp(hello: Hello): void;
-  onPong(sentAt: number, timestamp: Timestamp): void;
+  onPong(sentAt: number, told: Told): void;
   onChanges(timestamp: Timestamp, deviceId: string): void;
   /** @param why null when this client closed it */
   onDown(why: SyncError | null): void;
@@ -52,8 +59,7 @@ export class Connection {
 
   constructor(
     private readonly api: Api,
-    /** The history that the local data belongs to; null before the first pull. */
-    private readonly historyId: () => Promise<string | null>,
+    private readonly known: () => Promise<KnownHistory>,
     private readonly schemaVersion: number,
     private readonly stopwatch: () => number,
     private readonly listener: ConnectionListener,
@@ -101,9 +107,9 @@ export class Connection {
     this.listener.onConnecting();
     try {
       const credentials = await this.usableCredentials();
-      const historyId = await this.historyId();
+      const known = await this.known();
       if (attempt !== this.attempt) return;
-      this.link = this.dial(credentials, historyId);
+      this.link = this.dial(credentials, known);
     } catch (error) {
       if (attempt === this.attempt) this.fail(toSyncError(error));
     }
@@ -114,12 +120,13 @@ export class Connection {
     return credentials.accessToken === this.refusedToken ? this.api.refresh(credentials) : credentials;
   }
 
-  private dial(credentials: Credentials, historyId: string | null): Link {
+  private dial(credentials: Credentials, { historyId, checkpoint }: KnownHistory): Link {
     const handshake = {
       access_token: credentials.accessToken,
       protocol_version: PROTOCOL_VERSION,
       schema_version: this.schemaVersion,
       history_id: historyId,
+      checkpoint,
     };
     const link = new Link(this.api.serverUrl, handshake, this.stopwatch, {
       onHello: (hello) => {

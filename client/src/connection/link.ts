@@ -8,6 +8,7 @@ import type {
 } from '../../../src/protocol/events.js';
 import type { Problem } from '../../../src/protocol/errors.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
+import type { Told } from '../light/facts.js';
 import type { DocumentNews } from './document-feed.js';
 import { SyncError } from '../api/sync-error.js';
 
@@ -23,7 +24,7 @@ const TOO_LARGE = 1009;
 export interface LinkListener {
   onHello(hello: Hello): void;
   /** @param sentAt when the ping left, by the stopwatch */
-  onPong(sentAt: number, timestamp: Timestamp): void;
+  onPong(sentAt: number, told: Told): void;
   onChanges(timestamp: Timestamp, deviceId: string): void;
   onDocument(news: DocumentNews): void;
   /** The link has ended. Called once for any reason except `close`. */
@@ -122,7 +123,7 @@ export class Link {
       if (this.isOver) return;
       if ('problem' in answer) return this.end(SyncError.from(answer.problem));
       this.unanswered.delete(n);
-      if (answer.n === n) this.listener.onPong(sentAt, answer.timestamp);
+      if (answer.n === n) this.listener.onPong(sentAt, answer);
     });
   }
 

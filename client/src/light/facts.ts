@@ -1,4 +1,5 @@
-import type { Rejection, Timestamp } from '../../../src/protocol/sync.js';
+import type { Checkpoint, Rejection, Timestamp } from '../../../src/protocol/sync.js';
+import { newerOf, stampOf } from './checkpoint.js';
 import type { Progress, Reason } from './reason.js';
 
 // All that the light is computed from. `reduce` turns events, each with the moment it happened, into facts. Moments
@@ -19,6 +20,12 @@ interface Pong {
   timestamp: Timestamp;
 }
 
+/** What an answer told about the account's clock; older servers tell no checkpoint. */
+export interface Told {
+  timestamp: Timestamp;
+  checkpoint?: Checkpoint;
+}
+
 /** What is known about syncing; only `reduce` makes new ones. */
 export interface Facts {
   link: 'down' | 'connecting' | 'up';
@@ -30,6 +37,8 @@ export interface Facts {
   lastPulledAt: Timestamp | null;
   /** The newest value of the account's clock that the server has sent. */
   serverClock: Timestamp;
+  /** The newest checkpoint that the server has sent, in this run of the app or before; null: none. */
+  checkpoint: Checkpoint | null;
   pending: number;
   refused: readonly Rejection[];
   /** The sync under way; null: none. */
@@ -46,18 +55,23 @@ export interface Facts {
 
 /** The events that change the facts. */
 export type SyncEvent =
-  | { type: 'opened'; lastPulledAt: Timestamp | null; lastSyncedWall: number | null }
+  | {
+      type: 'opened';
+      lastPulledAt: Timestamp | null;
+      checkpoint: Checkpoint | null;
+      lastSyncedWall: number | null;
+    }
   /** The local data now belongs to another history, or to none. */
-  | { type: 'reset'; lastPulledAt: Timestamp | null }
+  | { type: 'reset'; lastPulledAt: Timestamp | null; checkpoint: Checkpoint | null }
   | { type: 'edited' }
   | { type: 'counted'; pending: number; refused: readonly Rejection[] }
   | { type: 'link_connecting' }
   | { type: 'link_up'; timestamp: Timestamp }
   /** `failure` is null when this client closed the link. */
   | { type: 'link_down'; failure: Failure | null }
-  | { type: 'pong'; sentAt: number; timestamp: Timestamp }
+  | ({ type: 'pong'; sentAt: number } & Told)
   /** The server sent its clock in something other than a ping's answer. */
-  | { type: 'heard'; timestamp: Timestamp }
+  | ({ type: 'heard' } & Told)
   | { type: 'sync_started' }
   | { type: 'sync_moved'; progress: Omit<Progress, 'secondsLeft'> }
   | { type: 'pulled'; timestamp: Timestamp }
@@ -77,6 +91,7 @@ export const nothingKnown: Facts = {
   pongs: [],
   lastPulledAt: null,
   serverClock: 0,
+  checkpoint: null,
   pending: 0,
   refused: [],
   run: null,
@@ -91,15 +106,17 @@ export const nothingKnown: Facts = {
 /** The facts after one event. */
 export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
   switch (event.type) {
-    case 'opened':
-      return { ...facts, lastPulledAt: event.lastPulledAt, lastSyncedWall: event.lastSyncedWall };
-    case 'reset':
-      return {
-        ...nothingKnown,
-        lastPulledAt: event.lastPulledAt,
-        pending: facts.pending,
-        refused: facts.refused,
-      };
+    case 'opened': {
+      const { lastPulledAt, lastSyncedWall } = event;
+      return recall({ ...facts, lastPulledAt, lastSyncedWall }, event.checkpoint);
+    }
+    case 'reset': {
+      const { pending, refused } = facts;
+      return recall(
+        { ...nothingKnown, lastPulledAt: event.lastPulledAt, pending, refused },
+        event.checkpoint,
+      );
+    }
     case 'edited':
       return facts.pending > 0 ? facts : { ...facts, pending: 1 };
     case 'counted':
@@ -107,7 +124,7 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
     case 'link_connecting':
       return { ...facts, link: 'connecting', pongs: [] };
     case 'link_up':
-      return hear({ ...facts, link: 'up', linkFailures: 0, linkFailure: null, pongs: [] }, event.timestamp);
+      return hear({ ...facts, link: 'up', linkFailures: 0, linkFailure: null, pongs: [] }, event);
     case 'link_down':
       return {
         ...facts,
@@ -118,17 +135,18 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
       };
     case 'pong': {
       const recent = facts.pongs.filter((pong) => now - pong.sentAt <= PROOF_MS);
+      if (isOfThePast(facts, event)) return { ...facts, pongs: recent };
       const pong = { sentAt: event.sentAt, timestamp: event.timestamp };
-      return hear({ ...facts, pongs: [...recent, pong] }, event.timestamp);
+      return hear({ ...facts, pongs: [...recent, pong] }, event);
     }
     case 'heard':
-      return hear(facts, event.timestamp);
+      return hear(facts, event);
     case 'sync_started':
       return { ...facts, run: { startedAt: now, movedAt: now, progress: null }, nextTryWall: null };
     case 'sync_moved':
       return facts.run ? { ...facts, run: { ...facts.run, movedAt: now, progress: event.progress } } : facts;
     case 'pulled':
-      return hear({ ...facts, lastPulledAt: event.timestamp }, event.timestamp);
+      return hear({ ...facts, lastPulledAt: event.timestamp }, event);
     case 'sync_succeeded':
       return {
         ...facts,
@@ -156,8 +174,25 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
   }
 }
 
-function hear(facts: Facts, timestamp: Timestamp): Facts {
-  return timestamp > facts.serverClock ? { ...facts, serverClock: timestamp } : facts;
+/** What was stored tells of the server's clock too: an answer below it is none of a server that lost nothing. */
+function recall(facts: Facts, checkpoint: Checkpoint | null): Facts {
+  return hear(facts, { timestamp: facts.lastPulledAt ?? 0, checkpoint: checkpoint ?? undefined });
+}
+
+function hear(facts: Facts, { timestamp, checkpoint }: Told): Facts {
+  const stamp = checkpoint ? stampOf(checkpoint) : 0;
+  const serverClock = Math.max(facts.serverClock, timestamp, stamp);
+  return { ...facts, serverClock, checkpoint: newerOf(facts.checkpoint, checkpoint) };
+}
+
+/**
+ * Whether a ping's answer tells less than the server has told before, or another mark of the same stamp. Such an answer
+ * is late, or the server's data was put back to an earlier state; a pull finds out which.
+ */
+export function isOfThePast({ serverClock, checkpoint }: Facts, pong: Told): boolean {
+  if (pong.timestamp < serverClock) return true;
+  if (!pong.checkpoint || !checkpoint) return false;
+  return stampOf(pong.checkpoint) === stampOf(checkpoint) && pong.checkpoint !== checkpoint;
 }
 
 /**

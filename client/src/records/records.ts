@@ -9,8 +9,9 @@ import type {
 } from '@nozbe/watermelondb/sync/index.js';
 import type { DirtyRaw } from '@nozbe/watermelondb/RawRecord/index.js';
 import type { PullAnswer, PushAnswer, Timestamp } from '../../../src/protocol/sync.js';
+import type { Told } from '../light/facts.js';
 import type { Api } from '../api/api.js';
-import type { DeclarationCheck } from './declaration-check.js';
+import { DeclarationCheck } from './declaration-check.js';
 import type { LocalState } from './local-state.js';
 import { DownloadMeter, uploadMeter } from '../api/meter.js';
 import type { MergedRow, Notices } from './notices.js';
@@ -32,13 +33,12 @@ export interface RecordsParts {
   state: LocalState;
   refusals: Refusals;
   notices: Notices;
-  declaration: DeclarationCheck;
 }
 
 /** What happens during a sync. */
 export interface RecordsListener {
   /** An answer carried the server's clock. */
-  onHeard(timestamp: Timestamp): void;
+  onHeard(told: Told): void;
   /** The local database has all changes up to this stamp. */
   onPulled(timestamp: Timestamp): void;
   onMoved(progress: Omit<Progress, 'secondsLeft'>): void;
@@ -49,10 +49,14 @@ export class Records {
   /** The contents pushed last, by table and id: a pulled row that equals one is not another device's change. */
   private readonly echoes = new Map<string, string>();
 
+  private readonly declaration: DeclarationCheck;
+
   constructor(
     private readonly parts: RecordsParts,
     private readonly listener: RecordsListener,
-  ) {}
+  ) {
+    this.declaration = new DeclarationCheck(parts.database.schema, parts.api);
+  }
 
   /** Pulls, then pushes. @throws SyncError, or an Error of the local database */
   async sync(signal: AbortSignal): Promise<void> {
@@ -62,7 +66,7 @@ export class Records {
       if (!(error instanceof SyncError) || error.code !== 'PUSH_CONFLICT') throw error;
       await this.pullAndPush(signal); // this pull merges what other devices pushed in between
     }
-    void this.parts.declaration.run(signal);
+    void this.declaration.run(signal);
   }
 
   private async pullAndPush(signal: AbortSignal): Promise<void> {
@@ -120,13 +124,14 @@ export class Records {
         schema_version: schemaVersion,
         migration: migration && JSON.stringify(migration),
         history_id: await this.parts.state.historyId(),
+        checkpoint: await this.parts.state.checkpoint(),
         replacement: 1,
       },
       signal,
       onHeaders: meter.onHeaders,
       onReceived: meter.onReceived,
     });
-    this.listener.onHeard(answer.timestamp);
+    await this.hear(answer);
     if (!isFirst) return answer;
     // From the first pull on this database belongs to that history; a server with another history refuses it.
     await this.parts.state.setHistoryId(answer.history_id);
@@ -144,16 +149,23 @@ export class Records {
       query: {
         schema_version: this.parts.database.schema.version,
         history_id: await this.parts.state.historyId(),
+        checkpoint: await this.parts.state.checkpoint(),
       },
       body: { changes: rest, last_pulled_at: lastPulledAt },
       signal,
       onSent: uploadMeter(count, this.listener.onMoved),
     });
-    this.listener.onHeard(answer.timestamp);
+    await this.hear(answer);
     await this.parts.refusals.note(rest, answer);
     this.parts.notices.tellRejected(answer.rejected ?? []);
-    this.parts.declaration.tellAdjusted(answer.adjusted ?? []);
+    this.declaration.tellAdjusted(answer.adjusted ?? []);
     return { experimentalRejectedIds: join(heldBack, answer.experimentalRejectedIds ?? {}) };
+  }
+
+  // Stored before WatermelonDB marks the rows as synced: a server that loses them afterwards must be found out.
+  private async hear(told: Told): Promise<void> {
+    await this.parts.state.noteCheckpoint(told.checkpoint);
+    this.listener.onHeard(told);
   }
 
   /** How many of the rows that were deleted on other devices have unsynced changes on this one. */

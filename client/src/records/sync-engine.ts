@@ -1,10 +1,9 @@
-import { DeclarationCheck } from './declaration-check.js';
 import type { Database } from '@nozbe/watermelondb';
 import type { Api } from '../api/api.js';
-import { Connection } from '../connection/connection.js';
+import { Connection, type KnownHistory } from '../connection/connection.js';
 import { DeviceNames } from './device-names.js';
 import type { CredentialStore } from '../api/credentials.js';
-import { isBehind, type SyncEvent } from '../light/facts.js';
+import { isBehind, isOfThePast, type SyncEvent } from '../light/facts.js';
 import { StatusLight } from '../light/light.js';
 import { Lifecycle } from './lifecycle.js';
 import { LocalData, type RecoveryWay } from './local-data.js';
@@ -91,19 +90,23 @@ export class SyncEngine {
         state: this.state,
         refusals: this.refusals,
         notices: this.notices,
-        declaration: new DeclarationCheck(database.schema, api),
       },
       {
-        onHeard: (timestamp) => this.light.tell({ type: 'heard', timestamp }),
+        onHeard: ({ timestamp, checkpoint }) => this.light.tell({ type: 'heard', timestamp, checkpoint }),
         onPulled: (timestamp) => this.light.tell({ type: 'pulled', timestamp }),
         onMoved: (progress) => this.light.tell({ type: 'sync_moved', progress }),
       },
     );
-    const historyId = (): Promise<string | null> => this.state.historyId();
-    this.connection = new Connection(api, historyId, database.schema.version, this.stopwatch.read, {
+    const known = (): Promise<KnownHistory> => this.state.known();
+    this.connection = new Connection(api, known, database.schema.version, this.stopwatch.read, {
       onConnecting: () => this.light.tell({ type: 'link_connecting' }),
       onUp: ({ timestamp }) => this.connected(timestamp),
-      onPong: (sentAt, timestamp) => this.heard({ type: 'pong', sentAt, timestamp }),
+      onPong: (sentAt, { timestamp, checkpoint }) => {
+        // If it cannot be stored now, a later answer tells it again.
+        if (checkpoint !== this.light.facts.checkpoint)
+          this.state.noteCheckpoint(checkpoint).catch(() => undefined);
+        this.heard({ type: 'pong', sentAt, timestamp, checkpoint });
+      },
       onChanges: (timestamp, deviceId) => {
         this.notices.noteAnnouncement(deviceId);
         this.heard({ type: 'heard', timestamp });
@@ -178,19 +181,23 @@ export class SyncEngine {
     clearTimeout(this.updateTimer);
     this.light.tell({ type: 'sync_stopped' });
     await this.running;
+    await this.state.noted();
   }
 
   private async readAgain(): Promise<void> {
     this.schedule.release();
     const lastPulledAt = await this.state.lastPulledAt().catch(() => null);
-    this.light.tell({ type: 'reset', lastPulledAt });
+    const checkpoint = await this.state.checkpoint().catch(() => null);
+    this.light.tell({ type: 'reset', lastPulledAt, checkpoint });
   }
 
   private async open(signal: AbortSignal): Promise<void> {
     try {
       await this.refusals.load();
       const lastSyncedWall = await this.state.lastSyncedAt();
-      this.light.tell({ type: 'opened', lastPulledAt: await this.state.lastPulledAt(), lastSyncedWall });
+      const checkpoint = await this.state.checkpoint();
+      const lastPulledAt = await this.state.lastPulledAt();
+      this.light.tell({ type: 'opened', lastPulledAt, checkpoint, lastSyncedWall });
     } catch (thrown) {
       this.failed(toSyncError(thrown), signal); // go on: a run reads the state again
     }
@@ -217,8 +224,9 @@ export class SyncEngine {
   }
 
   private heard(event: SyncEvent): void {
+    const isDoubtful = event.type === 'pong' && isOfThePast(this.light.facts, event);
     this.light.tell(event);
-    if (isBehind(this.light.facts)) this.plan(0);
+    if (isDoubtful || isBehind(this.light.facts)) this.plan(0);
   }
 
   private disconnected(why: SyncError | null): void {

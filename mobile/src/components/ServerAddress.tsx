@@ -62,7 +62,8 @@ function AddressForm() {
 export function originOf(text: string): string | null {
   if (text.trim() === '') return null;
   const address = /^https?:\/\//i.test(text.trim()) ? text.trim() : `https://${text.trim()}`;
-  return /^https?:\/\/[^/\s]+/i.exec(address)?.[0] ?? null;
+  // Nothing before an `@` and no backslash: they would make another host look like this one.
+  return /^https?:\/\/(\[[\da-f:.]+\]|[^\s/?#@\\:]+)(:\d+)?(?=\/|$)/i.exec(address)?.[0] ?? null;
 }
 
 const styles = StyleSheet.create({

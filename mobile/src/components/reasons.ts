@@ -8,14 +8,6 @@ const TEXTS: Record<string, Texts> = {
     message: 'The server has other data than before.',
     hint: 'It was restored or replaced. Nothing changes here until you decide.',
   },
-  TOKEN_INVALID: {
-    message: 'The server does not know this device any more.',
-    hint: 'It was set up anew, or this device was taken off this account. Nothing changes here until you decide.',
-  },
-  DEVICE_REVOKED: {
-    message: 'This device was taken off on another one.',
-    hint: 'Join again with a code from the other device, or start fresh.',
-  },
   SCHEMA_AHEAD: {
     message: 'This app is newer than the server.',
     hint: 'Everything stays on this device until the server is updated.',

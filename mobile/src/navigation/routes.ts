@@ -25,7 +25,8 @@ export type Route = {
 const GAME = /^game\/([^/]+)$/;
 const EDIT = /^game\/([^/]+)\/edit$/;
 const ROUND = /^game\/([^/]+)\/round\/(new|\d+)$/;
-const JOIN = /^join(?:\/([^/?]+))?(?:\?server=(.*))?$/;
+const JOIN = /^join(?:\/([^/?]+))?(?:\?(.*))?$/;
+const SERVER = /(?:^|&)server=([^&]*)/;
 const NEW = /^new(?:\?from=(.+))?$/;
 const WATCH = /^watch\/(.+)$/;
 
@@ -52,7 +53,8 @@ export function routesOf(path: string): Route[] {
   }
   match = JOIN.exec(address);
   if (match) {
-    const params = { code: part(match, 1) || undefined, server: part(match, 2) || undefined };
+    const server = SERVER.exec(match[2] ?? '');
+    const params = { code: part(match, 1) || undefined, server: (server && part(server, 1)) || undefined };
     return [games, { name: 'Join', params }];
   }
   match = NEW.exec(address);

@@ -3,6 +3,7 @@ import { useRef, useState } from 'react';
 import { Platform, ScrollView, StyleSheet, View } from 'react-native';
 import { AppText, Heading } from '../components/AppText';
 import { Button } from '../components/Button';
+import { ConfirmDialog } from '../components/Dialog';
 import { Field } from '../components/Field';
 import { useKeyboard } from '../components/keyboard';
 import { Screen } from '../components/Screen';
@@ -24,6 +25,8 @@ export function JoinScreen() {
   const showSnack = useSnackbar();
   const [code, setCode] = useState(params?.code ?? '');
   const [server, setServer] = useState(params?.server ?? tidemark.serverUrl);
+  /** The link's server, while the user is asked about it. */
+  const [linked, setLinked] = useState<string | null>(null);
   const [unsynced, setUnsynced] = useState<number | null>(null);
   const isBusy = useRef(false);
   const [isWorking, setWorking] = useState(false);
@@ -49,21 +52,30 @@ export function JoinScreen() {
       setWorking(false);
     }
   };
+  const address = () => {
+    const origin = originOf(server);
+    if (!origin) throw new Error('The server’s address looks like https://sync.example.org.');
+    return origin;
+  };
   const join = async (localData: JoinWith) => {
-    const serverUrl = originOf(server);
-    if (!serverUrl) throw new Error('The server’s address looks like https://sync.example.org.');
+    const serverUrl = address();
     await tidemark.join(cleanCode(code), { serverUrl, localData });
     if (localData === 'start-fresh') await leaveAccount(tidemark.database);
     showSnack({ message: 'Joined. The games are on their way.' });
     goBack();
   };
   const begin = async () => {
-    const otherServer = originOf(params?.server ?? '');
-    if (Platform.OS === 'web' && otherServer && otherServer !== tidemark.serverUrl) {
-      // This page may send requests only to the server it came from; the other server has the same page.
-      window.location.href = `${otherServer}/#${pathOf({ name: 'Join', params: { code: cleanCode(code) } })}`;
-      return;
-    }
+    // A link chose this server, not the user, and a code lets whoever has it into the account.
+    if (server === params?.server && address() !== tidemark.serverUrl) setLinked(address());
+    else await proceed();
+  };
+  const goToLinked = async () => {
+    setLinked(null);
+    // This page may send requests only to the server it came from; the other one has the same page. The code stays here.
+    if (Platform.OS === 'web') window.location.assign(`${address()}/#${pathOf({ name: 'Join' })}`);
+    else await proceed();
+  };
+  const proceed = async () => {
     if (await tidemark.hasLocalData()) setUnsynced(await tidemark.countUnsynced());
     else await join('start-fresh');
   };
@@ -143,6 +155,22 @@ export function JoinScreen() {
           </View>
         )}
       </ScrollView>
+      <ConfirmDialog
+        title="Another server"
+        isOpen={linked !== null}
+        confirmLabel={Platform.OS === 'web' ? 'Go there' : 'Join there'}
+        onConfirm={() => void run(goToLinked)}
+        onCancel={() => setLinked(null)}
+      >
+        <AppText>
+          The link leads to the server <AppText kind="strong">{linked}</AppText>
+          {tidemark.serverUrl !== '' && `, not to ${tidemark.serverUrl}`}. Go on only if you trust it: it will
+          get
+          {Platform.OS === 'web'
+            ? ' the code that you type there.'
+            : ' the code, and the games that you bring along.'}
+        </AppText>
+      </ConfirmDialog>
     </Screen>
   );
 }

@@ -1,4 +1,5 @@
 import { fireEvent, screen } from '@testing-library/react-native';
+import { Linking } from 'react-native';
 import { createGame, deleteGame } from '../../src/games/actions';
 import { listGames } from '../../src/games/records';
 import { listDeleted } from '../../src/games/trash';
@@ -45,4 +46,20 @@ test('joining with games on the device asks what becomes of them', async () => {
   expect(await screen.findByTestId('join-bring-along')).toBeOnTheScreen();
   expect(screen.getByTestId('join-start-fresh')).toBeOnTheScreen();
   expect(screen.getByText(/3 unsent changes will be lost/)).toBeOnTheScreen();
+});
+
+test('a link that names a server is asked about before the code goes there', async () => {
+  const link = 'tidemark://join/ABCD2345?server=https%3A%2F%2Felsewhere.example';
+  const opened = jest.spyOn(Linking, 'getInitialURL').mockResolvedValue(link);
+  await using app = await startApp();
+  opened.mockRestore();
+  await createGame(app.database, GAME);
+  await press('join');
+  expect(await screen.findByText(/https:\/\/elsewhere\.example/)).toBeOnTheScreen();
+  await press('cancel');
+  expect(screen.queryByTestId('join-bring-along')).toBeNull();
+
+  await press('join');
+  await press('confirm');
+  expect(await screen.findByTestId('join-bring-along')).toBeOnTheScreen();
 });

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import {
+  isOfThePast,
   isUpToDate,
   nothingKnown,
   PROOF_MS,
   reduce,
   type Facts,
   type SyncEvent,
+  type Told,
 } from '../../../client/src/light/facts';
 import { STALL_MS, STUCK_FAILURES, statusOf, type SyncState } from '../../../client/src/light/status';
 
@@ -18,13 +20,25 @@ function after(...events: [now: number, event: SyncEvent][]): Facts {
   return events.reduce((facts, [now, event]) => reduce(facts, event, now), nothingKnown);
 }
 
+const openedAt = (checkpoint: string | null): SyncEvent => ({
+  type: 'opened',
+  lastPulledAt: 100,
+  checkpoint,
+  lastSyncedWall: null,
+});
+
 /** A device that has pulled up to 100, and a connection since moment 0. */
 const CONNECTED: [number, SyncEvent][] = [
-  [0, { type: 'opened', lastPulledAt: 100, lastSyncedWall: null }],
+  [0, openedAt(null)],
   [0, { type: 'link_connecting' }],
   [0, { type: 'link_up', timestamp: 100 }],
 ];
-const pong = (sentAt: number, timestamp = 100): SyncEvent => ({ type: 'pong', sentAt, timestamp });
+const pong = (sentAt: number, timestamp = 100, checkpoint?: string): SyncEvent => ({
+  type: 'pong',
+  sentAt,
+  timestamp,
+  checkpoint,
+});
 const stateAt = (facts: Facts, now: number): SyncState => statusOf(facts, now).state;
 
 describe('green', () => {
@@ -66,11 +80,32 @@ describe('green', () => {
   test.each<[string, SyncEvent]>([
     ['the end of the connection', { type: 'link_down', failure: failure() }],
     ['a new connection', { type: 'link_connecting' }],
-    ['another history', { type: 'reset', lastPulledAt: 100 }],
+    ['another history', { type: 'reset', lastPulledAt: 100, checkpoint: null }],
   ])('ends with %s: what the old connection proved is void', (_, event) => {
     const facts = after(...CONNECTED, [20, pong(10)], [30, event]);
     const again = reduce(facts, { type: 'link_up', timestamp: 100 }, 40);
     expect(stateAt(again, 40)).toBe('connecting');
+  });
+
+  test.each<[string, SyncEvent, SyncEvent]>([
+    ['less than the last pull brought', openedAt(null), pong(10, 99)],
+    ['less than was told before the app was started', openedAt('101-aaaaaaaa'), pong(10, 100)],
+    ['less than the answer to a push told', { type: 'heard', timestamp: 101 }, pong(10, 100)],
+    ['another mark of the same stamp', openedAt('100-aaaaaaaa'), pong(10, 100, '100-bbbbbbbb')],
+  ])(
+    'does not come from an answer that tells %s: the server’s data may have been put back',
+    (_, told, event) => {
+      const facts = after(...CONNECTED, [5, told], [20, event]);
+      expect(statusOf(facts, 20).light).toBe('yellow');
+      expect(isOfThePast(after(...CONNECTED, [5, told]), event as Told)).toBe(true);
+    },
+  );
+
+  test('comes from an answer that tells the checkpoint known already, or a first one', () => {
+    const checkpoint = '100-aaaaaaaa';
+    for (const told of [openedAt(checkpoint), openedAt(null)]) {
+      expect(stateAt(after(...CONNECTED, [5, told], [20, pong(10, 100, checkpoint)]), 20)).toBe('synced');
+    }
   });
 
   test('does not come before the first pull', () => {
@@ -181,7 +216,9 @@ test('incompatible goes before everything else, until a sync works or the data i
   const facts = after(...CONNECTED, [20, pong(10)], [30, { type: 'incompatible', reason: REASON }]);
   expect(statusOf(facts, 30)).toMatchObject({ state: 'incompatible', light: 'red', reason: REASON });
   expect(stateAt(reduce(facts, { type: 'sync_succeeded', wall: 1 }, 40), 40)).toBe('synced');
-  expect(stateAt(reduce(facts, { type: 'reset', lastPulledAt: null }, 40), 40)).toBe('disconnected');
+  expect(stateAt(reduce(facts, { type: 'reset', lastPulledAt: null, checkpoint: null }, 40), 40)).toBe(
+    'disconnected',
+  );
 });
 
 describe('progress', () => {
