@@ -29,9 +29,7 @@ export class RetentionService {
     @Inject(NOW) private readonly now: Now,
   ) {}
 
-  /**
-   * Purges what is due, one batch per transaction; a timer runs it every hour.
-   */
+  /** Purges what is due, one batch per transaction; a timer runs it every hour. */
   @Interval(HOUR_MS)
   async purge(): Promise<void> {
     await this.purgeTombstones();

@@ -150,7 +150,12 @@ const routes: Record<string, (scene: Scene) => Promise<Reply[]>> = {
       games: [{ ...game('their-game', { name: 'Mine' }), account_id: theirs.accountId }],
     });
     const created = await stranger.push(rows, lastPulledAt, { account_id: theirs.accountId });
-    expect(created.body).toEqual({ ok: true, timestamp: expect.any(Number), checkpoint: expect.any(String) });
+    expect(created.body).toEqual({
+      ok: true,
+      timestamp: expect.any(Number),
+      checkpoint: expect.any(String),
+      adjusted: [{ table: 'games', id: 'their-game', column: 'account_id', reason: 'COLUMN_UNKNOWN' }],
+    });
     const ids = { games: ['their-game'], scores: ['their-score-ada'] };
     const deleted = await stranger.push(deleting(ids), await clockOf(stranger), {
       account_id: theirs.accountId,

@@ -55,8 +55,12 @@ forEachDatabase((database) => {
 
     await phone.sync();
 
-    const { history_id } = phone.network.last('pull').answered;
-    expect(Object.fromEntries(phone.network.last('push').query)).toEqual({ schema_version: '1', history_id });
+    const { history_id, checkpoint } = phone.network.last('pull').answered;
+    expect(Object.fromEntries(phone.network.last('push').query)).toEqual({
+      schema_version: '1',
+      history_id,
+      checkpoint,
+    });
     expect(await phone.unsyncedCount()).toBe(0);
     expect(await liveRows(phone.device)).toEqual(await phone.everything());
     expect((await phone.rows('scores')).map((row) => row.id)).toEqual(['a-score-ada', 'a-score-bob']);

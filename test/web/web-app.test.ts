@@ -8,6 +8,7 @@ import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from '
 import { startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
+import { getAsOperator } from '../support/operator.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { runTidemark, startServer } from '../support/server-process.js';
 import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
@@ -301,19 +302,18 @@ describeWithSmallDisk('on a disk that has no room for the copy', () => {
     writeFileSync(join(build, '.hidden', 'file.js'), 'secret');
     writeFileSync(join(build, 'large.js'), Buffer.alloc(8_000_000));
     const storage = await createStorage('sqlite');
-    const env = { DATA_DIR: disk.path, WEB_DIR: build };
-    const app = await startApp('sqlite', { storage: { ...storage, env: { ...storage.env, ...env } } });
+    const env = { ...storage.env, DATA_DIR: disk.path, WEB_DIR: build };
+    await using app = await startApp('sqlite', { storage: { ...storage, env } });
     expect(await (await fetch(app.url)).text()).toBe(PAGE);
     expect((await fetch(`${app.url}/large.js`)).status).toBe(200);
     for (const path of ['.env', '.hidden/file.js'])
       expect((await fetch(`${app.url}/${path}`)).status).toBe(404);
-    expect((await send('GET', `${app.url}/health`)).body).toMatchObject({
+    expect((await getAsOperator(`${app.url}/health`)).body).toMatchObject({
       status: 'degraded',
       web: { is_copied: false },
     });
     expect((await app.newDevice()).accountId).toBeTruthy();
     expect(readdirSync(join(disk.path, 'web'))).toEqual([]);
-    await app.stop();
     await storage.dispose();
     rmSync(build, { recursive: true });
   });

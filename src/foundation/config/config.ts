@@ -77,9 +77,8 @@ function parse(source: string, option: Option, raw: string, faults: string[]): u
   } else if (option.kind === 'origins') {
     const found = normalizeOrigins(raw);
     if ('origins' in found) return found.origins;
-    faults.push(
-      `${source} must list web origins such as https://app.example.org, not ${quoted(found.fault)}.`,
-    );
+    const fault = found.fault.includes('@') ? '…' : found.fault; // what comes before an @ may be a password
+    faults.push(`${source} must list web origins such as https://app.example.org, not "${fault}".`);
   }
   return raw;
 }
