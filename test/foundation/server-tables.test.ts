@@ -84,6 +84,8 @@ const released = {
   RecordTables1790005000000: ['9d3308d5f54030a4', '9d3308d5f54030a4'],
   Checkpoints1790006000000: ['8f429b9022bfe847', '76ce427264682d0e'],
   TombstoneCounts1790007000000: ['e1580b2c04cc43ca', 'e69a6e8222ec616e'],
+  DocumentMarks1790021000000: ['3c6eaa80bace62fb', '3c6eaa80bace62fb'],
+  VersionMarks1790021000001: ['65e0e9f2be841a16', '65e0e9f2be841a16'],
   PairingCodeMakers1790009000000: ['5de332ca4b1e49cf', 'c7251b9979292aee'],
 };
 
