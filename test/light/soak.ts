@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { builtHost } from '../soak/built-host.js';
 import { runSoak, type NothingToRun } from '../soak/run-soak.js';
+import type { DatabaseName, Storage } from '../support/storage.js';
 import { playAll } from './play-all.js';
 import { describeFailure, isFailed, summarize, toTable } from './report.js';
 import type { Outcome } from './outcome.js';
@@ -13,6 +14,8 @@ const HELP = `Plays runs of the status light on bad networks and holds every gre
   --runs N         how many (default 300)
   --seed S         seed of the first run, the next one takes S + 1 and so on (default 1)
   --parallel N     how many go on at once (default 8)
+  --roll-back      in each run the server's data is put back to an earlier state
+  --database NAME  sqlite or postgres (default: every tenth run on PostgreSQL)
   --write FILE     put the result into FILE, between its marks (default: nothing is written)
   --verbose        print the timeline of every run
   --help           this text
@@ -28,6 +31,8 @@ interface Settings {
   parallel: number;
   file: string | null;
   isVerbose: boolean;
+  isRolledBack: boolean;
+  database: DatabaseName | undefined;
 }
 
 /** The settings; a text when there is nothing to run. */
@@ -41,6 +46,8 @@ function readSettings(args: string[]): Settings | NothingToRun {
         parallel: { type: 'string', default: '8' },
         write: { type: 'string' },
         verbose: { type: 'boolean', default: false },
+        'roll-back': { type: 'boolean', default: false },
+        database: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
@@ -51,10 +58,17 @@ function readSettings(args: string[]): Settings | NothingToRun {
       parallel: natural('parallel', values.parallel),
       file: values.write ?? null,
       isVerbose: values.verbose,
+      isRolledBack: values['roll-back'],
+      database: databaseName(values.database),
     };
   } catch (error) {
     return { text: `${(error as Error).message}\n\n${HELP}`, exitCode: 2 };
   }
+}
+
+function databaseName(value: string | undefined): DatabaseName | undefined {
+  if (value === undefined || value === 'sqlite' || value === 'postgres') return value;
+  throw new Error('--database wants sqlite or postgres.');
 }
 
 function natural(name: string, value: string): number {
@@ -63,10 +77,12 @@ function natural(name: string, value: string): number {
   return number;
 }
 
-async function soak({ runs, seed, parallel, file, isVerbose }: Settings): Promise<number> {
+async function soak(settings: Settings): Promise<number> {
+  const { runs, seed, parallel, file, isVerbose, isRolledBack, database } = settings;
   const startedAt = Date.now();
   const seeds = Array.from({ length: runs }, (_, index) => seed + index);
-  const coming = playAll({ seeds, parallel, hostOf: (_database, storage) => builtHost(storage) });
+  const hostOf = (_database: DatabaseName, storage: Storage) => builtHost(storage);
+  const coming = playAll({ seeds, parallel, hostOf, isRolledBack, database });
   const outcomes: Outcome[] = [];
   for (const [one, outcome] of coming) outcomes.push(report(one, await outcome, isVerbose));
   const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
