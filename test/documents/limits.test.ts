@@ -61,9 +61,14 @@ test('a write that finds the room full does not look at each document that fills
   expect((await putContent(holding, '0-0', content)).status).toBe(200);
 });
 
+/** Nothing is cut so soon after its begin. */
+const uncut = () => {
+  throw new Error('It was cut.');
+};
+
 test('contents that are being received take no more of the disk together than they may, though one alone may take more', async () => {
   const incoming = new IncomingContent(100);
-  const [first, second] = [await incoming.begin('a'), await incoming.begin('b')];
+  const [first, second] = [await incoming.begin('a', uncut), await incoming.begin('b', uncut)];
   first.grow(150);
   expect(() => second.grow(1)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
   first.grow(99);
@@ -76,10 +81,10 @@ test('contents that are being received take no more of the disk together than th
 
 test('a third content of an account waits until one of two is received', async () => {
   const incoming = new IncomingContent(100);
-  const [first] = [await incoming.begin('a'), await incoming.begin('a')];
+  const [first] = [await incoming.begin('a', uncut), await incoming.begin('a', uncut)];
   const order: string[] = [];
-  const third = incoming.begin('a').then(() => order.push('third'));
-  await incoming.begin('b').then(() => order.push('other account'));
+  const third = incoming.begin('a', uncut).then(() => order.push('third'));
+  await incoming.begin('b', uncut).then(() => order.push('other account'));
   first.end();
   await third;
   expect(order).toEqual(['other account', 'third']);

@@ -53,7 +53,7 @@ export class ContentImport {
    */
   async run<T>(ref: DocumentRef, body: Readable, use: (imported: ImportedContent) => Promise<T>): Promise<T> {
     const { maxDocumentBytes: maxBytes } = this.config;
-    const share = await this.incoming.begin(ref.accountId);
+    const share = await this.incoming.begin(ref.accountId, (refusal) => body.destroy(refusal));
     const received = this.copies.incoming();
     const file = `${received}.db`;
     try {
@@ -64,6 +64,7 @@ export class ContentImport {
       };
       const limits = { maxBytes, maxRatio: MAX_RATIO, onGrowth };
       const { sizeBytes: receivedBytes } = await inflateTo(body, received, limits);
+      share.complete();
       const sizeBytes = await this.accounts.run(ref.accountId, () =>
         this.import(ref, received, receivedBytes, file),
       );

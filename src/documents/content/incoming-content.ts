@@ -1,3 +1,4 @@
+import type { AppError } from '../../foundation/errors/app-error.js';
 import { ByteBudget, type ByteShare } from '../../foundation/flow/byte-budget.js';
 import { KeyedSemaphore } from '../../foundation/flow/semaphore.js';
 
@@ -16,12 +17,17 @@ export class IncomingContent {
     this.budget = new ByteBudget(maxBytes, TOO_MANY);
   }
 
-  /** Takes a place, without bytes yet. @throws AppError OVERLOADED when the account's two places stay taken */
-  async begin(accountId: string): Promise<ByteShare> {
+  /**
+   * Takes a place, without bytes yet.
+   * @param onCut called when others need the bytes, and this content comes in slowest
+   * @throws AppError OVERLOADED when the account's two places stay taken
+   */
+  async begin(accountId: string, onCut: (refusal: AppError) => void): Promise<ByteShare> {
     const release = await this.places.acquire(accountId);
-    const share = this.budget.begin();
+    const share = this.budget.begin(onCut);
     return {
       grow: share.grow,
+      complete: share.complete,
       end: () => {
         share.end();
         release();

@@ -24,12 +24,12 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
     async (request: FastifyRequest, payload: Readable) => {
       const maxBytes = largeBodies.limitOf(request);
       const response = responses.get(request)!;
-      const count = largeBodies.counterFor(response);
+      const counter = largeBodies.counterFor(response);
       cutWhenSilent(request.raw);
       const plain = inflated(request, payload, maxBytes);
       const grow = (sizeBytes: number): void => {
         if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
-        count(sizeBytes);
+        counter.grow(sizeBytes);
       };
       const body = await collect(plain, grow).catch((fault: unknown) => {
         if (plain !== payload) {
@@ -39,6 +39,7 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
         }
         throw fault;
       });
+      counter.complete();
       if (!isLarge(body)) return parse(body);
       await largeBodies.takePlace(response);
       return parseLarge(body, largeBodies.maxRecords);

@@ -58,18 +58,21 @@ export class LargeBodies {
   }
 
   /**
-   * Counts one body's bytes until its response is closed.
-   * @returns a function to call with the number of bytes so far; it throws AppError OVERLOADED
+   * Counts one body's bytes until its response is closed. When others need the bytes and this body comes in slowest, its
+   * connection is cut.
    */
-  counterFor(response: ServerResponse): (sizeBytes: number) => void {
+  counterFor(response: ServerResponse): Pick<ByteShare, 'grow' | 'complete'> {
     let share: ByteShare | undefined;
-    return (sizeBytes) => {
-      if (sizeBytes <= LARGE_BYTES || response.destroyed) return;
-      if (!share) {
-        share = this.budget.begin();
-        response.once('close', share.end);
-      }
-      share.grow(sizeBytes);
+    return {
+      grow: (sizeBytes) => {
+        if (sizeBytes <= LARGE_BYTES || response.destroyed) return;
+        if (!share) {
+          share = this.budget.begin(() => response.destroy());
+          response.once('close', share.end);
+        }
+        share.grow(sizeBytes);
+      },
+      complete: () => share?.complete(),
     };
   }
 

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../foundation/database/database.js';
 import { KeyedSemaphore, Semaphore } from '../../foundation/flow/semaphore.js';
+import { slowestOf, type Holder } from '../../foundation/flow/slowest.js';
 
 const WAIT_MS = 1_000;
-/** Nobody is cut off for being slow before. */
-const GRACE_MS = 5_000;
 
 /** A long answer that is being sent. */
 export interface LongAnswer {
@@ -14,10 +13,8 @@ export interface LongAnswer {
   end(): void;
 }
 
-interface Reader {
+interface Reader extends Holder {
   accountId: string;
-  since: number;
-  taken: number;
   cut(): void;
 }
 
@@ -54,8 +51,8 @@ export class SlowReaders {
    */
   async begin(accountId: string, cut: () => void): Promise<LongAnswer> {
     const own = this.ofAccount(accountId);
-    if (own.length >= this.limits.account) cutSlowest(own);
-    else if (this.readers.size >= this.limits.all) cutSlowest([...this.readers]);
+    if (own.length >= this.limits.account) slowestOf(own)?.cut();
+    else if (this.readers.size >= this.limits.all) slowestOf(this.readers)?.cut();
     const releaseOwn = await this.perAccount.acquire(accountId);
     try {
       await this.places.acquire();
@@ -63,10 +60,10 @@ export class SlowReaders {
       releaseOwn();
       throw error;
     }
-    const reader: Reader = { accountId, since: performance.now(), taken: 0, cut };
+    const reader: Reader = { accountId, since: performance.now(), moved: 0, cut };
     this.readers.add(reader);
     return {
-      note: (characters) => void (reader.taken += characters),
+      note: (characters) => void (reader.moved += characters),
       end: () => {
         if (!this.readers.delete(reader)) return;
         this.places.release();
@@ -78,11 +75,4 @@ export class SlowReaders {
   private ofAccount(accountId: string): Reader[] {
     return [...this.readers].filter((reader) => reader.accountId === accountId);
   }
-}
-
-function cutSlowest(readers: Reader[]): void {
-  const now = performance.now();
-  const rate = ({ taken, since }: Reader) => taken / (now - since);
-  const [slowest] = readers.filter(({ since }) => now - since > GRACE_MS).sort((a, b) => rate(a) - rate(b));
-  slowest?.cut();
 }
