@@ -7,6 +7,7 @@ import { serverTables } from '../../src/tables.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send, TestDevice } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
+import { getAsOperator } from '../support/operator.js';
 import { moveDate, TestClock } from '../support/shared-app.js';
 import { createStorage } from '../support/storage.js';
 
@@ -123,7 +124,7 @@ forEachDatabase((database) => {
         body: { pairing_code: code },
         headers: { 'x-forwarded-for': address },
       });
-    const health = async () => (await send('GET', `${behind.url}/health`)).body as Record<string, unknown>;
+    const health = async () => (await getAsOperator(`${behind.url}/health`)).body as Record<string, unknown>;
     const early = [await newCode(device), await newCode(device)];
     const wrong = async (times: number, address: (n: number) => string) => {
       const tries = Array.from({ length: times }, (_, n) => joinFrom(address(n), 'AAAAAAAA'));
@@ -138,7 +139,7 @@ forEachDatabase((database) => {
     const long = await newCode(device);
     expect(long).toMatch(/^[2-9A-Z]{12}$/);
     expect(await health()).toMatchObject({ status: 'degraded', pairing: { alert: true } });
-    expect((await send('GET', `${behind.url}/metrics`)).body).toMatch(/^tidemark_pairing_alert 1$/m);
+    expect((await getAsOperator(`${behind.url}/metrics`)).body).toMatch(/^tidemark_pairing_alert 1$/m);
     for (const code of [early[0]!, long]) expect((await joinFrom('10.2.0.1', code)).status).toBe(201);
     // A network that has sent eight wrong ones itself, and one that has sent too many.
     expect((await joinFrom('10.0.7.1', early[1]!)).status).toBe(201);

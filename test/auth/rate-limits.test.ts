@@ -3,6 +3,7 @@ import { RateLimits } from '../../src/auth/rate-limits.js';
 import { startApp, type Storage, type TestApp } from '../support/app.js';
 import { send, type Reply } from '../support/device.js';
 import { expectProblem } from '../support/exchange.js';
+import { getAsOperator } from '../support/operator.js';
 import { moveDate, shareApp, TestClock } from '../support/shared-app.js';
 import { createStorage } from '../support/storage.js';
 
@@ -84,7 +85,7 @@ describe('processes on one PostgreSQL', () => {
     for (let n = 0; n < 201; n += 1)
       expect((await tryCode(n % 2 ? one : other, `10.0.${n}.1`)).status).toBe(400);
     for (const app of [one, other])
-      expect((await send('GET', `${app.url}/health`)).body).toMatchObject({ pairing: { alert: true } });
+      expect((await getAsOperator(`${app.url}/health`)).body).toMatchObject({ pairing: { alert: true } });
     expect(await newCode()).toHaveLength(12);
     expect((await register(other, { pairing_code: right }, '192.0.2.1')).status).toBe(201);
     clock.ms += HOUR;
