@@ -126,13 +126,16 @@ export class TidemarkSync {
           schema_version: schemaVersion,
           migration: migration && JSON.stringify(migration),
           history_id: lastPulledAt && (await localStorage.get<string>(HISTORY_KEY)),
-          checkpoint: await localStorage.get<string>(CHECKPOINT_KEY),
+          checkpoint: lastPulledAt && (await localStorage.get<string>(CHECKPOINT_KEY)),
           replacement: 1,
         },
       },
     );
     // From the first pull on this database belongs to that history; the server refuses any other one.
-    if (!lastPulledAt) await localStorage.set(HISTORY_KEY, answer.history_id);
+    if (!lastPulledAt) {
+      await localStorage.set(HISTORY_KEY, answer.history_id);
+      await localStorage.remove(CHECKPOINT_KEY); // of an earlier first pull that was interrupted
+    }
     await this.noteCheckpoint(answer);
     return answer;
   }

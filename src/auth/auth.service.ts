@@ -138,9 +138,13 @@ export class AuthService {
   private async registerWithCode(profile: Profile, code: string, network: string): Promise<Credentials> {
     const credentials = await this.rateLimits.tryCode(network, () =>
       this.register(profile, async (tx) => {
-        const accountId = await this.devices.takePairingCode(tx, hashPairingCode(code), this.now());
+        const codeHash = hashPairingCode(code);
+        const accountId = await this.devices.findPairingCode(tx, codeHash, this.now());
         if (accountId === null) throw new AppError('PAIRING_CODE_INVALID');
+        // Locks the account before the code: a push locks the account and then its device, whose removal locks the
+        // device and then its codes.
         await this.checkRoom(tx, accountId);
+        if (!(await this.devices.takePairingCode(tx, codeHash))) throw new AppError('PAIRING_CODE_INVALID');
         return accountId;
       }),
     );

@@ -126,7 +126,8 @@ export class DevicesRepository {
 
   /** Reads a device's refresh tokens and locks the row until the transaction ends; null: no such device. */
   async lockRefresh(tx: Transaction, accountId: string, deviceId: string): Promise<RefreshState | null> {
-    const suffix = tx.dialect === 'postgres' ? ' FOR UPDATE' : '';
+    // Weaker than FOR UPDATE: what keeps the device from being removed, such as its long push, is not waited for.
+    const suffix = tx.dialect === 'postgres' ? ' FOR NO KEY UPDATE' : '';
     const [row] = await tx.query<RefreshRow>(
       `SELECT refresh_family AS "family", refresh_generation AS "generation", refresh_current AS "current",
          refresh_previous AS "previous"
@@ -172,13 +173,21 @@ export class DevicesRepository {
     return true;
   }
 
-  /** Uses up a pairing code and returns its account; null: unknown or expired. */
-  async takePairingCode(tx: Transaction, codeHash: string, now: number): Promise<string | null> {
+  /** The account that a pairing code belongs to; null: unknown or expired. */
+  async findPairingCode(tx: Transaction, codeHash: string, now: number): Promise<string | null> {
     const [row] = await tx.query<{ accountId: string }>(
-      `DELETE FROM pairing_codes WHERE code_hash = $1 AND expires_at > $2 RETURNING account_id AS "accountId"`,
+      'SELECT account_id AS "accountId" FROM pairing_codes WHERE code_hash = $1 AND expires_at > $2',
       [codeHash, now],
     );
     return row?.accountId ?? null;
+  }
+
+  /** Uses up a pairing code. @returns false when it was used or removed meanwhile */
+  async takePairingCode(tx: Transaction, codeHash: string): Promise<boolean> {
+    const rows = await tx.query('DELETE FROM pairing_codes WHERE code_hash = $1 RETURNING code_hash', [
+      codeHash,
+    ]);
+    return rows.length > 0;
   }
 }
 

@@ -22,6 +22,9 @@ const KEY_BYTES = 32;
 // are known by their proofs. Those without a proof are among the first, as no new ones are made.
 const MAX_STORED_SIBLINGS = 8;
 
+/** The restore of an earlier version stored this: the first token of the family comes in, whatever its generation. */
+const MARKED_GENERATION = 0;
+
 /**
  * Makes and judges refresh tokens (docs/decisions/0004). They rotate: using one creates the next generation. Because an
  * answer can be lost, the previous token works until one of its successors is used; an older token counts as stolen. A
@@ -78,9 +81,10 @@ export class RefreshTokens {
     if (used.generation >= state.generation) {
       const isStored =
         used.generation === state.generation && state.current.some((one) => equal(one, usedHash));
+      const isMarked = state.generation === MARKED_GENERATION && used.proof === null;
       // A generation ahead: the database went back in time. A current token that is not stored: likewise, or it is one of
       // many answers to the previous token.
-      if (!isStored && !this.isProved(used)) return 'unknown';
+      if (!isStored && !isMarked && !this.isProved(used)) return 'unknown';
       const generation = used.generation + 1;
       const secret = random(32);
       return {

@@ -214,6 +214,21 @@ forEachDatabase((database) => {
     await expectIn(device);
   });
 
+  test('a device that the restore of an earlier version marked gets in after the upgrade, once', async () => {
+    const device = await app().newDevice();
+    const [first, second, third] = (await renew(device, 2)).map(withoutProof);
+    await app()
+      .nest.get(Database)
+      .write(
+        `UPDATE devices SET refresh_generation = 0, refresh_current = '[]', refresh_previous = NULL WHERE id = $1`,
+        [device.deviceId],
+      );
+    expectProblem(await use(withPart(third!, 3, made(16))), 401, 'TOKEN_INVALID');
+    device.refreshToken = second!;
+    await expectIn(device);
+    expectProblem(await use(first!), 401, 'DEVICE_REVOKED');
+  });
+
   describe('when the secret changes', () => {
     let storage: Storage;
     beforeEach(async () => (storage = await createStorage(database)));

@@ -52,6 +52,33 @@ forEachDatabase((database) => {
     expect(await basement.phone.everything()).toEqual(await kitchen.phone.everything());
   });
 
+  test('after a first pull that was interrupted, the database still belongs to no account', async () => {
+    let isInterrupted = true;
+    const kitchen = await install();
+    await kitchen.sync.signIn();
+    await kitchen.phone.create('games', { name: 'Friday' }, 'g');
+    await kitchen.sync.sync();
+    const { code } = await kitchen.sync.createPairingCode();
+    const { url, fetch } = kitchen.phone.network;
+    const basement = await install({
+      url: `${url}/api/v1`,
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        if (!isInterrupted || !String(request[0]).includes('/sync/pull')) return response;
+        const answer = (await response.json()) as Record<string, unknown>;
+        return Response.json({ ...answer, timestamp: null }); // WatermelonDB fails before it stores anything
+      },
+    });
+    await basement.sync.signIn(); // to an account of its own, which is younger
+    await expect(basement.sync.sync()).rejects.toThrow();
+    isInterrupted = false;
+    await basement.sync.signIn({ pairing_code: code });
+    await basement.sync.sync();
+    await basement.sync.sync();
+
+    expect(await basement.phone.everything()).toEqual(await kitchen.phone.everything());
+  });
+
   test('a wrong pairing code signs nobody in and says what to do', async () => {
     const app = await install();
 

@@ -308,10 +308,8 @@ describeWithSmallDisk('on a disk that has no room for the copy', () => {
     expect((await fetch(`${app.url}/large.js`)).status).toBe(200);
     for (const path of ['.env', '.hidden/file.js'])
       expect((await fetch(`${app.url}/${path}`)).status).toBe(404);
-    expect((await getAsOperator(`${app.url}/health`)).body).toMatchObject({
-      status: 'degraded',
-      web: { is_copied: false },
-    });
+    const { body: health } = await getAsOperator(`${app.url}/health`);
+    expect(health).toMatchObject({ status: 'degraded', web: { is_copied: false } });
     expect((await app.newDevice()).accountId).toBeTruthy();
     expect(readdirSync(join(disk.path, 'web'))).toEqual([]);
     await storage.dispose();
