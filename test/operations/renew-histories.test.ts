@@ -91,7 +91,7 @@ forEachDatabase((database) => {
         };
         expectFailure(
           await renew({ ...storage, env: nowhere }),
-          /^Cannot renew the histories: .*does not exist/,
+          /^Cannot reach PostgreSQL at .*does not exist/,
         );
         return;
       }
