@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import BetterSqlite from 'better-sqlite3';
 import type pg from 'pg';
 import type { Config } from '../foundation/config/config.js';
+import { checkPostgres } from '../foundation/database/check-postgres.js';
 import { connectPostgres, reasonOf } from '../foundation/database/connect-postgres.js';
 import { takeMigrationLock } from '../foundation/database/migration-lock.js';
 import { cannotOpenFile, sqliteFile } from '../foundation/database/open.js';
@@ -41,6 +42,7 @@ function renewOnSqlite(dataDir: string): number {
 async function renewOnPostgres(url: string): Promise<number> {
   const client = await connectPostgres(url, 'tidemark renew-histories');
   try {
+    await checkPostgres(url, client); // a pooler may leave the lock with a session that goes on
     // A server that starts may be about to migrate these tables.
     await takeMigrationLock(client, (sentence) => process.stderr.write(`${sentence}\n`));
     await client.query('BEGIN');

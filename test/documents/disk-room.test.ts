@@ -1,3 +1,4 @@
+import { readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { forEachDatabase, startApp, type DatabaseName } from '../support/app.js';
 import { download, hold, packedLayout, putContent, release } from '../support/documents.js';
@@ -20,6 +21,16 @@ async function writeLarge(device: TestDevice, video: string, bytes = 2.5 * MEGAB
   if (reply.status !== 200) expectProblem(reply, 507, 'DISK_FULL');
   await release(holding);
   return reply.status;
+}
+
+/** The folder of a document's working copies. */
+function copiesOf(disk: SmallDisk, video: string): string {
+  const root = join(disk.path, 'data', 'documents');
+  const name = join(Buffer.from(video).toString('hex'), 'layout');
+  const [folder] = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith(name),
+  );
+  return join(root, folder!);
 }
 
 /** Writes documents until one is refused. @returns how many were taken */
@@ -116,6 +127,38 @@ describeWithSmallDisk('on a disk that is smaller than MAX_WORKING_COPY_BYTES', (
     disk.fill();
     await pushGames(laptop, 'g', 5_000);
     expect(disk.freeBytes).toBeGreaterThan(MEGABYTE);
+    await app.stop();
+    await storage.dispose();
+  });
+
+  test('content whose transaction finds the disk full is written once, as one version', async () => {
+    using objects = SmallDisk.mount(100);
+    const storage = await storageOn('sqlite');
+    const app = await startApp('sqlite', { storage, env: { STORAGE_URL: `file:${objects.path}` } });
+    const laptop = await app.newDevice();
+    expect(await writeLarge(laptop, 'dispensable')).toBe(200);
+    await download(laptop, 'dispensable');
+    const holding = await hold(laptop, 'v1');
+    const first = await putContent(holding, '0-0', packedLayout(['first']));
+    expect(first.status).toBe(200);
+    const copies = copiesOf(disk, 'v1');
+    let isFilled = false;
+    // The new copy is in its place; the transaction has yet to commit.
+    const watcher = watch(copies, () => {
+      if (isFilled || readdirSync(copies).length < 2) return;
+      isFilled = true;
+      disk.fill();
+    });
+    const second = await putContent(
+      holding,
+      first.headers.get('etag')!.slice(1, -1),
+      packedLayout(['second']),
+    );
+    watcher.close();
+    expect({ isFilled, status: second.status }).toEqual({ isFilled: true, status: 200 });
+    const { epoch, mark } = second.body as { epoch: number; mark: string };
+    expect(readdirSync(copies)).toEqual([`${epoch}-${mark}.db`]);
+    expect(await download(laptop, 'v1')).toEqual(['second']);
     await app.stop();
     await storage.dispose();
   });

@@ -153,3 +153,22 @@ forEachDatabase((database) => {
       expectProblem(await lock(laptop, 'v1', { mark }), 400, 'BAD_REQUEST');
   });
 });
+
+test('on sqlite, copies of lost versions leave the room of MAX_WORKING_COPY_BYTES to others', async () => {
+  await using world = await World.make('sqlite', { MAX_WORKING_COPY_BYTES: String(4 * 1_048_576) });
+  const laptop = await world.newDevice();
+  await world.app.stop();
+  await using snapshot = await snapshotOf(world.data);
+  const restart = async () => {
+    await world.start();
+    moveTo(laptop, world.app.url);
+  };
+  await restart();
+  const writeLarge = async (video: string) =>
+    (await putContent(await hold(laptop, video), '0-0', packedLayout([video], 900_000))).status;
+  for (const video of ['v1', 'v2', 'v3', 'v4']) expect(await writeLarge(video)).toBe(200);
+  await world.app.stop();
+  await snapshot.putBack();
+  await restart();
+  for (const video of ['v5', 'v1', 'v2']) expect(await writeLarge(video)).toBe(200);
+});

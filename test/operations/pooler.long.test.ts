@@ -22,15 +22,19 @@ describeWithPgBouncer('behind PgBouncer', () => {
     ],
     ['transactions over one session', { pool_mode: 'transaction', default_pool_size: 1 }],
     ['statements', { pool_mode: 'statement' }],
-  ])('that pools %s, a start and a restore are refused with one line', async (_name, settings) => {
-    await using bouncer = await PgBouncer.start(settings);
-    const { env } = storageOf(bouncer);
-    expectOneLine(await runTidemark(['start'], { ...env, PORT: '0' }), /pool_mode=session/);
-    expectOneLine(
-      await runTidemark(['restore', join(process.cwd(), 'package.json')], env),
-      /pool_mode=session/,
-    );
-  });
+  ])(
+    'that pools %s, whatever takes the lock of migrations is refused with one line',
+    async (_name, settings) => {
+      await using bouncer = await PgBouncer.start(settings);
+      const { env } = storageOf(bouncer);
+      expectOneLine(await runTidemark(['start'], { ...env, PORT: '0' }), /pool_mode=session/);
+      expectOneLine(
+        await runTidemark(['restore', join(process.cwd(), 'package.json')], env),
+        /pool_mode=session/,
+      );
+      expectOneLine(await runTidemark(['renew-histories'], env), /pool_mode=session/);
+    },
+  );
 
   test('that pools sessions, two servers run, and tell each other what changes', async () => {
     await using bouncer = await PgBouncer.start({ pool_mode: 'session', default_pool_size: 60 });
@@ -44,5 +48,15 @@ describeWithPgBouncer('behind PgBouncer', () => {
     const { timestamp } = await push(phone, creating({ games: [game('g1')] }), await clockOf(phone));
     expect(await socket.next('changes')).toMatchObject({ timestamp });
     expect((await pull(laptop)).changes.games!.updated).toEqual([game('g1')]);
+  });
+
+  test('that pools sessions, no server that has ended keeps a restore from running', async () => {
+    await using bouncer = await PgBouncer.start({ pool_mode: 'session', default_pool_size: 60 });
+    const storage = storageOf(bouncer);
+    const server = await startServer({ storage });
+    await server.kill('SIGTERM');
+    expect(await runTidemark(['renew-histories'], storage.env)).toMatchObject({ code: 0, stderr: '' });
+    const noBackup = join(process.cwd(), 'package.json');
+    expect((await runTidemark(['restore', noBackup], storage.env)).stderr).toMatch(/^pg_restore failed/);
   });
 });

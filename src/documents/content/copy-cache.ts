@@ -16,6 +16,7 @@ export interface Copy {
   /** The mark of the epoch's content; null: it has none. */
   mark: string | null;
   path: string;
+  /** 0: the database does not know this content. */
   sizeBytes: number;
   /** True: this copy is known to be the only place of content that is not uploaded. */
   isPending: boolean;

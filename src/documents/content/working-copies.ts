@@ -228,8 +228,11 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     let unknown = 0;
     for (const { copy } of found) {
       const standing = await this.standingOf(copy);
-      this.cache.add({ ...copy, isPending: standing !== 'dispensable' });
-      if (standing === 'unknown') unknown += 1;
+      const isUnknown = standing === 'unknown';
+      // No upload will free its bytes: if they counted, they would keep other documents from being written for ever.
+      const sizeBytes = isUnknown ? 0 : copy.sizeBytes;
+      this.cache.add({ ...copy, sizeBytes, isPending: standing !== 'dispensable' });
+      if (isUnknown) unknown += 1;
     }
     // Such a file is never read. It stays until its document is written again: after the database was put back to an earlier
     // state, it may hold the only copy of what was lost.
