@@ -38,6 +38,8 @@ export class AppPage {
 
   /** Goes to a place of the app by its route, such as `#/settings`. */
   async goTo(route: string): Promise<void> {
+    // A page that is still starting does not follow its address.
+    await this.page.locator('[data-testid]').first().waitFor({ state: 'attached' });
     await this.page.goto(new URL(`/${route}`, this.page.url()).href);
   }
 
