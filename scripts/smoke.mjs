@@ -2,18 +2,23 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from './setup.mjs';
 
 const DEADLINE_MS = 300_000;
 
+// Passed as a relative path, as the default is one.
 const dataDir = mkdtempSync(join(tmpdir(), 'tidemark-smoke-'));
-const server = spawn('npm', ['start', '--', '--port', '0', '--host', '127.0.0.1', '--data-dir', dataDir], {
-  cwd: root,
-  stdio: ['ignore', 'pipe', 'inherit'],
-  detached: true, // its own process group, which can be killed as a whole if npm leaves processes behind
-});
+const server = spawn(
+  'npm',
+  ['start', '--', '--port', '0', '--host', '127.0.0.1', '--data-dir', relative(root, dataDir)],
+  {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true, // its own process group, which can be killed as a whole if npm leaves processes behind
+  },
+);
 const exited = new Promise((resolve) => server.once('close', (code, signal) => resolve({ code, signal })));
 const deadline = setTimeout(() => killAll(), DEADLINE_MS);
 const output = [];

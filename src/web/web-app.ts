@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../foundation/config/config.js';
@@ -86,10 +86,10 @@ async function serveFiles(
   build: string,
   isAtRoot: boolean,
 ): Promise<string | null> {
-  let root = build;
+  let root = resolve(build);
   let fault: string | null = null;
   try {
-    root = copyWebBuild(build, join(dataDir, 'web'), databaseUrl !== null);
+    root = resolve(copyWebBuild(build, join(dataDir, 'web'), databaseUrl !== null)); // DATA_DIR may be relative
   } catch (error) {
     // Serving it from where it is works, too, until a new build changes files that pages have loaded in part.
     fault = (error as Error).message;
