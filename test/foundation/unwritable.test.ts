@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { Database } from '../../src/foundation/database/database.js';
+import { administrate, endConnections } from '../support/administrate.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send, type Reply } from '../support/device.js';
 import { hold, lock, packedLayout, putContent } from '../support/documents.js';
@@ -9,23 +9,6 @@ import { clockOf, expectProblem, pull, store, until } from '../support/exchange.
 import { creating, game, games } from '../support/records.js';
 import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
 import { createStorage } from '../support/storage.js';
-
-/** Runs a statement on the server of a database, from another database. */
-async function administrate(databaseUrl: string, statement: (name: string) => string): Promise<void> {
-  const url = new URL(databaseUrl);
-  const name = url.pathname.slice(1);
-  url.pathname = '/postgres';
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
-  try {
-    await client.query(statement(name));
-  } finally {
-    await client.end();
-  }
-}
-
-const endConnections = (name: string) =>
-  `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`;
 
 /** Makes a database read-only; on PostgreSQL each of several connections leads to a server that can only be read. */
 async function setReadOnly(app: TestApp, isReadOnly: boolean): Promise<void> {

@@ -1,9 +1,9 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import pg from 'pg';
 import { Database } from '../../src/foundation/database/database.js';
 import { OperationsModule } from '../../src/operations/operations.module.js';
 import { ReadinessChecks } from '../../src/operations/readiness-checks.js';
+import { administrate, endConnections } from '../support/administrate.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import { send } from '../support/device.js';
 import { expectProblem, pull, until } from '../support/exchange.js';
@@ -83,28 +83,13 @@ test('the module of operations starts alone, and is as ready as the parts that r
 });
 
 describe('on postgres, when the database goes away', () => {
-  /** Runs a statement from another database, as the app's may refuse connections at that time. */
-  async function administrate({ storage }: TestApp, statement: (name: string) => string): Promise<void> {
-    const url = new URL(storage.env.DATABASE_URL!);
-    const name = url.pathname.slice(1);
-    url.pathname = '/postgres';
-    const client = new pg.Client({ connectionString: url.href });
-    await client.connect();
-    try {
-      await client.query(statement(name));
-    } finally {
-      await client.end();
-    }
-  }
+  const urlOf = ({ storage }: TestApp) => storage.env.DATABASE_URL!;
   const leave = (app: TestApp) =>
-    administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`).then(() =>
-      administrate(
-        app,
-        (name) => `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
-      ),
+    administrate(urlOf(app), (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`).then(() =>
+      administrate(urlOf(app), endConnections),
     );
   const comeBack = (app: TestApp) =>
-    administrate(app, (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
+    administrate(urlOf(app), (name) => `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
 
   test('ready fails, live stays 200, requests fail with a problem, and all recover by themselves', async () => {
     await using app = await startApp('postgres');
