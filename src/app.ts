@@ -118,8 +118,9 @@ async function assemble(
   showPairingAlert(app.get(RateLimits), app.get(HealthDetails), app.get(Metrics));
   logRequests(server, logger);
   const tokens = app.get(AccessTokens);
-  const authorize = ({ headers }: FastifyRequest) => void tokens.verify(bearerToken(headers.authorization));
-  readJsonBodies(server, new LargeBodies(config.maxBodyBytes, authorize));
+  const accountOf = ({ headers }: FastifyRequest) =>
+    tokens.verify(bearerToken(headers.authorization)).accountId;
+  readJsonBodies(server, new LargeBodies(config.maxBodyBytes, accountOf));
   passBinaryBodies(server);
   drainUnreadBodies(server, (request) => Boolean(request.device ?? request.operatorAccountId));
   await serveOpenApi(app, schema, metadata);

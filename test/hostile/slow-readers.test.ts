@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { startApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { clockOf, pull, push, store, until } from '../support/exchange.js';
-import { creating, game, games } from '../support/records.js';
+import { creating, deleting, game, games } from '../support/records.js';
 
 const ROWS = 40_000;
 
@@ -40,6 +41,41 @@ test('readers who take nothing keep neither small pulls nor, after a while, larg
       () => stranger.pull(),
       ({ status }) => status === 200,
     );
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
+
+test('readers who take nothing of their answers to large pushes keep those of others waiting only for seconds', async () => {
+  await using app = await startApp('sqlite');
+  const device = await app.newDevice();
+  const stranger = await app.newDevice();
+  const ids = Array.from({ length: 200_000 }, (_, n) => `an-identifier-of-some-length-${n.toString(36)}`);
+  const body = gzipSync(JSON.stringify(deleting({ boats: ids })), { level: 1 });
+  const { hostname, port } = new URL(app.url);
+  const head = [
+    `POST /api/v1/sync/push?last_pulled_at=${await clockOf(device)} HTTP/1.1`,
+    `Host: ${hostname}`,
+    `Authorization: Bearer ${device.accessToken}`,
+    'Content-Type: application/json',
+    'Content-Encoding: gzip',
+    `Content-Length: ${body.length}`,
+  ];
+  const sockets: Socket[] = [];
+  const begun: Promise<unknown>[] = [];
+  try {
+    for (let n = 0; n < 10; n++) {
+      const socket = connect(Number(port), hostname);
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      begun.push(once(socket, 'readable'));
+      socket.write([...head, '', ''].join('\r\n'));
+      socket.write(body);
+    }
+    await Promise.all(begun.slice(0, 2));
+    await push(stranger, creating({ games: games(3_000) }), await clockOf(stranger));
+    await Promise.all(begun); // also of those that came when many answers were unread
+    await push(stranger, creating({ games: games(3_000) }), await clockOf(stranger));
   } finally {
     for (const socket of sockets) socket.destroy();
   }

@@ -67,6 +67,17 @@ forEachDatabase((database) => {
     }
   });
 
+  test('others are served while rows with as many unknown columns as they may have are read', async () => {
+    const device = await app().newDevice();
+    const other = await app().newDevice();
+    const columns = Object.fromEntries(many(990, (n) => [`c${n}`, 0]));
+    const rows = many(3_500, (n) => ({ id: `g${n}`, ...columns }));
+    const begin = await pushing(device, creating({ games: rows }));
+    const reply = await expectOthersServed(begin(), other);
+    expect(reply.status).toBe(200);
+    expect(reply.body.adjusted_more).toBe(3_500 * 990 - 100);
+  });
+
   test('others are served while a hundred thousand conflicts are found and listed', async () => {
     const device = await app().newDevice();
     const lastPulledAt = await clockOf(device);

@@ -9,15 +9,23 @@ import { cutWhenSilent } from './unread-body.js';
 
 /** Only a body made to exhaust the memory has more: a record takes at least 64 bytes, a body 32 MiB by default. */
 const MAX_CONTAINERS = 1_000_000;
+/** Far more than a record has columns, or a push tables; what walks through the members of an object does not pause. */
+const MAX_MEMBERS = 100_000;
+/** About as deep as a body can be that is parsed at once. */
+const MAX_DEPTH = 100_000;
 
 /**
  * Parses JSON bodies sent as `application/json` or `text/plain`, plain or gzipped; reading stops at the limit, which
- * holds for the bytes as sent and as inflated. Nothing is read of a large body that `authorize` refuses. Unlike
+ * holds for the bytes as sent and as inflated. Nothing is read of a large body whose sender `LargeBodies` refuses. Unlike
  * Fastify's parser it accepts `__proto__` members: the sanitiser drops undeclared members.
  */
 export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies): void {
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
+  server.addHook('onSend', (_request, { raw: response }, payload, next) => {
+    if (!largeBodies.isProcessed(response)) next(null, payload);
+    else largeBodies.beginAnswer(response).then(() => next(null, payload), next);
+  });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     ['application/json', 'text/plain'],
@@ -41,7 +49,7 @@ export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies
       });
       counter.complete();
       if (!isLarge(body)) return parse(body);
-      await largeBodies.takePlace(response);
+      await largeBodies.takePlace(request, response);
       return parseLarge(body, largeBodies.maxRecords);
     },
   );
@@ -116,16 +124,25 @@ function parse(body: Buffer): unknown {
 
 /** Parses in pieces, and refuses a body with more in it than any push needs before that takes memory. */
 async function parseLarge(body: Buffer, maxRecords: number): Promise<unknown> {
-  const counts = { container: 0, entry: 0 };
+  let containers = 0;
+  let entries = 0;
   try {
-    return await parseJson(body, (kind) => {
-      counts[kind]++;
-      if (counts.container > MAX_CONTAINERS)
-        throw tooMany(`${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`);
-      if (counts.entry > maxRecords)
-        throw tooMany(
-          `${maxRecords} records at most, deletions included. A greater MAX_BODY_BYTES allows more.`,
-        );
+    return await parseJson(body, {
+      container: (depth) => {
+        if (depth > MAX_DEPTH)
+          throw new AppError('BAD_REQUEST', { detail: 'The body is nested too deeply.' });
+        if (++containers > MAX_CONTAINERS)
+          throw tooMany(`${MAX_CONTAINERS} objects and arrays at most, counted by { and [.`);
+      },
+      entry: () => {
+        if (++entries > maxRecords)
+          throw tooMany(
+            `${maxRecords} records at most, deletions included. A greater MAX_BODY_BYTES allows more.`,
+          );
+      },
+      member: (number) => {
+        if (number > MAX_MEMBERS) throw tooMany(`${MAX_MEMBERS} members at most in one object.`);
+      },
     });
   } catch (error) {
     throw error instanceof SyntaxError ? notJson(error) : error;

@@ -2,13 +2,18 @@ import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
 
 /** Bytes that are parsed at once: about a millisecond. */
 const PIECE_BYTES = 65_536;
+/** Bytes that are looked through at once, such as blanks. */
+const SCANNED_BYTES = 1_048_576;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [SPACE, TAB, RETURN, NEWLINE] = [0x20, 0x09, 0x0d, 0x0a];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** An array or object that is open at the place reached so far. */
 interface Container {
   isArray: boolean;
+  /** How many commas separate its entries or members so far. */
+  commas: number;
   /** Where its bracket is. */
   start: number;
   /** Where the text begins that is not parsed yet. */
@@ -24,28 +29,38 @@ interface Container {
   isAfterChild: boolean;
 }
 
+/** Judges what a JSON text holds before that is parsed; each throws what refuses the text. */
+export interface JsonLimits {
+  /** For each object and array. @param depth 1 for the outermost */
+  container(depth: number): void;
+  /** For each entry of an array but its last one. */
+  entry(): void;
+  /** For each member of an object but its last one. @param number 1 for the object's first */
+  member(number: number): void;
+}
+
 /**
  * Parses a large JSON text like `JSON.parse`, in pieces, between which other events run.
- * @param count called for each object, array and entry of an array before it is parsed; throws what refuses the text
- * @throws SyntaxError
+ * @throws SyntaxError, and what `limits` throws
  */
-export async function parseJson(
-  bytes: Buffer,
-  count: (kind: 'container' | 'entry') => void,
-): Promise<unknown> {
+export async function parseJson(bytes: Buffer, limits: JsonLimits): Promise<unknown> {
   const open: Container[] = [];
   let top: Container | undefined;
   let root: Container | undefined;
   let end = -1;
   let isBroken = false;
+  let pauseAt = SCANNED_BYTES;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
+    if (at >= pauseAt) {
+      pauseAt = at + SCANNED_BYTES;
+      await yieldToEventLoop();
+    }
     if (byte === QUOTE) {
       at = endOfString(bytes, at);
     } else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
-      count('container');
       top = container(byte === OPEN_ARRAY, at);
-      open.push(top);
+      limits.container(open.push(top));
       if (root) isBroken ||= end >= 0;
       else root = top;
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
@@ -56,7 +71,9 @@ export async function parseJson(
       if (!top) end = at;
       else if (top.hasOpenChild) attach(top, ended.value, at);
     } else if (byte === COMMA && top) {
-      if (top.isArray) count('entry');
+      top.commas++;
+      if (top.isArray) limits.entry();
+      else limits.member(top.commas);
       if (top.isAfterChild) {
         expectBlank(bytes, top.from, at);
         Object.assign(top, { from: at + 1, isAfterChild: false });
@@ -80,7 +97,7 @@ export async function parseJson(
 
 function container(isArray: boolean, start: number): Container {
   const nothing = { comma: -1, value: null, hasOpenChild: false, key: '', isAfterChild: false };
-  return { isArray, start, from: start + 1, ...nothing };
+  return { isArray, commas: 0, start, from: start + 1, ...nothing };
 }
 
 /** @returns where its second quotation mark is */
@@ -148,5 +165,9 @@ function put(object: Record<string, unknown>, key: string, value: unknown): void
 }
 
 function expectBlank(bytes: Buffer, from: number, until: number): void {
-  if (/[^ \t\r\n]/.test(bytes.toString('latin1', from, until))) throw new SyntaxError('no comma');
+  for (let at = from; at < until; at++) {
+    const byte = bytes[at];
+    if (byte !== SPACE && byte !== NEWLINE && byte !== RETURN && byte !== TAB)
+      throw new SyntaxError('no comma');
+  }
 }

@@ -33,6 +33,12 @@ export interface PushedChanges {
 const CLIENT_COLUMNS = new Set(['id', '_status', '_changed']);
 // The answer repeats an unknown table's name for each of its ids.
 const MAX_TABLE_NAME = 64;
+/** A longer id is no record's: a valid one has 64 characters. The answer repeats refused ids, each of them twice. */
+const MAX_ID = 1_024;
+/** A declared table has 400 columns at most. */
+const MAX_MEMBERS_OF_ROW = 10_000;
+/** Rows between two turns of the event loop: each may have many members. */
+const ROWS_AT_ONCE = 25;
 
 /**
  * Reads an untrusted changes object: drops undeclared columns, converts values to their columns, and refuses records
@@ -66,7 +72,9 @@ function readLists(table: string, value: unknown): Lists {
   const lists: Lists = { created: [], updated: [], deleted: [] };
   for (const [key, list] of Object.entries(objectAt(value, `changes.${table}`))) {
     if (!isListName(key))
-      throw malformed(`changes.${table} has a key "${key}" beside created, updated and deleted.`);
+      throw malformed(
+        `changes.${table} has a key "${key.slice(0, MAX_TABLE_NAME)}" beside created, updated and deleted.`,
+      );
     if (!Array.isArray(list)) throw malformed(`changes.${table}.${key} must be an array.`);
     lists[key] = list;
   }
@@ -88,10 +96,10 @@ async function sanitizeTable(
   const refusedHere = new Map<string, RejectionReason>();
   const columns = new Map(Object.entries(table.columns));
   for (const list of ['created', 'updated'] as const) {
-    for await (const piece of inPieces(lists[list]))
+    for await (const piece of inPieces(lists[list], ROWS_AT_ONCE))
       for (const row of piece) {
         const raw = objectAt(row, `changes.${tableName}.${list}[]`);
-        const id = idOf(raw.id, `changes.${tableName}.${list}[].id`);
+        const id = repeatable(idOf(raw.id, `changes.${tableName}.${list}[].id`));
         if (!ID_PATTERN.test(id)) refusedHere.set(id, 'ID_INVALID');
         const values = fitToColumns(columns, raw, (column, reason) =>
           adjustments.add(tableName, id, column, reason),
@@ -136,7 +144,10 @@ function fitToColumns(
   tell: (column: string, reason: AdjustmentReason) => void,
 ): PartialRow {
   const values: PartialRow = {};
-  for (const name of Object.keys(raw)) {
+  const names = Object.keys(raw);
+  if (names.length > MAX_MEMBERS_OF_ROW)
+    throw malformed(`a row has ${names.length} members; at most ${MAX_MEMBERS_OF_ROW} are possible.`);
+  for (const name of names) {
     const column = columns.get(name);
     if (column) {
       const coerced = column.coerce(raw[name]);
@@ -163,10 +174,10 @@ async function refuseAll(table: string, lists: Lists, refused: Rejection[]): Pro
   for (const list of ['created', 'updated'] as const) {
     const where = `changes.${table}.${list}[]`;
     for await (const piece of inPieces(lists[list]))
-      for (const row of piece) ids.add(idOf(objectAt(row, where).id, `${where}.id`));
+      for (const row of piece) ids.add(repeatable(idOf(objectAt(row, where).id, `${where}.id`)));
   }
   for await (const piece of inPieces(lists.deleted))
-    for (const id of piece) ids.add(idOf(id, `changes.${table}.deleted[]`));
+    for (const id of piece) ids.add(repeatable(idOf(id, `changes.${table}.deleted[]`)));
   for await (const piece of inPieces(ids))
     for (const id of piece) refused.push({ table, id, reason: 'TABLE_UNKNOWN' });
 }
@@ -174,6 +185,12 @@ async function refuseAll(table: string, lists: Lists, refused: Rejection[]): Pro
 function idOf(value: unknown, where: string): string {
   if (typeof value !== 'string') throw malformed(`${where} must be a string.`);
   return value;
+}
+
+/** An id that the answer may have to repeat. */
+function repeatable(id: string): string {
+  if (id.length > MAX_ID) throw malformed(`an id has ${id.length} characters; at most 64 are possible.`);
+  return id;
 }
 
 function objectAt(value: unknown, where: string): Record<string, unknown> {
