@@ -7,6 +7,7 @@ import { documentState } from './document-state.js';
 import { documentUploads, uploadTick } from './document-uploads.js';
 import { firstPull } from './first-pull.js';
 import { guard } from './guard.js';
+import { hostile } from './hostile.js';
 import { nothingNew } from './nothing-new.js';
 import { push100k } from './push-100k.js';
 import { push10k } from './push-10k.js';
@@ -25,6 +26,7 @@ export const measures: Measure[] = [
   roundPushes,
   announcements,
   connections,
+  hostile,
   webApp,
   documentState,
   documentLocks,

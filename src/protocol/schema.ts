@@ -28,8 +28,8 @@ const MAX_INDEX_NAME = 63;
 const MAX_COLUMNS = 400;
 const RESERVED_EVERYWHERE = ['id', 'local_storage', 'constructor', 'prototype', 'rowid', 'oid'];
 const RESERVED_TABLES = [...RESERVED_EVERYWHERE, 'changes'];
-/** Names that the databases give themselves: `notes_pkey` is PostgreSQL's index of the primary key of `notes`. */
-const RESERVED_PATTERN = /^(sqlite|pg)_|_pkey$/;
+/** Names that the databases give themselves, also to indexes: `notes_pkey` is PostgreSQL's of the primary key of `notes`. */
+const RESERVED_PATTERN = /^sqlite(_|$)|^pg_|_pkey$/;
 const SERVER_COLUMNS = ['account_id', 'last_modified', 'is_deleted'];
 const POSTGRES_COLUMNS = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'];
 const RESERVED_COLUMNS = [...RESERVED_EVERYWHERE, ...SERVER_COLUMNS, ...POSTGRES_COLUMNS];

@@ -37,6 +37,11 @@ describe('a password is never printed', () => {
     ['a parameter', 'postgres://127.0.0.1:1/nowhere?user=someone&password=hunter2'],
     ['a parameter with an @', 'postgres://127.0.0.1:1/nowhere?password=hun@ter2&user=someone'],
     ['both places', 'postgres://someone:ter2@127.0.0.1:1/nowhere?password=hunter2'],
+    ['a second ? before it', 'postgres://127.0.0.1:1/nowhere?user=someone?password=hunter2'],
+    ['a second ? before it, after a host', 'postgres://127.0.0.1:1/nowhere?host=/no/where?password=hunter2'],
+    ['a ; before it', 'postgres://127.0.0.1:1/nowhere?user=someone;password=hunter2'],
+    ['an & instead of the first ?', 'postgres://127.0.0.1:1/nowhere&password=hunter2'],
+    ['a ; instead of the first ?', 'postgres://127.0.0.1:1/nowhere;password=hunter2'],
     ['a port that is none', 'postgres://someone:ter2@127.0.0.1/nowhere?port=hunter2'],
   ])('with %s in it', async (_name, url) => {
     const result = await run(['start'], { DATABASE_URL: url });

@@ -7,5 +7,6 @@ export function expectOneLine(result: CommandResult, pattern: RegExp): void {
   const lines = result.stderr.trim().split('\n');
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(pattern);
+  expect(result.stdout).not.toMatch(/^[^{\s]/m); // nothing among the log's lines that is none
   expect(result.stdout + result.stderr).not.toMatch(/^\s+at |node:internal|\.js:\d+/m);
 }

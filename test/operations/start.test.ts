@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
 import { send, TestDevice } from '../support/device.js';
 import { clockOf, moveTo, pull, push } from '../support/exchange.js';
 import { creating, game } from '../support/records.js';
@@ -57,6 +58,10 @@ describe('the command line', () => {
   test.each([
     ['a port that is none', ['--port', 'abc'], {}, /port.*abc/i],
     ['a port out of range', [], { PORT: '70000' }, /PORT.*70000/],
+    ['a prefix that clients resolve', [], { API_PREFIX: '/..' }, /API_PREFIX/],
+    ['another prefix that clients resolve', [], { API_PREFIX: '/a/./b' }, /API_PREFIX/],
+    ['a data folder that a shell has not read', [], { DATA_DIR: '~/data' }, /DATA_DIR.*whole path/],
+    ['a data folder that is an address', [], { DATA_DIR: 'file:///data' }, /DATA_DIR.*whole path/],
     ['an unknown option', ['--prot=4000'], {}, /--prot/],
     ['a flag without its value', ['--port'], {}, /--port/],
     ['a database of another kind', [], { DATABASE_URL: 'mysql://localhost/x' }, /DATABASE_URL/],
@@ -93,6 +98,13 @@ describe('the command line', () => {
       folders.map((dataDir) => runTidemark(['start'], { DATA_DIR: dataDir, PORT: '0' })),
     );
     for (const result of results) expectOneLine(result, /data folder|a-file|nowhere/i);
+  });
+
+  test('a database with a foreign table of the same name: one clear line', async () => {
+    const database = new BetterSqlite(join(folder, 'tidemark.db'));
+    database.exec('CREATE TABLE accounts (name TEXT)');
+    database.close();
+    expectOneLine(await runTidemark(['start'], { DATA_DIR: folder, PORT: '0' }), /accounts.*already exists/);
   });
 
   test('a data folder that holds no database of ours: one clear line', async () => {

@@ -84,6 +84,11 @@ describe('one clear line for', () => {
       'Table "sqlite_x": this',
     ],
     [
+      'a name whose indexes SQLite would keep',
+      declaring('{ sqlite: { since: 1, columns: { name: text() } } }'),
+      'Table "sqlite": this',
+    ],
+    [
       'a name that PostgreSQL gives an index',
       declaring('{ notes_pkey: { since: 1, columns: { name: text() } } }'),
       'Table "notes_pkey": this',

@@ -61,6 +61,13 @@ describe('accepted is', () => {
     expect(await asText('tables.json')).toEqual(await asText('tables.ts'));
   });
 
+  test('JSON that begins with a byte order mark, as some editors write it', async () => {
+    using folder = new Folder({
+      'tables.json': '\ufeff{ "notes": { "since": 1, "columns": { "body": { "kind": "text" } } } }',
+    });
+    expect(await names(folder.join('tables.json'))).toEqual(['notes']);
+  });
+
   test('what another copy of this package declared', async () => {
     using folder = new Folder({
       'tables.mjs': HABITS.replace('tidemark/schema', `${process.cwd()}/dist/protocol/declaration.js`),

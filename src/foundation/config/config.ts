@@ -98,7 +98,11 @@ function checkTogether(config: Config, faults: string[]): void {
   if (config.storageUrl !== null && !/^(file|s3):/.test(config.storageUrl)) {
     faults.push('STORAGE_URL must begin with file: or s3: (leave it out for a folder in DATA_DIR).');
   }
-  if (!/^(\/[\w.-]+)*$/.test(config.apiPrefix)) faults.push('API_PREFIX must be a path such as /api/v1.');
+  // Clients resolve the segments . and .. themselves, and would then ask elsewhere.
+  if (!/^(\/(?!\.\.?(\/|$))[\w.-]+)*$/.test(config.apiPrefix))
+    faults.push('API_PREFIX must be a path such as /api/v1.');
+  if (/^~(\/|$)|:\/\//.test(config.dataDir))
+    faults.push('DATA_DIR must be a folder; write its whole path, as ~ is read by shells alone.');
 }
 
 function checkPostgresUrl(url: string, faults: string[]): void {

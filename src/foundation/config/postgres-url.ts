@@ -24,10 +24,14 @@ export function postgresOptions(url: string): ClientConfig {
   }
 }
 
-/** Whether a / ? or # in the password ends the address too early: the driver would take the rest for other parts. */
+/**
+ * Whether the driver takes a password for a part that is printed: a / ? or # in it ends the address too early, or a wrong
+ * sign before `password=` makes it a piece of the parameter, or of the database's name, before it.
+ */
 function isMisread(url: string): boolean {
   const rest = /^\w+:\/\/[^/?#]*(.*)$/s.exec(url)?.[1] ?? '';
-  return /[@#]/.test(rest.replace(/([?&](?:user|password)=)[^&#]*/g, '$1'));
+  const printed = rest.replace(/([?&]user=)[^&?;#]*|([?&]password=)[^&#]*/g, '$1$2');
+  return /[@#]|\?.*[?;]|^[^?]*[&;=]/s.test(printed);
 }
 
 function faultOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { MigrationExecutor, type DataSource, type DataSourceOptions } from 'typeorm';
+import { AbstractLogger, MigrationExecutor, type DataSource, type DataSourceOptions } from 'typeorm';
 import type { Dialect } from '../../protocol/columns.js';
 import type { Schema } from '../../protocol/schema.js';
 import { AppStartError } from '../errors/app-start-error.js';
@@ -14,13 +14,18 @@ export interface Declared {
   server: ServerTables;
 }
 
+/** Writes nothing: without it, TypeORM prints a line about each migration that fails, beside the sentence that we do. */
+class Silence extends AbstractLogger {
+  protected writeLog(): void {}
+}
+
 /** TypeORM's options for these tables. */
 export function ormOptions(dialect: Dialect, { schema, server }: Declared) {
   return {
     entities: entities(dialect, schema, server),
     migrations: migrations(dialect, schema, server),
     migrationsTableName: MIGRATIONS_TABLE,
-    logging: false,
+    logger: new Silence(),
   } satisfies Partial<DataSourceOptions>;
 }
 

@@ -51,7 +51,7 @@ export async function loadTables(file: string, reserved: ReadonlySet<string> = n
 }
 
 function loadJson(path: string): Schema {
-  const text = readFileSync(path, 'utf8');
+  const text = readFileSync(path, 'utf8').replace(/^\ufeff/, ''); // some editors begin every file with it
   let json: unknown;
   try {
     json = JSON.parse(text);
