@@ -13,7 +13,7 @@ import {
   type Transaction,
 } from './database.js';
 import { Semaphore } from '../flow/semaphore.js';
-import { isWriteFault, readOnly, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
+import { isWriteFault, readOnly, silent, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
 
 type Handle = BetterSqlite.Database;
 
@@ -91,7 +91,7 @@ export class SqliteDatabase extends Database {
       await connection.query('BEGIN');
     } catch (error) {
       this.snapshots.release();
-      throw error;
+      throw silent(error);
     }
     let isOpen = true;
     return {
@@ -112,7 +112,9 @@ export class SqliteDatabase extends Database {
 
   async checkWritable(): Promise<void> {
     await this.query('SELECT 1');
-    const usage = await this.disk.usage();
+    const usage = await this.disk.usage().catch((error: unknown) => {
+      throw readOnly(error);
+    });
     if (usage && usage.freeBytes < LEAST_FREE_BYTES) throw readOnly();
     if (!this.hasFailed) return;
     // Writes the first page without changing it.
