@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
@@ -10,7 +10,7 @@ import { FolderLock } from '../../foundation/files/folder-lock.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
-import { moveDurably } from '../../foundation/files/durable-move.js';
+import { move, syncFolders } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { DocumentsRepository, isStored } from '../documents.repository.js';
 import { NO_CONTENT, type Version } from '../version.js';
@@ -90,8 +90,24 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
-    await this.disk.orReclaim(() => moveDurably(file, path, this.root));
+    await this.disk.orReclaim(() => move(file, path));
+    try {
+      await this.disk.orReclaim(() => syncFolders(path, this.root));
+    } catch (error) {
+      await rename(path, file); // the write may be tried again
+      throw error;
+    }
     this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
+  }
+
+  /**
+   * The write that placed a content has failed: its copy takes no room from others any more.
+   * @param isUndone false: the commit may have reached the disk all the same, so the file stays until the next write
+   */
+  async withdraw(ref: DocumentRef, content: Content, isUndone: boolean): Promise<void> {
+    const copy = this.cache.get(this.pathOf(ref, content));
+    if (copy && isUndone) await this.cache.remove(copy);
+    else if (copy) this.cache.add({ ...copy, sizeBytes: 0 });
   }
 
   /** Notes that a content is uploaded, so that `makeRoom` may remove its copy. */
@@ -188,12 +204,17 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     await this.makeRoom(document.sizeBytes);
     const file = this.incoming();
-    const { sizeBytes } = await this.disk.orReclaim(() =>
-      inflateTo(this.journal.read(ref, document), file, UNLIMITED),
-    );
-    if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
-    await syncToDisk(file);
-    await this.place(ref, document, file);
+    try {
+      const { sizeBytes } = await this.disk.orReclaim(() =>
+        inflateTo(this.journal.read(ref, document), file, UNLIMITED),
+      );
+      if (sizeBytes !== document.sizeBytes)
+        throw new Error('The journal has another size than the document.');
+      await syncToDisk(file);
+      await this.place(ref, document, file);
+    } finally {
+      await rm(file, { force: true });
+    }
   }
 
   /**
