@@ -34,6 +34,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private readonly logger = new Logger('WorkingCopies');
+  /** Room that was found for files which are being made. */
+  private claimedBytes = 0;
   private root = '';
   private lock?: FolderLock;
 
@@ -132,8 +134,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
-    const isAllowed = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
-    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(bytes)))) return;
+    const needed = this.claimedBytes + bytes;
+    const isAllowed = () => this.cache.totalBytes + needed <= this.config.maxWorkingCopyBytes;
+    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(needed)))) return;
     // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
     await this.documents.hasten(this.now());
     throw new AppError('DISK_FULL', {
@@ -146,7 +149,39 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   /** Makes room on the disk for a temporary file. @returns false when there is too little that can be spared */
   hasRoom(bytes: number): Promise<boolean> {
-    return this.spare(async () => !(await this.disk.isShortOf(bytes)));
+    const needed = this.claimedBytes + bytes;
+    return this.spare(async () => !(await this.disk.isShortOf(needed)));
+  }
+
+  /**
+   * As `makeRoom`, for work that takes the room bit by bit: who asks meanwhile finds so much less.
+   * @returns a function that ends the claim
+   * @throws AppError DISK_FULL
+   */
+  async claimRoom(bytes: number): Promise<() => void> {
+    const end = this.claim(bytes);
+    await this.makeRoom(0).catch((error: unknown) => {
+      end();
+      throw error;
+    });
+    return end;
+  }
+
+  /** As `hasRoom`, for work that takes the room bit by bit. @returns a function that ends the claim; null: there is no room */
+  async claimDisk(bytes: number): Promise<(() => void) | null> {
+    const end = this.claim(bytes);
+    const isFound = await this.hasRoom(0).catch((error: unknown) => {
+      end();
+      throw error;
+    });
+    if (isFound) return end;
+    end();
+    return null;
+  }
+
+  private claim(bytes: number): () => void {
+    this.claimedBytes += bytes;
+    return () => void (this.claimedBytes -= bytes);
   }
 
   /** Size of the copies that can be spared, as far as that is known without asking the database. */
@@ -202,7 +237,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const detail = `The data folder does not have the content of ${ref.videoId}/${ref.kind} at epoch ${epoch}.`;
       throw new AppError('INTERNAL', { detail });
     }
-    await this.makeRoom(document.sizeBytes);
+    const endClaim = await this.claimRoom(document.sizeBytes);
     const file = this.incoming();
     try {
       const { sizeBytes } = await this.disk.orReclaim(() =>
@@ -213,6 +248,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       await syncToDisk(file);
       await this.place(ref, document, file);
     } finally {
+      endClaim();
       await rm(file, { force: true });
     }
   }
