@@ -47,7 +47,7 @@ export class SqliteDatabase extends Database {
   private readonly snapshots: Semaphore;
   private readonly writes = new Batcher((writes: Write[]) => this.writeTogether(writes));
   private lastWrite: Promise<unknown> = Promise.resolve();
-  /** Whether the last write failed because the database takes none. */
+  /** Whether a write failed because the database takes none, and `checkWritable` has made none since. */
   private hasFailed = false;
 
   /**
@@ -103,9 +103,14 @@ export class SqliteDatabase extends Database {
       close: async () => {
         if (!isOpen) return;
         isOpen = false;
-        await connection.query('COMMIT');
-        this.idle.push(connection);
-        this.snapshots.release();
+        try {
+          await connection.query('COMMIT');
+          this.idle.push(connection);
+        } catch {
+          connection.close(); // it only read; the next snapshot opens another one
+        } finally {
+          this.snapshots.release();
+        }
       },
     };
   }
@@ -124,6 +129,7 @@ export class SqliteDatabase extends Database {
     }).catch((error: unknown) => {
       throw isWriteFault(error) ? readOnly(error) : error;
     });
+    this.hasFailed = false;
   }
 
   async close(): Promise<void> {
@@ -152,9 +158,7 @@ export class SqliteDatabase extends Database {
   /** Commits; on a full disk once more, in the same turn, after what can be spared was removed. */
   private async commitOrReclaim<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     try {
-      const result = await this.disk.orReclaim(() => this.commit(work));
-      this.hasFailed = false;
-      return result;
+      return await this.disk.orReclaim(() => this.commit(work));
     } catch (error) {
       throw this.noteFault(error);
     }
