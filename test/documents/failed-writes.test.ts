@@ -1,6 +1,7 @@
 import { readdirSync, watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DocumentState } from '../../src/protocol/documents.js';
 import { Database } from '../../src/foundation/database/database.js';
 import { startApp, type TestApp } from '../support/app.js';
 import {
@@ -36,8 +37,7 @@ async function refuseFolderSyncs(times: number): Promise<() => number> {
 
 afterEach(() => jest.restoreAllMocks());
 
-const tagOf = (state: { epoch: number; server_version: number; mark: string | null }) =>
-  `${state.epoch}-${state.server_version}-${state.mark}`;
+const tagOf = (state: DocumentState) => `${state.epoch}-${state.server_version}-${state.mark}`;
 
 /** The names in the folder of a document's working copies, and of temporary files. */
 function filesOf(app: TestApp, videoId: string): { copies: string[]; incoming: string[] } {

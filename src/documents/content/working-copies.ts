@@ -17,6 +17,7 @@ import { NO_CONTENT, type Version } from '../version.js';
 import { inflateTo, UNLIMITED } from '../import/inflate.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
 import { JournalRepository } from './journal.repository.js';
+import { RoomClaims } from './room-claims.js';
 
 const INCOMING = 'incoming';
 const COPY_NAME = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)(?:-([0-9a-f]{16}))?\.db$/;
@@ -34,8 +35,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private readonly logger = new Logger('WorkingCopies');
-  /** Room that was found for files which are being made. */
-  private claimedBytes = 0;
+  private readonly claims = new RoomClaims();
   private root = '';
   private lock?: FolderLock;
 
@@ -134,7 +134,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
-    const needed = this.claimedBytes + bytes;
+    const needed = this.claims.totalBytes + bytes;
     const isAllowed = () => this.cache.totalBytes + needed <= this.config.maxWorkingCopyBytes;
     if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(needed)))) return;
     // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
@@ -149,7 +149,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   /** Makes room on the disk for a temporary file. @returns false when there is too little that can be spared */
   hasRoom(bytes: number): Promise<boolean> {
-    const needed = this.claimedBytes + bytes;
+    const needed = this.claims.totalBytes + bytes;
     return this.spare(async () => !(await this.disk.isShortOf(needed)));
   }
 
@@ -159,29 +159,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * @throws AppError DISK_FULL
    */
   async claimRoom(bytes: number): Promise<() => void> {
-    const end = this.claim(bytes);
-    await this.makeRoom(0).catch((error: unknown) => {
-      end();
-      throw error;
-    });
-    return end;
+    return (await this.claims.take(bytes, () => this.makeRoom(0).then(() => true)))!;
   }
 
   /** As `hasRoom`, for work that takes the room bit by bit. @returns a function that ends the claim; null: there is no room */
-  async claimDisk(bytes: number): Promise<(() => void) | null> {
-    const end = this.claim(bytes);
-    const isFound = await this.hasRoom(0).catch((error: unknown) => {
-      end();
-      throw error;
-    });
-    if (isFound) return end;
-    end();
-    return null;
-  }
-
-  private claim(bytes: number): () => void {
-    this.claimedBytes += bytes;
-    return () => void (this.claimedBytes -= bytes);
+  claimDisk(bytes: number): Promise<(() => void) | null> {
+    return this.claims.take(bytes, () => this.hasRoom(0));
   }
 
   /** Size of the copies that can be spared, as far as that is known without asking the database. */
