@@ -18,6 +18,13 @@ const MAX_CONTAINERS = 1_000_000;
 export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies): void {
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
+  server.addHook('onRoute', (route) => {
+    if (route.config?.takesLargeBody !== true) return;
+    route.onSend = (_request, reply, _payload, next) => {
+      largeBodies.noteAnswer(reply.raw);
+      next();
+    };
+  });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     ['application/json', 'text/plain'],

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { ByteBudget, type ByteShare } from '../flow/byte-budget.js';
 import { Semaphore } from '../flow/semaphore.js';
 import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
+import { STALL_MS } from './unread-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -34,6 +35,8 @@ export const isLarge = (body: Buffer): boolean => body.length > LARGE_BYTES;
 /** Limits large bodies: who may send them, their total bytes while they arrive, their number while they are processed. */
 export class LargeBodies {
   private readonly places = new Semaphore(AT_ONCE, MAX_WAIT_MS);
+  /** The responses to the bodies that have a place. */
+  private readonly held = new Set<ServerResponse>();
   private readonly budget: ByteBudget;
   /** How many records a body may bring. */
   readonly maxRecords: number;
@@ -76,11 +79,26 @@ export class LargeBodies {
     };
   }
 
-  /** Takes a place for a large body until the response is closed, waiting for it. @throws AppError OVERLOADED */
+  /** Takes a place for a large body until it is answered, waiting for it. @throws AppError OVERLOADED */
   async takePlace(response: ServerResponse): Promise<void> {
     await this.places.acquire();
     if (response.destroyed) this.places.release();
-    else response.once('close', () => this.places.release());
+    else {
+      this.held.add(response);
+      response.once('close', () => this.leave(response));
+    }
     await yieldToEventLoop();
+  }
+
+  /** The answer to a body begins: its place is free, and a client that takes nothing of it for 30 s is cut off. */
+  noteAnswer(response: ServerResponse): void {
+    if (this.leave(response)) response.setTimeout(STALL_MS, () => response.destroy());
+  }
+
+  /** @returns whether the body had a place */
+  private leave(response: ServerResponse): boolean {
+    const hadPlace = this.held.delete(response);
+    if (hadPlace) this.places.release();
+    return hadPlace;
   }
 }
