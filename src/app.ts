@@ -128,8 +128,9 @@ async function assemble(
   if (uncopied !== null) {
     const text = 'The web app is served from the folder of its build, as it cannot be copied to DATA_DIR/web';
     logger.warn({ reason: uncopied }, `${text}; restart the server after a new build`);
-    const figures = { is_copied: false };
-    app.get(HealthDetails).add('web', async () => ({ isDegraded: true, figures }));
+    app
+      .get(HealthDetails)
+      .add('web', { isDegraded: async () => true, figures: async () => ({ is_copied: false }) });
   }
   return app;
 }

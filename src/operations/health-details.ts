@@ -1,30 +1,49 @@
 import { Injectable } from '@nestjs/common';
+import { AppError } from '../foundation/errors/app-error.js';
 
-/** The health of one part of the server. */
-export interface HealthDetail {
-  isDegraded: boolean;
+/** The health of one part of the server. A part that fails, but not with an AppError, counts as degraded. */
+export interface HealthPart {
+  /** Whether something needs the operator; anyone may ask, so it reads no more than that needs. */
+  isDegraded(): Promise<boolean>;
   /** Figures for the operator. */
-  figures: Record<string, unknown>;
+  figures(): Promise<Record<string, unknown>>;
 }
+
+export type HealthStatus = 'ok' | 'degraded';
 
 /** The health of the server's parts; each part registers itself. */
 @Injectable()
 export class HealthDetails {
-  private readonly readers = new Map<string, () => Promise<HealthDetail>>();
+  private readonly parts = new Map<string, HealthPart>();
 
   /** Registers a part under a unique name. */
-  add(name: string, read: () => Promise<HealthDetail>): void {
-    this.readers.set(name, read);
+  add(name: string, part: HealthPart): void {
+    this.parts.set(name, part);
   }
 
-  /** Reads the health of every part, as `GET /health` answers it to the operator. */
-  async answer(): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
-    const entries = await Promise.all(
-      [...this.readers].map(async ([name, read]) => [name, await read()] as const),
-    );
-    return {
-      status: entries.some(([, { isDegraded }]) => isDegraded) ? 'degraded' : 'ok',
-      ...Object.fromEntries(entries.map(([name, { figures }]) => [name, figures])),
-    };
+  /** Whether all parts work; asks one after another until one is degraded. @throws AppError of a part */
+  async status(): Promise<HealthStatus> {
+    for (const part of this.parts.values()) {
+      if (await part.isDegraded().catch(asDegraded)) return 'degraded';
+    }
+    return 'ok';
   }
+
+  /** The status and the figures of every part, as `GET /health` answers the operator. @throws AppError of a part */
+  async answer(): Promise<{ status: HealthStatus; [part: string]: unknown }> {
+    const entries = await Promise.all(
+      [...this.parts].map(async ([name, part]) => [name, await part.figures().catch(asFailure)] as const),
+    );
+    return { status: await this.status(), ...Object.fromEntries(entries) };
+  }
+}
+
+function asDegraded(error: unknown): true {
+  if (error instanceof AppError) throw error;
+  return true;
+}
+
+function asFailure(error: unknown): Record<string, unknown> {
+  if (error instanceof AppError) throw error;
+  return { failure: error instanceof Error ? error.message : String(error) };
 }

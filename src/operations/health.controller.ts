@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Public } from '../auth/device.guard.js';
 import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import { HealthDetails } from './health-details.js';
+import { HealthDetails, type HealthStatus } from './health-details.js';
 import { MonitorGuard } from './monitor.guard.js';
 import { Lifecycle } from './lifecycle.js';
 import { ReadinessChecks } from './readiness-checks.js';
@@ -37,16 +37,14 @@ export class HealthController {
       properties: { status: { type: 'string', enum: ['ok', 'degraded'] } },
       additionalProperties: {
         type: 'object',
-        description: 'Figures of one part, such as `uploads`; only with OPERATOR_TOKEN, or at METRICS_PORT.',
+        description:
+          'Figures of one part, such as `uploads`, or its `failure`; only with OPERATOR_TOKEN, or at METRICS_PORT.',
       },
     },
   })
   @ApiProblems(400)
-  async detailed(
-    @Req() request: FastifyRequest,
-  ): Promise<{ status: 'ok' | 'degraded'; [part: string]: unknown }> {
-    const answer = await this.details.answer();
-    return this.monitors.admits(request) ? answer : { status: answer.status };
+  async detailed(@Req() request: FastifyRequest): Promise<{ status: HealthStatus; [part: string]: unknown }> {
+    return this.monitors.admits(request) ? this.details.answer() : { status: await this.details.status() };
   }
 
   /** Answers while the process runs; if there is no answer, restart it. */

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { AppError } from '../foundation/errors/app-error.js';
+import { errors } from '../protocol/errors.js';
 import { HealthDetails } from './health-details.js';
 import { Metrics } from './metrics.js';
 
@@ -39,7 +41,7 @@ export class MetricsPort implements OnApplicationShutdown {
     const server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error(error);
-        response.writeHead(500).end();
+        response.writeHead(error instanceof AppError ? errors[error.code].status : 500).end();
       });
     });
     server.listen(port, HOST);

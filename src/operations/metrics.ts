@@ -19,7 +19,7 @@ export class Metrics {
   }
 
   /**
-   * Adds metrics that go up and down. Each request for the metrics calls `read` once for all of them.
+   * Adds metrics that go up and down. Each request for the metrics calls `read` once for all of them; NaN when it fails.
    * @param help a sentence for each name
    */
   addGauges<N extends string>(help: Record<N, string>, read: () => Promise<Record<N, number>>): void {
@@ -27,8 +27,9 @@ export class Metrics {
       ([name, sentence]) => [name, new Gauge({ name, help: sentence, registers: [this.registry] })] as const,
     );
     this.readers.push(async () => {
-      const values = await read();
-      for (const [name, gauge] of gauges) gauge.set(values[name]);
+      // What cannot be read hides no other metric.
+      const values = await read().catch(() => null);
+      for (const [name, gauge] of gauges) gauge.set(values?.[name] ?? NaN);
     });
   }
 

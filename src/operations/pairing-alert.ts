@@ -4,9 +4,12 @@ import type { Metrics } from './metrics.js';
 
 /** Shows the operator in health and metrics when somebody seems to be guessing pairing codes. */
 export function showPairingAlert(limits: RateLimits, details: HealthDetails, metrics: Metrics): void {
-  details.add('pairing', async () => {
-    const { isRaised, wrongCodes } = await limits.pairingAlert();
-    return { isDegraded: isRaised, figures: { alert: isRaised, wrong_codes: wrongCodes } };
+  details.add('pairing', {
+    isDegraded: async () => (await limits.pairingAlert()).isRaised,
+    figures: async () => {
+      const { isRaised, wrongCodes } = await limits.pairingAlert();
+      return { alert: isRaised, wrong_codes: wrongCodes };
+    },
   });
   metrics.addGauges(
     {

@@ -67,13 +67,16 @@ export class UploadPipeline {
    * @returns false when the disk has no room for a copy; a full disk would never empty if uploads needed one
    */
   private async tryCopy(file: string, copy: string, contentBytes: number): Promise<boolean> {
-    if (!(await this.copies.hasRoom(contentBytes))) return false;
+    const endClaim = await this.copies.claimDisk(contentBytes);
+    if (!endClaim) return false;
     try {
       await this.workers.copy(file, copy);
       return true;
     } catch (error) {
       if (error instanceof AppError && error.code === 'DISK_FULL') return false;
       return failUnreadable(error);
+    } finally {
+      endClaim();
     }
   }
 

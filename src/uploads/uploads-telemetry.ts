@@ -3,7 +3,7 @@ import type { Counter } from 'prom-client';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import { HealthDetails, type HealthDetail } from '../operations/health-details.js';
+import { HealthDetails } from '../operations/health-details.js';
 import { Metrics } from '../operations/metrics.js';
 import { UploadsRepository } from './uploads.repository.js';
 
@@ -49,7 +49,7 @@ export class UploadsTelemetry implements OnModuleInit {
         };
       },
     );
-    this.health.add('uploads', () => this.detail());
+    this.health.add('uploads', { isDegraded: () => this.isLate(), figures: () => this.figures() });
   }
 
   /** Counts an upload. @param sizeBytes gzipped */
@@ -66,18 +66,13 @@ export class UploadsTelemetry implements OnModuleInit {
     this.log.error(error);
   }
 
-  private async detail(): Promise<HealthDetail> {
+  private isLate(): Promise<boolean> {
+    return this.uploads.isLate(this.now() - 2 * this.config.uploadCheckpointMinutes * MINUTE_MS);
+  }
+
+  private async figures(): Promise<Record<string, unknown>> {
     const { pending, failing, ageSeconds } = await this.backlog();
-    const lateSeconds = (2 * this.config.uploadCheckpointMinutes * MINUTE_MS) / 1_000;
-    return {
-      isDegraded: failing > 0 || ageSeconds > lateSeconds,
-      figures: {
-        pending,
-        oldest_pending_age_seconds: ageSeconds,
-        failing,
-        last_failure: this.lastFailure,
-      },
-    };
+    return { pending, oldest_pending_age_seconds: ageSeconds, failing, last_failure: this.lastFailure };
   }
 
   private async backlog(): Promise<{ pending: number; failing: number; ageSeconds: number }> {

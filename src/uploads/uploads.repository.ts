@@ -69,6 +69,16 @@ export class UploadsRepository {
     return row!;
   }
 
+  /** Whether an upload failed the last time, or has a change from before `since` (epoch ms) yet to upload. */
+  async isLate(since: number): Promise<boolean> {
+    const rows = await this.database.query(
+      `SELECT 1 AS found FROM documents
+       WHERE upload_due_at IS NOT NULL AND (upload_failures > 0 OR pending_since < $1) LIMIT 1`,
+      [since],
+    );
+    return rows.length > 0;
+  }
+
   /** Inserts the row of an object about to be written. */
   async begin(
     tx: Transaction,

@@ -1,7 +1,7 @@
 import { Metrics } from '../../src/operations/metrics.js';
 import { forEachDatabase } from '../support/app.js';
-import { clockOf, push } from '../support/exchange.js';
-import { changes, creating, game, games, player } from '../support/records.js';
+import { clockOf, push, store } from '../support/exchange.js';
+import { changes, creating, deleting, game, games, player } from '../support/records.js';
 import { shareApp } from '../support/shared-app.js';
 
 /** records.md, the table of `POST /api/v1/sync/push`: what `adjusted` tells of values that were stored otherwise. */
@@ -66,6 +66,31 @@ forEachDatabase((database) => {
     );
     expect(answer.adjusted).toEqual([{ table: G, id: 'g1', column: 'nickname', reason: 'COLUMN_UNKNOWN' }]);
     expect(answer).not.toHaveProperty('adjusted_more');
+  });
+
+  test('nor of records that the merge rejects, which leave the list to those that are stored', async () => {
+    const device = await app().newDevice();
+    const before = await store(device, { games: [game('dead')] });
+    await push(device, deleting({ games: ['dead'] }), before);
+    const odd = { nickname: 'x' };
+    const dead = Array.from({ length: 150 }, (_, n) => ({ ...player(`p${n}`, 'dead'), ...odd }));
+    const answer = await push(
+      device,
+      changes({
+        games: { updated: [{ ...game('dead'), ...odd }], created: [{ ...game('g1'), ...odd }] },
+        game_players: { created: dead },
+      }),
+      await clockOf(device),
+    );
+    expect(answer.rejected).toHaveLength(151);
+    expect(answer.adjusted).toEqual([{ table: G, id: 'g1', column: 'nickname', reason: 'COLUMN_UNKNOWN' }]);
+    expect(answer).not.toHaveProperty('adjusted_more');
+
+    const refused = games(120, 'r').map((row) => ({ ...row, ...odd, name: 'x'.repeat(5_000) }));
+    const only = await push(device, creating({ games: refused }), await clockOf(device));
+    expect(only.rejected).toHaveLength(120);
+    expect(only).not.toHaveProperty('adjusted');
+    expect(only).not.toHaveProperty('adjusted_more');
   });
 
   test('at most 100 are listed, then counted; a long name is cut', async () => {

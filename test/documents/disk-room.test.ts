@@ -1,5 +1,6 @@
 import { readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { SqliteWorkers } from '../../src/documents/import/sqlite-workers.js';
 import { forEachDatabase, startApp, type DatabaseName } from '../support/app.js';
 import { download, hold, packedLayout, putContent, release } from '../support/documents.js';
 import type { TestDevice } from '../support/device.js';
@@ -7,6 +8,7 @@ import { expectProblem, moveTo, pull, store } from '../support/exchange.js';
 import { game } from '../support/records.js';
 import { describeWithSmallDisk, SmallDisk } from '../support/small-disk.js';
 import { createStorage, type Storage } from '../support/storage.js';
+import { around, moment } from '../uploads/hold-back.js';
 import { World } from '../uploads/world.js';
 
 const MEGABYTE = 1_000_000;
@@ -93,6 +95,42 @@ describeWithSmallDisk('on a disk that is smaller than MAX_WORKING_COPY_BYTES', (
       expect(await writeLarge(laptop, 'new')).toBe(200);
       expect(await world.health()).toMatchObject({ status: 'ok' });
     });
+  });
+
+  test('contents that are imported at the same time leave the reserve together', async () => {
+    const storage = await storageOn('sqlite');
+    const app = await startApp('sqlite', { storage });
+    const holdings = [await hold(await app.newDevice(), 'a'), await hold(await app.newDevice(), 'b')];
+    // Each has room for itself, also while the other is received; both have not.
+    const content = packedLayout(['large'], 5.8 * MEGABYTE);
+    const [both, allMade] = [moment(), moment()];
+    let importing = 0;
+    let made = 0;
+    let leastFreeBytes = Infinity;
+    const undo = around(app.nest.get(SqliteWorkers), 'importDatabase', (real) => async (...task) => {
+      importing += 1;
+      if (importing === 2) both.come();
+      await both.hasCome;
+      const imported = await real(...task).finally(() => {
+        made += 1;
+        if (made === importing) allMade.come();
+      });
+      await allMade.hasCome;
+      leastFreeBytes = Math.min(leastFreeBytes, disk.freeBytes);
+      return imported;
+    });
+    const replies = await Promise.all(
+      holdings.map(async (holding) => {
+        const reply = await putContent(holding, '0-0', content);
+        if (reply.status !== 200) both.come();
+        return reply;
+      }),
+    );
+    undo();
+    expect(leastFreeBytes).toBeGreaterThanOrEqual(RESERVED_BYTES - MEGABYTE);
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 507]);
+    await app.stop();
+    await storage.dispose();
   });
 
   test('with its objects on the same disk it takes records when documents have filled it, and starts again', async () => {

@@ -28,6 +28,17 @@ async function setReadOnly(app: TestApp, isReadOnly: boolean): Promise<void> {
   );
 }
 
+/** Lets PostgreSQL say of rows and tables what it says of a full disk. */
+const FILLED_POSTGRES = [
+  `CREATE FUNCTION no_row() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$`,
+  `CREATE FUNCTION no_table() RETURNS event_trigger LANGUAGE plpgsql AS
+     $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$`,
+  'CREATE TRIGGER no_row BEFORE INSERT ON games FOR EACH ROW EXECUTE FUNCTION no_row()',
+  `CREATE EVENT TRIGGER no_table ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION no_table()`,
+];
+const EMPTIED_POSTGRES = ['DROP EVENT TRIGGER no_table', 'DROP TRIGGER no_row ON games'];
+
 const ready = (app: TestApp) => send('GET', `${app.url}/health/ready`);
 
 forEachDatabase((database) => {
@@ -70,6 +81,22 @@ forEachDatabase((database) => {
     expect((await laptop.push(creating({ games: [game('g3')] }), await clockOf(laptop))).status).toBe(200);
     expect((await putContent(holding, '0-0', packedLayout())).status).toBe(200);
   });
+});
+
+test('on postgres requests that write nothing do not make it ready again', async () => {
+  await using app = await startApp('postgres');
+  const laptop = await app.newDevice();
+  const clock = await store(laptop, { games: [game('g1')] });
+  const { dataSource } = app.nest.get(Database);
+  for (const sql of FILLED_POSTGRES) await dataSource.query(sql);
+  expectProblem(await laptop.push(creating({ games: [game('g2')] }), clock), 507, 'DISK_FULL');
+  for (let n = 0; n < 3; n++) {
+    expect((await laptop.push(creating({ games: [game('g1')] }), clock)).status).toBe(200);
+    expectProblem(await ready(app), 503, 'DATABASE_READ_ONLY');
+  }
+  for (const sql of EMPTIED_POSTGRES) await dataSource.query(sql);
+  expect((await ready(app)).status).toBe(200);
+  expect((await laptop.push(creating({ games: [game('g2')] }), clock)).status).toBe(200);
 });
 
 test('on postgres the connections that lead to a read-only server are dropped, also when nobody asks for the health', async () => {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { runInThisContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
+import type { Database } from '../../src/foundation/database/database.js';
+import { SlowReaders, type LongAnswer } from '../../src/sync/pull/slow-readers.js';
 import { startApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { clockOf, pull, push, store, until } from '../support/exchange.js';
@@ -20,6 +23,30 @@ async function stalledPull(device: TestDevice): Promise<Socket> {
   await once(socket, 'readable');
   return socket;
 }
+
+afterEach(() => jest.restoreAllMocks());
+
+test('two who come at once cut two slow readers, not one twice', async () => {
+  // The server runs in Node's own realm.
+  const { performance } = runInThisContext('globalThis') as typeof globalThis;
+  let now = 0;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+  const readers = new SlowReaders({ maxSnapshots: 8 } as Database);
+  const cut: string[] = [];
+  const answers = new Map<string, LongAnswer>();
+  for (const account of ['a', 'a', 'b', 'b', 'c', 'c', 'd']) {
+    const name = `${account}${answers.size}`;
+    const answer = await readers.begin(account, () => cut.push(name));
+    answers.set(name, answer);
+    answer.note(answers.size);
+  }
+  now = 60_000;
+  const newcomers = [readers.begin('e', () => undefined), readers.begin('f', () => undefined)];
+  expect(cut).toEqual(['a0', 'a1']);
+  expect(readers.hasPlace('g')).toBe(false);
+  for (const name of cut) answers.get(name)!.end();
+  await Promise.all(newcomers);
+});
 
 test('readers who take nothing keep neither small pulls nor, after a while, large ones of others waiting', async () => {
   await using app = await startApp('sqlite', {

@@ -1,6 +1,8 @@
+import { renameSync } from 'node:fs';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Database } from '../../src/foundation/database/database.js';
+import { HealthDetails } from '../../src/operations/health-details.js';
 import { OperationsModule } from '../../src/operations/operations.module.js';
 import { ReadinessChecks } from '../../src/operations/readiness-checks.js';
 import { administrate, endConnections } from '../support/administrate.js';
@@ -59,6 +61,60 @@ forEachDatabase((database) => {
     expect((await send('GET', `${own.url}/health/ready`)).status).toBe(200);
     expect((await send('POST', `${own.url}/sync-api/v9/auth/devices`, { body: {} })).status).toBe(201);
     expectProblem(await send('POST', `${own.url}/api/v1/auth/devices`, { body: {} }), 404, 'NOT_FOUND');
+  });
+});
+
+forEachDatabase((database) => {
+  test('a data folder that went away is told as degraded, hides no other figures, and is no internal error', async () => {
+    await using app = await startApp(database);
+    const device = await app.newDevice();
+    const { DATA_DIR } = app.storage.env;
+    renameSync(DATA_DIR!, `${DATA_DIR}-away`);
+    try {
+      const health = await getAsOperator(`${app.url}/health`);
+      const failure = expect.stringMatching(/^ENOENT/) as string;
+      expect(health).toMatchObject({
+        status: 200,
+        body: { status: 'degraded', disk: { failure }, uploads: { pending: 0 } },
+      });
+      expect(await send('GET', `${app.url}/health`)).toMatchObject({
+        status: 200,
+        body: { status: 'degraded' },
+      });
+      const metrics = await getAsOperator(`${app.url}/metrics`);
+      expect(metrics.status).toBe(200);
+      expect(metrics.body).toMatch(/^tidemark_disk_free_bytes NaN$/im);
+      expect(metrics.body).toMatch(/^tidemark_uploads_pending 0$/m);
+      const ready = await send('GET', `${app.url}/health/ready`);
+      if (database === 'sqlite') expectProblem(ready, 503, 'DATABASE_READ_ONLY');
+      else expect(ready.status).toBe(200);
+      if (database === 'sqlite') expectProblem(await device.pull(), 503, 'OVERLOADED');
+    } finally {
+      renameSync(`${DATA_DIR}-away`, DATA_DIR!);
+    }
+    expect((await getAsOperator(`${app.url}/health`)).body).toMatchObject({ status: 'ok' });
+    expect((await send('GET', `${app.url}/health/ready`)).status).toBe(200);
+    await pull(device);
+  });
+});
+
+test('without the operator’s token the health asks for no figures, and nothing more once a part is degraded', async () => {
+  await using app = await startApp('sqlite');
+  const asked: string[] = [];
+  const part = (name: string, isDegraded: boolean) => ({
+    isDegraded: async () => (asked.push(name), isDegraded),
+    figures: async () => (asked.push(`figures of ${name}`), { name }),
+  });
+  const details = app.nest.get(HealthDetails);
+  details.add('first', part('first', false));
+  details.add('second', part('second', true));
+  details.add('third', part('third', false));
+  expect((await send('GET', `${app.url}/health`)).body).toEqual({ status: 'degraded' });
+  expect(asked).toEqual(['first', 'second']);
+  expect((await getAsOperator(`${app.url}/health`)).body).toMatchObject({
+    status: 'degraded',
+    first: { name: 'first' },
+    third: { name: 'third' },
   });
 });
 

@@ -83,13 +83,15 @@ export class Leases {
 
   private async unlock(ref: DocumentRef): Promise<void> {
     const key = keyOf(ref);
+    const wasUnanswered = this.unanswered.has(key);
     this.unanswered.add(key);
     try {
       await this.api.unlock(ref, this.sessionId, this.tokens.get(key));
       this.unanswered.delete(key);
     } catch (thrown) {
       const { status } = toSyncError(thrown);
-      if (status >= 400 && status < 500) this.unanswered.delete(key); // refused: it will not come again
+      // Refused, it will not come again; an earlier one still may.
+      if (status >= 400 && status < 500 && !wasUnanswered) this.unanswered.delete(key);
       throw thrown;
     }
   }

@@ -89,7 +89,7 @@ export function JoinScreen() {
         automaticallyAdjustKeyboardInsets
       >
         <AppText>
-          On the other device open Settings and choose “Add a device”. It shows a code of eight characters.
+          On the other device open Settings and choose “Add a device”. It shows a code of 8 or 12 characters.
         </AppText>
         <Field
           label="Code"

@@ -202,6 +202,32 @@ test('what happened while there was no connection is read when there is one agai
   expect(ada.documents.view.get().failure).toBeNull();
 });
 
+test('a release that was not answered may still arrive after another one was refused', async () => {
+  await using own = await Server.start();
+  const delayed: (() => Promise<unknown>)[] = [];
+  // What becomes of the next releases.
+  const fates: ('lost' | 'refused')[] = [];
+  const transport: Transport = (request) => {
+    const fate = request.method === 'DELETE' ? fates.shift() : undefined;
+    if (fate === 'refused') return Promise.resolve({ status: 429, body: '{}', header: () => null });
+    if (fate === undefined) return fetchTransport(request);
+    delayed.push(() => fetchTransport({ ...request, signal: new AbortController().signal }));
+    return Promise.reject(new Error('no answer'));
+  };
+  await using ada = await Page.open(await Phone.open(own.url, { transport }));
+  await ada.documents.lock(ref('v1'));
+  fates.push('lost', 'refused');
+  await ada.documents.release(ref('v1'));
+  await ada.documents.lock(ref('v1'));
+  expect(fates).toEqual([]);
+
+  await ada.documents.lock(ref('v1'));
+  for (const arrive of delayed) await arrive();
+  await ada.documents.lookAgain(ref('v1'));
+  expect(ada.find('v1')!.lock).toMatchObject({ mine: true });
+  await ada.documents.release(ref('v1'));
+});
+
 test('a release that arrives after the page has the lock again does not end that', async () => {
   await using own = await Server.start();
   const delayed: (() => Promise<unknown>)[] = [];

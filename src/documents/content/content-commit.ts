@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../../foundation/config/config.module.js';
 import { Database, type Transaction } from '../../foundation/database/database.js';
 import { DiskSpace } from '../../foundation/files/disk-space.js';
+import { AppError } from '../../foundation/errors/app-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import type { StoredDocument } from '../documents.repository.js';
 import type { Pair, Version } from '../version.js';
@@ -85,7 +86,7 @@ export class ContentCommit {
     { decide, record }: CommitSteps,
   ): Promise<Version> {
     let placed: Version | null = null;
-    return this.database.transaction(async (tx) => {
+    const commit = this.database.transaction(async (tx) => {
       const decided = await decide(tx);
       const next = placed ? { ...decided, mark: placed.mark } : decided;
       await record(tx, next);
@@ -94,6 +95,12 @@ export class ContentCommit {
       if (!placed) await this.copies.place(ref, next, file);
       placed = next;
       return next;
+    });
+    return commit.catch(async (error: unknown) => {
+      // A full disk has no room for the commit; of one that fails otherwise nobody knows what it has kept.
+      const isUndone = error instanceof AppError && error.code === 'DISK_FULL';
+      if (placed) await this.copies.withdraw(ref, placed, isUndone);
+      throw error;
     });
   }
 

@@ -94,8 +94,9 @@ export class ContentImport {
     target: string,
   ): Promise<number> {
     await this.running.acquire();
+    let endClaim: (() => void) | undefined;
     try {
-      await this.copies.makeRoom(receivedBytes);
+      endClaim = await this.copies.claimRoom(receivedBytes);
       const kind = this.kinds.get(ref.kind);
       const { maxDocumentBytes } = this.config;
       const { sizeBytes } = await this.disk.orReclaim(() =>
@@ -104,6 +105,7 @@ export class ContentImport {
       this.checkSize(sizeBytes);
       return sizeBytes;
     } finally {
+      endClaim?.();
       this.running.release();
     }
   }

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiskSpace } from '../../foundation/files/disk-space.js';
-import { HealthDetails, type HealthDetail } from '../../operations/health-details.js';
+import { HealthDetails } from '../../operations/health-details.js';
 import { Metrics } from '../../operations/metrics.js';
 import { WorkingCopies } from './working-copies.js';
 
@@ -35,14 +35,12 @@ export class DiskTelemetry implements OnModuleInit {
         };
       },
     );
-    this.health.add('disk', () => this.detail());
+    this.health.add('disk', { isDegraded: () => this.isShort(), figures: () => this.figures() });
   }
 
-  private async detail(): Promise<HealthDetail> {
-    const figures = await this.figures();
-    const { size_bytes, free_bytes, removable_bytes, reserved_bytes } = figures;
-    const isShort = size_bytes > 0 && free_bytes + removable_bytes < TELL_BELOW * reserved_bytes;
-    return { isDegraded: isShort, figures };
+  private async isShort(): Promise<boolean> {
+    const { size_bytes, free_bytes, removable_bytes, reserved_bytes } = await this.figures();
+    return size_bytes > 0 && free_bytes + removable_bytes < TELL_BELOW * reserved_bytes;
   }
 
   /** All 0 but the last: the file system does not tell. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
@@ -10,13 +10,14 @@ import { FolderLock } from '../../foundation/files/folder-lock.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
-import { moveDurably } from '../../foundation/files/durable-move.js';
+import { move, syncFolders } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
 import { DocumentsRepository, isStored } from '../documents.repository.js';
 import { NO_CONTENT, type Version } from '../version.js';
 import { inflateTo, UNLIMITED } from '../import/inflate.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
 import { JournalRepository } from './journal.repository.js';
+import { RoomClaims } from './room-claims.js';
 
 const INCOMING = 'incoming';
 const COPY_NAME = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)(?:-([0-9a-f]{16}))?\.db$/;
@@ -34,6 +35,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private readonly logger = new Logger('WorkingCopies');
+  private readonly claims = new RoomClaims();
   private root = '';
   private lock?: FolderLock;
 
@@ -90,8 +92,24 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
-    await this.disk.orReclaim(() => moveDurably(file, path, this.root));
+    await this.disk.orReclaim(() => move(file, path));
+    try {
+      await this.disk.orReclaim(() => syncFolders(path, this.root));
+    } catch (error) {
+      await rename(path, file); // the write may be tried again
+      throw error;
+    }
     this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
+  }
+
+  /**
+   * The write that placed a content has failed: its copy takes no room from others any more.
+   * @param isUndone false: the commit may have reached the disk all the same, so the file stays until the next write
+   */
+  async withdraw(ref: DocumentRef, content: Content, isUndone: boolean): Promise<void> {
+    const copy = this.cache.get(this.pathOf(ref, content));
+    if (copy && isUndone) await this.cache.remove(copy);
+    else if (copy) this.cache.add({ ...copy, sizeBytes: 0 });
   }
 
   /** Notes that a content is uploaded, so that `makeRoom` may remove its copy. */
@@ -116,8 +134,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * @throws AppError DISK_FULL
    */
   async makeRoom(bytes: number): Promise<void> {
-    const isAllowed = () => this.cache.totalBytes + bytes <= this.config.maxWorkingCopyBytes;
-    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(bytes)))) return;
+    const needed = this.claims.totalBytes + bytes;
+    const isAllowed = () => this.cache.totalBytes + needed <= this.config.maxWorkingCopyBytes;
+    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(needed)))) return;
     // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
     await this.documents.hasten(this.now());
     throw new AppError('DISK_FULL', {
@@ -130,7 +149,22 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   /** Makes room on the disk for a temporary file. @returns false when there is too little that can be spared */
   hasRoom(bytes: number): Promise<boolean> {
-    return this.spare(async () => !(await this.disk.isShortOf(bytes)));
+    const needed = this.claims.totalBytes + bytes;
+    return this.spare(async () => !(await this.disk.isShortOf(needed)));
+  }
+
+  /**
+   * As `makeRoom`, for work that takes the room bit by bit: who asks meanwhile finds so much less.
+   * @returns a function that ends the claim
+   * @throws AppError DISK_FULL
+   */
+  async claimRoom(bytes: number): Promise<() => void> {
+    return (await this.claims.take(bytes, () => this.makeRoom(0).then(() => true)))!;
+  }
+
+  /** As `hasRoom`, for work that takes the room bit by bit. @returns a function that ends the claim; null: there is no room */
+  claimDisk(bytes: number): Promise<(() => void) | null> {
+    return this.claims.take(bytes, () => this.hasRoom(0));
   }
 
   /** Size of the copies that can be spared, as far as that is known without asking the database. */
@@ -186,14 +220,20 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const detail = `The data folder does not have the content of ${ref.videoId}/${ref.kind} at epoch ${epoch}.`;
       throw new AppError('INTERNAL', { detail });
     }
-    await this.makeRoom(document.sizeBytes);
+    const endClaim = await this.claimRoom(document.sizeBytes);
     const file = this.incoming();
-    const { sizeBytes } = await this.disk.orReclaim(() =>
-      inflateTo(this.journal.read(ref, document), file, UNLIMITED),
-    );
-    if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
-    await syncToDisk(file);
-    await this.place(ref, document, file);
+    try {
+      const { sizeBytes } = await this.disk.orReclaim(() =>
+        inflateTo(this.journal.read(ref, document), file, UNLIMITED),
+      );
+      if (sizeBytes !== document.sizeBytes)
+        throw new Error('The journal has another size than the document.');
+      await syncToDisk(file);
+      await this.place(ref, document, file);
+    } finally {
+      endClaim();
+      await rm(file, { force: true });
+    }
   }
 
   /**

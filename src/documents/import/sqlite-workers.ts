@@ -87,9 +87,9 @@ export class SqliteWorkers implements OnModuleDestroy {
     return make(target, () => this.pool.run({ source, target }, { name: 'copy' }) as Promise<TaskResult>);
   }
 
-  /** Runs SQLite's integrity check. @throws Error naming the first faults */
+  /** Runs SQLite's integrity check. @throws Error naming the first faults; AppError DISK_FULL when it could not read the file */
   async check(file: string): Promise<void> {
-    await this.pool.run({ file }, { name: 'check' });
+    throwFault((await this.pool.run({ file }, { name: 'check' })) as TaskResult);
   }
 }
 
@@ -97,12 +97,15 @@ async function make(target: string, work: () => Promise<TaskResult>): Promise<{ 
   // Create the file here with mode 0600, as SQLite would make it readable for other users.
   await (await open(target, 'wx', 0o600)).close();
   try {
-    const result = await work();
-    if (result?.fault === 'DISK_FULL') throw new AppError('DISK_FULL', { retry_after: 60 });
-    if (result) throw new AppError(result.fault, { detail: result.detail });
+    throwFault(await work());
     return { sizeBytes: (await stat(target)).size };
   } catch (error) {
     await Promise.all(['', '-journal'].map((suffix) => rm(`${target}${suffix}`, { force: true })));
     throw error;
   }
+}
+
+function throwFault(result: TaskResult): void {
+  if (result?.fault === 'DISK_FULL') throw new AppError('DISK_FULL', { retry_after: 60 });
+  if (result) throw new AppError(result.fault, { detail: result.detail });
 }

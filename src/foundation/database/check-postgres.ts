@@ -44,7 +44,7 @@ async function checkSessions(url: string, session: Client): Promise<void> {
   );
   // A pooler tells its clients a process id of its own.
   if (before!.pid === (session as { processID?: number }).processID) return;
-  const other = await connectPostgres(url, 'tidemark');
+  const other = await connectPostgres(url, 'tidemark: check of sessions');
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       await ask(other, 'BEGIN');

@@ -27,7 +27,7 @@ export class PostgresDatabase extends Database {
   readonly maxSnapshots: number;
   private readonly snapshots: Semaphore;
   private readonly transactions: Semaphore;
-  /** Whether the last write failed because the database takes none. */
+  /** Whether a write failed because the database takes none, and `checkWritable` has made none since. */
   private hasFailed = false;
 
   /**
@@ -64,9 +64,7 @@ export class PostgresDatabase extends Database {
   private async inPlace<T>(write: () => Promise<T>): Promise<T> {
     await this.transactions.acquire();
     try {
-      const result = await write();
-      this.hasFailed = false;
-      return result;
+      return await write();
     } catch (error) {
       if (isWriteFault(error)) this.noteFault();
       throw error;
@@ -103,9 +101,10 @@ export class PostgresDatabase extends Database {
       (error: unknown) => {
         if (isWriteFault(error)) throw readOnly(error);
         if (error instanceof AppError) throw error;
-        this.hasFailed = false; // this user may make none
+        // Otherwise this user may make none.
       },
     );
+    this.hasFailed = false;
   }
 
   private async run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ import {
   type Transaction,
 } from './database.js';
 import { Semaphore } from '../flow/semaphore.js';
-import { isWriteFault, readOnly, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
+import { isWriteFault, readOnly, silent, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
 
 type Handle = BetterSqlite.Database;
 
@@ -47,7 +47,7 @@ export class SqliteDatabase extends Database {
   private readonly snapshots: Semaphore;
   private readonly writes = new Batcher((writes: Write[]) => this.writeTogether(writes));
   private lastWrite: Promise<unknown> = Promise.resolve();
-  /** Whether the last write failed because the database takes none. */
+  /** Whether a write failed because the database takes none, and `checkWritable` has made none since. */
   private hasFailed = false;
 
   /**
@@ -91,7 +91,7 @@ export class SqliteDatabase extends Database {
       await connection.query('BEGIN');
     } catch (error) {
       this.snapshots.release();
-      throw error;
+      throw silent(error);
     }
     let isOpen = true;
     return {
@@ -103,16 +103,23 @@ export class SqliteDatabase extends Database {
       close: async () => {
         if (!isOpen) return;
         isOpen = false;
-        await connection.query('COMMIT');
-        this.idle.push(connection);
-        this.snapshots.release();
+        try {
+          await connection.query('COMMIT');
+          this.idle.push(connection);
+        } catch {
+          connection.close(); // it only read; the next snapshot opens another one
+        } finally {
+          this.snapshots.release();
+        }
       },
     };
   }
 
   async checkWritable(): Promise<void> {
     await this.query('SELECT 1');
-    const usage = await this.disk.usage();
+    const usage = await this.disk.usage().catch((error: unknown) => {
+      throw readOnly(error);
+    });
     if (usage && usage.freeBytes < LEAST_FREE_BYTES) throw readOnly();
     if (!this.hasFailed) return;
     // Writes the first page without changing it.
@@ -122,6 +129,7 @@ export class SqliteDatabase extends Database {
     }).catch((error: unknown) => {
       throw isWriteFault(error) ? readOnly(error) : error;
     });
+    this.hasFailed = false;
   }
 
   async close(): Promise<void> {
@@ -150,9 +158,7 @@ export class SqliteDatabase extends Database {
   /** Commits; on a full disk once more, in the same turn, after what can be spared was removed. */
   private async commitOrReclaim<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     try {
-      const result = await this.disk.orReclaim(() => this.commit(work));
-      this.hasFailed = false;
-      return result;
+      return await this.disk.orReclaim(() => this.commit(work));
     } catch (error) {
       throw this.noteFault(error);
     }

@@ -29,7 +29,7 @@ export class DiskSpace {
     this.reclaims.push(reclaim);
   }
 
-  /** Reads the usage; null: the file system does not tell it, as some network file systems. */
+  /** Reads the usage; null: the file system does not tell it, as some network file systems. @throws Error of the system */
   async usage(): Promise<DiskUsage | null> {
     const { bsize, blocks, bavail } = await statfs(this.config.dataDir);
     if (blocks === 0) return null;
@@ -38,9 +38,9 @@ export class DiskSpace {
     return { sizeBytes, freeBytes: bavail * bsize, reservedBytes };
   }
 
-  /** Whether so many more bytes would take what is reserved. */
+  /** Whether so many more bytes would take what is reserved; if the usage cannot be read, the write will tell. */
   async isShortOf(bytes: number): Promise<boolean> {
-    const usage = await this.usage();
+    const usage = await this.usage().catch(() => null);
     return usage !== null && usage.freeBytes - bytes < usage.reservedBytes;
   }
 

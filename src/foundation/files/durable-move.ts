@@ -7,9 +7,18 @@ import { syncToDisk } from './sync-to-disk.js';
  * @param file its bytes must already be synced to the disk
  */
 export async function moveDurably(file: string, path: string, root: string): Promise<void> {
+  await move(file, path);
+  await syncFolders(path, root);
+}
+
+/** Renames a file, which a power cut may undo. Unlike the sync of the folders it cannot be repeated when it was done. */
+export async function move(file: string, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await rename(file, path);
-  // Sync every folder up to the root: each may be new, made here or by another write that has not synced it yet.
+}
+
+/** Syncs every folder from `path` up to the root: each may be new, made here or by another write that has not synced it yet. */
+export async function syncFolders(path: string, root: string): Promise<void> {
   let folder = path;
   do {
     folder = dirname(folder);

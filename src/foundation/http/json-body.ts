@@ -22,9 +22,12 @@ const MAX_DEPTH = 100_000;
 export function readJsonBodies(server: FastifyInstance, largeBodies: LargeBodies): void {
   const responses = new WeakMap<FastifyRequest, ServerResponse>();
   server.addHook('onRequest', async (request, reply) => void responses.set(request, reply.raw));
-  server.addHook('onSend', (_request, { raw: response }, payload, next) => {
-    if (!largeBodies.isProcessed(response)) next(null, payload);
-    else largeBodies.beginAnswer(response).then(() => next(null, payload), next);
+  server.addHook('onRoute', (route) => {
+    if (route.config?.takesLargeBody !== true) return;
+    route.onSend = (_request, { raw: response }, payload, next) => {
+      if (!largeBodies.isProcessed(response)) next(null, payload);
+      else largeBodies.beginAnswer(response).then(() => next(null, payload), next);
+    };
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
 
+/** The content type of answers that are sent as text. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
 /** A list with more entries is sent in pieces. */
 const LONG = 1_000;
 const PIECE_CHARACTERS = 65_536;

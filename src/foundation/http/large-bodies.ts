@@ -6,6 +6,7 @@ import { ByteBudget, type ByteShare } from '../flow/byte-budget.js';
 import { KeyedSemaphore, Semaphore } from '../flow/semaphore.js';
 import { slowestOf, type Holder } from '../flow/slowest.js';
 import { yieldToEventLoop } from '../flow/yield-to-event-loop.js';
+import { STALL_MS } from './unread-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,8 +28,6 @@ const MAX_WAIT_MS = 30_000;
 const ANSWERS_AT_ONCE = 8;
 /** How often an answer looks whether it may begin. */
 const LOOK_EVERY_MS = 250;
-/** After this time in which it took nothing, a reader of such an answer is cut off. */
-const DEAF_MS = 30_000;
 /** How much large bodies hold together while they arrive and wait, in bodies of `maxBytes`. */
 const HELD_BODIES = 8;
 const OVERLOADED = { detail: 'Too many large bodies are coming in.', retry_after: 5 };
@@ -145,7 +144,7 @@ export class LargeBodies {
         return (socket?.bytesWritten ?? 0) - sentBefore;
       },
     });
-    response.setTimeout(DEAF_MS, () => response.destroy());
+    response.setTimeout(STALL_MS, () => response.destroy());
   }
 
   private cut(response: ServerResponse): void {

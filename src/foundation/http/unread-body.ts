@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** After this time without data, a body counts as abandoned. */
-const STALL_MS = 30_000;
+export const STALL_MS = 30_000;
 /** How much of an answered request's body is read and discarded; beyond this the connection is cut. */
 const MAX_DRAINED_BYTES = { known: 536_870_912, stranger: 33_554_432 };
 

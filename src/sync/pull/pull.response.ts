@@ -4,12 +4,11 @@ import { constants, createGzip, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptsGzip } from './accept-encoding.js';
 import { addVary } from '../../foundation/http/cors.js';
+import { JSON_TYPE } from '../../foundation/http/json-pieces.js';
 import { SMALL_ROWS, type PullStream } from './pull.service.js';
 
 // Rows repeat their column names, so even the fastest level shrinks them to about a sixth.
 const GZIP = { level: constants.Z_BEST_SPEED };
-/** The content type of answers that are sent as text. */
-export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
  * Sends a pull's answer: a small one whole, a large one as a stream; gzipped if the client accepts it.

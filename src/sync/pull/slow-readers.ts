@@ -16,6 +16,8 @@ export interface LongAnswer {
 interface Reader extends Holder {
   accountId: string;
   cut(): void;
+  /** Its place will be free, for the newcomer that cut it. */
+  isCut: boolean;
 }
 
 /**
@@ -51,8 +53,8 @@ export class SlowReaders {
    */
   async begin(accountId: string, cut: () => void): Promise<LongAnswer> {
     const own = this.ofAccount(accountId);
-    if (own.length >= this.limits.account) slowestOf(own)?.cut();
-    else if (this.readers.size >= this.limits.all) slowestOf(this.readers)?.cut();
+    if (own.length >= this.limits.account) cutSlowest(own);
+    else if (this.readers.size >= this.limits.all) cutSlowest([...this.readers]);
     const releaseOwn = await this.perAccount.acquire(accountId);
     try {
       await this.places.acquire();
@@ -60,7 +62,7 @@ export class SlowReaders {
       releaseOwn();
       throw error;
     }
-    const reader: Reader = { accountId, since: performance.now(), moved: 0, cut };
+    const reader: Reader = { accountId, since: performance.now(), moved: 0, cut, isCut: false };
     this.readers.add(reader);
     return {
       note: (characters) => void (reader.moved += characters),
@@ -75,4 +77,11 @@ export class SlowReaders {
   private ofAccount(accountId: string): Reader[] {
     return [...this.readers].filter((reader) => reader.accountId === accountId);
   }
+}
+
+function cutSlowest(readers: Reader[]): void {
+  const slowest = slowestOf(readers.filter(({ isCut }) => !isCut));
+  if (!slowest) return;
+  slowest.isCut = true;
+  slowest.cut();
 }

@@ -1,5 +1,6 @@
+import { inPieces } from '../../foundation/flow/in-pieces.js';
 import type { Column, ColumnValue } from '../../protocol/columns.js';
-import { MAX_ADJUSTED, type Adjustment, type AdjustmentReason } from '../../protocol/sync.js';
+import { MAX_ADJUSTED, type Adjustment, type AdjustmentReason, type Rejection } from '../../protocol/sync.js';
 
 /** A wire name longer than this is cut in the answer. */
 const MAX_NAME = 64;
@@ -18,29 +19,61 @@ export function adjustmentOf(
   return 'TYPE_WRONG';
 }
 
-/** The pushed values of one push that were stored otherwise, or not at all: the first of them, and how many more. */
-export class Adjustments {
-  private readonly first = new Map<string, Adjustment>();
-  /** How many there are beside the first. */
-  more = 0;
+/** Of further columns of the records, so many are kept; a body may have millions. */
+const MAX_KEPT = 10_000;
 
-  /** The first ones, in the order of the push. */
-  list(): Adjustment[] {
-    return [...this.first.values()];
-  }
+interface OfRecord {
+  columns: Map<string, AdjustmentReason>;
+  /** How many columns there are beside. */
+  more: number;
+}
+
+/** The pushed values of one push that were stored otherwise, or not at all, by table and record. */
+export class Adjustments {
+  private readonly byTable = new Map<string, Map<string, OfRecord>>();
+  private kept = 0;
 
   add(table: string, id: string, column: string, reason: AdjustmentReason): void {
-    const key = JSON.stringify([table, id, column]); // the same row may be pushed twice
-    if (this.first.has(key) || this.first.size < MAX_ADJUSTED) {
-      const name = column.length > MAX_NAME ? `${column.slice(0, MAX_NAME)}…` : column;
-      this.first.set(key, { table, id, column: name.toWellFormed(), reason });
-    } else this.more++;
+    let records = this.byTable.get(table);
+    if (!records) this.byTable.set(table, (records = new Map<string, OfRecord>()));
+    const ofRecord = records.get(id);
+    if (!ofRecord) records.set(id, { columns: new Map([[column, reason]]), more: 0 });
+    else if (ofRecord.columns.has(column) || this.kept < MAX_KEPT) {
+      this.kept++;
+      ofRecord.columns.set(column, reason); // the same row may be pushed twice
+    } else ofRecord.more++;
   }
 
-  /** Forgets a record that is not stored at all. */
-  forget(table: string, ids: ReadonlySet<string> | ReadonlyMap<string, unknown>): void {
-    for (const [key, { table: name, id }] of this.first) {
-      if (name === table && ids.has(id)) this.first.delete(key);
-    }
+  /**
+   * Those of the records that were stored, in the order of the push: the first MAX_ADJUSTED, and how many more.
+   * @param rejected the records that were not
+   */
+  async ofStored(rejected: readonly Rejection[]): Promise<{ first: Adjustment[]; more: number }> {
+    const first: Adjustment[] = [];
+    let more = 0;
+    if (this.byTable.size === 0) return { first, more };
+    for await (const piece of inPieces(rejected))
+      for (const { table, id } of piece) this.byTable.get(table)?.delete(id);
+    for (const [table, records] of this.byTable)
+      for await (const piece of inPieces(records))
+        for (const [id, ofRecord] of piece) {
+          more += ofRecord.more;
+          for (const [column, reason] of ofRecord.columns) {
+            if (first.length < MAX_ADJUSTED) first.push({ table, id, column: shown(column), reason });
+            else more++;
+          }
+        }
+    return { first, more };
   }
+
+  /** Forgets the records that the same push deletes. */
+  forget(table: string, ids: ReadonlySet<string>): void {
+    const records = this.byTable.get(table);
+    if (records) for (const id of ids) records.delete(id);
+  }
+}
+
+function shown(column: string): string {
+  const name = column.length > MAX_NAME ? `${column.slice(0, MAX_NAME)}…` : column;
+  return name.toWellFormed();
 }

@@ -186,8 +186,8 @@ async function toAnswer(outcome: Outcome, { refused, adjustments }: PushedChange
     // Table names come from the request; fromEntries makes even "__proto__" an ordinary member.
     answer.experimentalRejectedIds = Object.fromEntries(idsByTable);
   }
-  const adjusted = adjustments.list();
-  if (adjusted.length > 0) answer.adjusted = adjusted;
-  if (adjustments.more > 0) answer.adjusted_more = adjustments.more;
+  const { first, more } = await adjustments.ofStored(outcome.rejected);
+  if (first.length > 0) answer.adjusted = first;
+  if (more > 0) answer.adjusted_more = more;
   return answer;
 }

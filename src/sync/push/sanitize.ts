@@ -122,7 +122,6 @@ async function sanitizeTable(
       const id = idOf(entry, `changes.${tableName}.deleted[]`);
       if (ID_PATTERN.test(id)) deleted.add(id);
     }
-  adjustments.forget(tableName, refusedHere);
   adjustments.forget(tableName, deleted);
   for await (const piece of inPieces(deleted))
     for (const id of piece) {

@@ -143,6 +143,20 @@ test('checking names the first things that are wrong', async () => {
 });
 
 describeWithSmallDisk('a full disk', () => {
+  test('that has no room for what SQLite needs to read a file lets no check pass', async () => {
+    using disk = SmallDisk.mount(1);
+    const file = join(disk.path, 'content');
+    writeFileSync(file, databaseBytes('layout', fillWithOddities(LAYOUT)));
+    // Read in this mode, SQLite shares memory in a file beside it.
+    const writer = new BetterSqlite(file);
+    writer.pragma('journal_mode = WAL');
+    writer.close();
+    const unfill = disk.fill();
+    await expect(workers.check(file)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    unfill();
+    await workers.check(file);
+  });
+
   test('stops imports and copies, which leave nothing, and there is room for small ones', async () => {
     using disk = SmallDisk.mount(4);
     const large = newFile();
