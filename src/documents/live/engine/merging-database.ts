@@ -110,9 +110,8 @@ export class MergingDatabase {
     if (site !== null) validateChanges(kind, changes, rows, site, (...cell) => this.storedVersion(...cell));
     try {
       this.connection.exec('BEGIN IMMEDIATE');
-      const before = this.rowsImpacted();
       this.insert(rows);
-      const isChanged = this.rowsImpacted() > before;
+      const isChanged = this.reader.hasChanges(this.version);
       if (!isChanged) this.rollback();
       return { version: isChanged ? this.version + 1 : this.version, rows: rows.length };
     } catch (error) {
@@ -191,11 +190,6 @@ export class MergingDatabase {
         throw invalidChanges(at, 'constraint', `The table does not take the row: ${error.message}.`, error);
       }
     });
-  }
-
-  /** Counts up from a commit to the next, over rollbacks. */
-  private rowsImpacted(): bigint {
-    return this.connection.value('SELECT crsql_rows_impacted()') as bigint;
   }
 
   private readVersion(): number {
