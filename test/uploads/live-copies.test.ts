@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { JournalRepository } from '../../src/documents/content/journal.repository.js';
-import { OpenCopies } from '../../src/documents/content/open-copies.js';
 import { WorkingCopies } from '../../src/documents/content/working-copies.js';
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
 import { UploadsService } from '../../src/uploads/uploads.service.js';
@@ -23,9 +22,9 @@ forEachDatabase((database) => {
     using live = await LiveWriter.open(world.app, refOf(ann));
     expect(await live.paint('green')).toBe(true);
     // Between the row being read and the copy being made, a further version is made.
-    atNext(live, 'copyOf', (real) => async (ref, target) => {
+    atNext(live, 'copyTo', (real) => async (target) => {
       await live.paint('blue');
-      return real(ref, target);
+      return real(target);
     });
     expect(await download(ann, 'v1')).toEqual(['blue']);
     const state = await documentState(ann, 'v1');
@@ -46,7 +45,7 @@ forEachDatabase((database) => {
     await write(ann, 'v1', ['red']);
     using live = await LiveWriter.open(world.app, refOf(ann));
     await live.paint('green');
-    const copied = holdNext(live, 'copyOf', 'after');
+    const copied = holdNext(live, 'copyTo', 'after');
     const uploading = download(ann, 'v1');
     await copied.reached;
     world.clock.ms += 1_000;
@@ -91,7 +90,7 @@ forEachDatabase((database) => {
     held!.release();
     using live = await opening;
     expect(await copies.hold(refOf(ann), { epoch: 1, mark: mark! }, size_bytes)).toBeNull();
-    const copied = jest.spyOn(live, 'copyOf');
+    const copied = jest.spyOn(live, 'copyTo');
     expect(await download(ann, 'v1')).toEqual(['red']);
     expect(copied).toHaveBeenCalledTimes(1);
   });
@@ -142,13 +141,6 @@ forEachDatabase((database) => {
       await live.paint('blue');
       expect(await live.paint('white')).toBe(true);
     }
-    // The copy is read through its writer, which opens it when it is closed.
-    world.app.nest.get(OpenCopies).register({
-      copyOf: async (ref, target) => {
-        using live = await LiveWriter.open(world.app, ref);
-        return live.copyOf(ref, target);
-      },
-    });
     expect(await world.app.nest.get(UploadsService).upload(refOf(ann), { isForced: true })).toBe('uploaded');
     expect((await documentState(ann, 'v1')).stored_version).toMatchObject({ server_version: 4 });
   });
