@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../foundation/database/database.js';
+import type { UploadDelays } from '../documents/upload-delays.js';
 import type { Version } from '../documents/version.js';
 import type { DocumentRef } from '../locks/lock.js';
 
@@ -97,11 +98,7 @@ export class UploadsRepository {
    * the stored one. Changes made since the content was read stay pending and due.
    * @returns false if it cannot, or if the upload was abandoned: then the transaction must be rolled back
    */
-  async finish(
-    tx: Transaction,
-    upload: FinishedUpload,
-    dueAfter: { idleMs: number; checkpointMs: number },
-  ): Promise<boolean> {
+  async finish(tx: Transaction, upload: FinishedUpload, dueAfter: UploadDelays): Promise<boolean> {
     const { ref, key, epoch, version, mark, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
     // Lock the document's row first, as everywhere else; otherwise this and a renewal could deadlock.
     const current = await tx.query(

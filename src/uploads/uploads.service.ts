@@ -3,6 +3,7 @@ import { JournalRepository } from '../documents/content/journal.repository.js';
 import { WorkingCopies } from '../documents/content/working-copies.js';
 import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
 import { DocumentOwner } from '../documents/owner.js';
+import { uploadDelays } from '../documents/upload-delays.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
@@ -147,7 +148,11 @@ export class UploadsService implements OnModuleDestroy {
     const { ref, epoch, version, mark } = upload;
     await this.database.transaction(async (tx) => {
       const uploadedAt = this.now();
-      const isNewest = await this.uploads.finish(tx, { ...upload, ...written, uploadedAt }, this.dueAfter);
+      const isNewest = await this.uploads.finish(
+        tx,
+        { ...upload, ...written, uploadedAt },
+        uploadDelays(this.config),
+      );
       if (!isNewest) throw new Superseded();
       await this.journal.drop(tx, ref, { epoch, version });
       // The last download URLs of the retired versions were made before this commit, so they expire before the sweep.
@@ -177,13 +182,6 @@ export class UploadsService implements OnModuleDestroy {
     await this.uploads.abandon({ ref, key }, this.now()).catch(() => undefined);
     // The sweep may have deleted the row before the object was written; then nothing else would remove the object.
     if (reason instanceof Superseded) await this.pipeline.remove(key);
-  }
-
-  private get dueAfter(): { idleMs: number; checkpointMs: number } {
-    return {
-      idleMs: this.config.uploadIdleMinutes * MINUTE_MS,
-      checkpointMs: this.config.uploadCheckpointMinutes * MINUTE_MS,
-    };
   }
 
   /** Renews this process's ownership of the document until `end`; `lost` aborts when another process takes it over. */

@@ -35,7 +35,7 @@ const OBJECT_KEY = `${ACCOUNT}/videos/uploaded/layout/2-1-AAAAAAAAAAAA.db.gz`;
  * @param objects the store's folder
  */
 async function makeDatabaseWithoutMarks(storage: Storage, objects: string): Promise<void> {
-  const migrations = serverTables.migrations.filter(({ name }) => !name.includes('Marks'));
+  const migrations = serverTables.migrations.filter(({ name }) => !/Marks|LiveDocuments/.test(name));
   const database = await openDatabase(loadConfig({ argv: [], env: storage.env }), schema, {
     ...serverTables,
     migrations,

@@ -91,7 +91,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
     await this.disk.orReclaim(() => moveDurably(file, path, this.root));
-    this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
+    this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.hasContents });
   }
 
   /** Notes that a content is uploaded, so that `makeRoom` may remove its copy. */
@@ -103,7 +103,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Removes an unreadable copy, if this server has a journal to fetch it from again. */
   async discard(ref: DocumentRef, content: Content): Promise<void> {
     const copy = this.cache.get(this.pathOf(ref, content));
-    if (copy && this.journal.isKept) await this.cache.remove(copy);
+    if (copy && this.journal.hasContents) await this.cache.remove(copy);
   }
 
   /** Removes the copies of earlier epochs; a held copy is removed with its last release. */
@@ -160,7 +160,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * or no longer (`unknown`).
    */
   private async standingOf({ ref, epoch, mark }: Copy): Promise<'unknown' | 'pending' | 'dispensable'> {
-    if (this.journal.isKept) return 'dispensable';
+    if (this.journal.hasContents) return 'dispensable';
     const document = await this.documents.find(ref);
     if (document && epoch < document.epoch) return 'dispensable';
     if (document?.epoch !== epoch || document.mark !== mark) return 'unknown';
@@ -182,7 +182,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   private async fetchNow(ref: DocumentRef, { epoch, mark }: Content): Promise<void> {
     const document = await this.documents.find(ref);
-    if (!this.journal.isKept || document?.epoch !== epoch || document.mark !== mark) {
+    if (!this.journal.hasContents || document?.epoch !== epoch || document.mark !== mark) {
       const detail = `The data folder does not have the content of ${ref.videoId}/${ref.kind} at epoch ${epoch}.`;
       throw new AppError('INTERNAL', { detail });
     }
@@ -206,7 +206,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       makeDataDir(folder);
       const lock = FolderLock.tryTake(folder);
       if (lock) return { folder, lock };
-      if (!this.journal.isKept) throw new AppStartError(`Another process works in ${folder}; stop it first.`);
+      if (!this.journal.hasContents)
+        throw new AppStartError(`Another process works in ${folder}; stop it first.`);
     }
   }
 
