@@ -10,6 +10,9 @@ import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.
 /** How often to check that a device still exists: its socket can miss the announcement of a revocation. */
 export const PROVE_EVERY_MS = 60_000;
 
+/** Errors after which the sockets of a device are useless. */
+export const SESSION_ENDS = ['DEVICE_REVOKED', 'HISTORY_CHANGED'] as const;
+
 /** The device that a socket belongs to, and when its token expires. */
 export interface SocketSession extends CheckedToken {
   /** The account's history when the session began. */
@@ -79,7 +82,7 @@ export class SocketSessions {
   check(socket: AnySocket, session: SocketSession): void {
     if (this.isOver(session)) hangUp(socket, new AppError('TOKEN_EXPIRED'));
     else if (session.provenAt + PROVE_EVERY_MS <= this.now()) {
-      this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+      this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown), SESSION_ENDS));
     }
   }
 

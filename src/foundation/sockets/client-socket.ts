@@ -5,14 +5,6 @@ import type { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { Events } from '../events/event-bus.js';
 
-/** Errors after which the connection is useless. */
-const FINAL: readonly ErrorCode[] = [
-  'DEVICE_REVOKED',
-  'HISTORY_CHANGED',
-  'SHARE_WITHDRAWN',
-  'QUOTA_EXCEEDED',
-];
-
 /** An event of the bus, with its name. */
 export type Announcement = { [N in keyof Events]: [name: N, event: Events[N]] }[keyof Events];
 
@@ -43,7 +35,7 @@ export function hangUp(socket: AnySocket, error: AppError): void {
   socket.disconnect(sockets.size <= 1);
 }
 
-/** Hangs up if the error makes the connection useless. */
-export function hangUpIfFinal(socket: AnySocket, error: AppError): void {
-  if (FINAL.includes(error.code)) hangUp(socket, error);
+/** Hangs up if the error is one of those that make the connection useless. */
+export function hangUpIfFinal(socket: AnySocket, error: AppError, final: readonly ErrorCode[]): void {
+  if (final.includes(error.code)) hangUp(socket, error);
 }
