@@ -3,7 +3,7 @@ import { Database, type Connection, type Transaction } from '../foundation/datab
 import type { DocumentRef } from '../locks/lock.js';
 import type { Claim } from './owner.js';
 import type { UploadDelays } from './upload-delays.js';
-import type { Pair, Version } from './version.js';
+import type { Content, Pair, Version } from './version.js';
 
 /** A document's row; times are epoch ms. */
 export interface StoredDocument extends Version {
@@ -166,8 +166,13 @@ export class DocumentsRepository {
         claim.expiresAt,
       ],
     );
+    await this.beginMarks(tx, ref, content);
+  }
+
+  /** Makes a version's mark the first one of its epoch, and removes those of other epochs. */
+  async beginMarks(tx: Transaction, ref: DocumentRef, version: Version): Promise<void> {
     await tx.query(`DELETE FROM document_marks WHERE ${THIS_DOCUMENT}`, valuesOf(ref));
-    if (mark !== null) await this.addMark(tx, ref, { epoch, version, mark });
+    await this.addMark(tx, ref, version);
   }
 
   /**
@@ -263,6 +268,11 @@ export class DocumentsRepository {
     );
     return row ?? null;
   }
+}
+
+/** The content that the document's epoch began with. */
+export function contentOf({ epoch, contentMark: mark }: StoredDocument): Content {
+  return { epoch, mark };
 }
 
 /** Whether object storage has this version or a newer one. */

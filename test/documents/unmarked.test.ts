@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { hashPairingCode } from '../../src/auth/pairing-code.js';
-import { workingCopyPath } from '../../src/documents/content/working-copies.js';
+import { workingCopyPath } from '../../src/documents/content/copy-files.js';
 import { loadConfig } from '../../src/foundation/config/config.js';
 import type { SqlValue } from '../../src/foundation/database/database.js';
 import { openDatabase } from '../../src/foundation/database/open.js';
