@@ -8,6 +8,7 @@ import { DocumentsRepository } from '../../src/documents/documents.repository.js
 import type { Version } from '../../src/documents/version.js';
 import { keyOf, type DocumentRef } from '../../src/locks/lock.js';
 import type { TestApp } from '../support/app.js';
+import { ignoreChanges } from '../support/documents.js';
 import { BatchWriter } from './batch-writer.js';
 
 const writers = new WeakMap<TestApp, Map<string, LiveWriter>>();
@@ -28,10 +29,6 @@ export function openOnDemand(app: TestApp): Map<string, LiveWriter> {
   });
   return open;
 }
-
-/** What contents from before live documents lack, as far as the server itself reads it. */
-const MERGING = `CREATE TABLE IF NOT EXISTS crsql_master ("key" TEXT PRIMARY KEY, "value" ANY);
-  INSERT OR IGNORE INTO crsql_master VALUES ('pre_compact_dbversion', 1)`;
 
 /**
  * Has the working copy of one layout open and writes batches to it, in the order of the live room: the journal with the row
@@ -70,8 +67,7 @@ export class LiveWriter implements Disposable {
 
   private async catchUp(): Promise<void> {
     this.database.pragma('journal_mode = PERSIST');
-    this.database.function('crsql_internal_sync_bit', () => 1);
-    this.database.exec(MERGING);
+    ignoreChanges(this.database);
     const { epoch, version } = this.current;
     const journal = this.app.nest.get(JournalRepository);
     for await (const batch of journal.batches(this.batches.ref, epoch, this.copied, version)) {

@@ -7,7 +7,7 @@ import type { DocumentRef } from '../../src/locks/lock.js';
 import { LiveWriter, openOnDemand } from '../documents/live-writer.js';
 import type { TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
-import { documentState, download, write } from '../support/documents.js';
+import { documentState, download, ignoreChanges, write } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
 import { filesIn } from '../uploads/world.js';
 import { databasesWithTools, shareRestore } from './backups.js';
@@ -49,7 +49,7 @@ describe.each(databasesWithTools)('on %s', (database) => {
       filesIn(root).find((file) => file.includes(`/${folder}/`) && file.endsWith('.db'))!,
     );
     const writer = new BetterSqlite(copy);
-    writer.function('crsql_internal_sync_bit', () => 1);
+    ignoreChanges(writer);
     writer.pragma('journal_mode = PERSIST');
     writer.pragma('cache_size = 1');
     writer.exec('BEGIN');

@@ -89,7 +89,7 @@ export class ContentService {
     sizeBytes: number,
   ): Promise<void> {
     const claim = this.owner.claim();
-    const content = { epoch, version, mark, sizeBytes, hasClocks: 0 as const };
+    const content = { epoch, version, mark, sizeBytes, hasClocks: 1 as const };
     const pendingSince = previous?.pendingSince ?? claim.now;
     await this.documents.replaceContent(tx, ref, content, pendingSince, claim, uploadDelays(this.config));
   }

@@ -1,6 +1,6 @@
 import type BetterSqlite from 'better-sqlite3';
 
-const CLOCKS = `SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, -14) = '__crsql_clock'`;
+const CLOCKS = `SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, -13) = '__crsql_clock'`;
 const IS_MERGING = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'crsql_master'`;
 
 /**
