@@ -86,8 +86,15 @@ export class Replica {
     this.reader = new ChangesReader(this.connection, kind);
   }
 
+  /**
+   * The newest version that has changes. `crsql_db_version()` is higher after an UPDATE that changes nothing, until the
+   * next transaction takes the same number: who remembers it as sent would miss that one.
+   */
   get version(): number {
-    return Number(this.connection.value('SELECT crsql_db_version()'));
+    const newest = this.kind.tables.map(({ name }) =>
+      Number(this.connection.value(`SELECT max(db_version) FROM "${name}__crsql_clock"`) ?? 1),
+    );
+    return Math.max(1, ...newest);
   }
 
   /** Changes of this replica alone, as it sends them. */

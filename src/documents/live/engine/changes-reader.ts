@@ -15,6 +15,7 @@ export class ChangesReader {
   private readonly versionCounts: Statement[];
   private readonly rowCounts: Statement[];
   private readonly changes: Statement;
+  private readonly isAbove: Statement;
 
   constructor(connection: Connection, kind: DocumentKind) {
     const inRange = 'WHERE db_version > ? AND db_version <= ?';
@@ -22,10 +23,22 @@ export class ChangesReader {
       kind.tables.map(({ name }) => connection.statement(sql(`"${name}__crsql_clock" ${inRange}`)));
     this.versionCounts = ofTables((clock) => `SELECT db_version, count(*) FROM ${clock} GROUP BY db_version`);
     this.rowCounts = ofTables((clock) => `SELECT count(*) FROM ${clock}`);
+    const above = kind.tables.map(
+      ({ name }) => `EXISTS (SELECT 1 FROM "${name}__crsql_clock" WHERE db_version > ?1)`,
+    );
+    this.isAbove = connection.statement(`SELECT ${above.join(' OR ')}`);
     // CR-SQLite sorts by version and `seq`. With LIMIT or without the range it would sort the whole copy.
     this.changes = connection.statement(
       `SELECT db_version, "table", pk, cid, val, col_version, cl, site_id FROM crsql_changes ${inRange}`,
     );
+  }
+
+  /**
+   * Whether there are changes above a version. `crsql_db_version()` also counts versions that turned out to change nothing,
+   * until the file is opened again.
+   */
+  hasChanges(after: number): boolean {
+    return this.isAbove.first(BigInt(after))![0] === 1n;
   }
 
   /** See `LiveDatabase.count`. */

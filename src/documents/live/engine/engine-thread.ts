@@ -34,8 +34,9 @@ port.on('message', ({ id, document, operation }: Request) => {
     answer({ id, result, state: stateOf(document) }, body);
   } catch (error) {
     const fault = faultOf(error);
-    // Nobody knows what is left of a file after such an error, so it is opened anew.
-    if (error instanceof EngineError) discard(document);
+    // Nobody knows what is left of a file after an error of SQLite; and after a COMMIT that failed CR-SQLite believes that
+    // the version was made. So the file is opened anew.
+    if (error instanceof EngineError || operation.name === 'commit') discard(document);
     if (operation.name === 'open') documents.delete(document);
     if (fault === null) isBroken = true;
     answer(fault ? { id, fault } : { id, trap: String((error as Error).stack ?? error) });

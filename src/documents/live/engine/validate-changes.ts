@@ -62,21 +62,46 @@ interface KnownTable {
 }
 
 /**
- * Checks every row of a batch before any reaches SQLite, which would trap, lose track of local writes or diverge on some.
- * @param site the only site that the batch may have, 32 hex digits; null: a batch of the journal, from any
+ * Finds the tables and columns of a batch in its kind. Integers for a REAL column become reals: SQLite would convert them
+ * as well, but only after CR-SQLite has compared them with the stored real as another type.
+ * @throws AppError CHANGES_INVALID if the kind has no such table or column
+ */
+export function nameChanges(kind: DocumentKind, changes: Changes): NamedChange[] {
+  const tables = changes.tables.map((table) => findTable(kind, table));
+  return changes.rows.map(({ table, key, column, value, colVersion, cl, site }) => {
+    const { name, columns } = tables[table]!;
+    const known = column === 0 ? null : columns[column - 1]!;
+    return {
+      table: name,
+      key,
+      column: known?.name ?? SENTINEL,
+      value: known?.type === 'REAL' && isExactReal(value) ? Number(value) : value,
+      colVersion,
+      cl,
+      site: changes.sites[site]!,
+    };
+  });
+}
+
+/**
+ * Checks every row of a client's batch before any reaches SQLite, which would trap, lose track of local writes or diverge
+ * on some.
+ * @param named its rows by `nameChanges`
+ * @param site the only site that the batch may have, 32 hex digits
  * @throws AppError CHANGES_INVALID
  */
 export function validateChanges(
   kind: DocumentKind,
   changes: Changes,
-  site: string | null,
+  named: NamedChange[],
+  site: string,
   storedVersion: StoredVersion,
-): NamedChange[] {
-  if (site !== null) checkSite(changes, site);
+): void {
+  checkSite(changes, site);
   const tables = changes.tables.map((table) => findTable(kind, table));
   // The cells of a record share its key, which is then checked once.
   let previous: { table: number; key: Uint8Array; parts: KeyPart[] } | null = null;
-  return changes.rows.map((row, at) => {
+  changes.rows.forEach((row, at) => {
     const fail = (rule: ChangesRule, detail: string): never => {
       throw invalidChanges(at, rule, detail);
     };
@@ -84,12 +109,11 @@ export function validateChanges(
     if (previous?.key !== row.key || previous.table !== row.table) {
       previous = { table: row.table, key: row.key, parts: checkKey(table, row.key, fail) };
     }
-    const column = row.column === 0 ? null : table.columns[row.column - 1]!;
-    const name = column?.name ?? SENTINEL;
-    checkVersions(row, (of) => storedVersion(table.name, previous!.parts, of), name, fail);
-    const value = column === null ? checkSentinel(row, fail) : checkCell(table.name, column, row, fail);
-    const { key, colVersion, cl } = row;
-    return { table: table.name, key, column: name, value, colVersion, cl, site: changes.sites[row.site]! };
+    const { parts } = previous;
+    const { value, column } = named[at]!;
+    checkVersions(row, (of) => storedVersion(table.name, parts, of), column, fail);
+    if (row.column === 0) checkSentinel(row, fail);
+    else checkCell(table.name, table.columns[row.column - 1]!, row.cl, value, fail);
   });
 }
 
@@ -147,34 +171,31 @@ function checkVersions(
   }
 }
 
-function checkSentinel({ cl, colVersion, value }: Change, fail: Fail): null {
+function checkSentinel({ cl, colVersion, value }: Change, fail: Fail): void {
   if (value !== null || colVersion !== cl) {
     fail('sentinel', 'The sentinel has no value, and the causal length as its version.');
   }
-  return null;
 }
 
-/** @returns the value as it is stored */
 function checkCell(
   table: string,
   { name, type, isNotNull }: KindColumn,
-  change: Change,
+  cl: number,
+  value: ChangeValue,
   fail: Fail,
-): ChangeValue {
-  const { cl, value } = change;
+): void {
   if (cl % 2 === 0) fail('sentinel', 'A deleted record has no cells.');
   if (value === null) {
     if (isNotNull) fail('not_null', `${table}.${name} takes no NULL.`);
-    return null;
+    return;
   }
   if (typeof value === 'number' && !Number.isFinite(value)) fail('finite', 'A real must be finite.');
   if (sizeOf(value) > MAX_CELL_BYTES) fail('too_large', `A cell may have ${MAX_CELL_BYTES} bytes.`);
-  // SQLite would convert it, after CR-SQLite has compared it with the stored real as another type.
-  if (type === 'REAL' && typeof value === 'bigint' && value <= MAX_EXACT_REAL && value >= -MAX_EXACT_REAL) {
-    return Number(value);
-  }
   if (!hasType(type, value)) fail('type', `${table}.${name} takes ${type} only.`);
-  return value;
+}
+
+function isExactReal(value: ChangeValue): value is bigint {
+  return typeof value === 'bigint' && value <= MAX_EXACT_REAL && value >= -MAX_EXACT_REAL;
 }
 
 function hasType(type: string, value: Exclude<ChangeValue, null>): boolean {

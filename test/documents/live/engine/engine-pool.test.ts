@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import BetterSqlite from 'better-sqlite3';
 import { EnginePool } from '../../../../src/documents/live/engine/engine-pool.js';
@@ -15,6 +16,7 @@ import {
   type NamedRow,
 } from '../../../support/merging.js';
 import { makeScratchDir } from '../../../support/scratch.js';
+import { describeWithSmallDisk, SmallDisk } from '../../../support/small-disk.js';
 
 const folder = makeScratchDir('pool');
 const kind = kindNamed('captions');
@@ -233,4 +235,78 @@ test('threads let the process end', async () => {
     timeout: 60_000,
   });
   expect((await run).stdout.trim()).toBe('1');
+});
+
+describe('a batch that breaks the engine', () => {
+  /** The length of the key's text has 9 bytes. Batches of the journal are not checked, so it reaches the engine. */
+  const trapping = bodyOf(SITE, [
+    { ...text('a', 'trap'), key: Uint8Array.from([1, 0x4b, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x72]) },
+  ]);
+
+  test('is refused, at once when it comes again; other documents of the thread notice nothing', async () => {
+    const path = await newCopy();
+    const pool = newPool();
+    const database = await open(pool, path);
+    const others = await Promise.all(Array.from({ length: 4 }, async () => open(pool, await newCopy())));
+    await store(database, text('a', 'before'));
+    await others[0]!.apply(bodyOf(SITE, [text('a', 'open')]), SITE);
+    const invalid = { code: 'CHANGES_INVALID', details: { row: null, rule: 'trap' } };
+    const [refused, ...versions] = await Promise.allSettled([
+      database.apply(trapping, null),
+      ...others.slice(1).map((other) => store(other, text('a', 'meanwhile'))),
+    ]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: invalid });
+    expect(versions).toEqual(versions.map(() => ({ status: 'fulfilled', value: 2 })));
+    await others[0]!.commit();
+    expect(others.map(({ version }) => version)).toEqual([2, 2, 2, 2]);
+    expect(pool.restarts).toBe(1);
+    await expect(database.apply(trapping, null)).rejects.toMatchObject(invalid);
+    expect(pool.restarts).toBe(1);
+    expect(await store(database, text('b', 'after'))).toBe(3);
+    await database.close();
+    expect(textsIn(path)).toEqual(['after', 'before']);
+    // Also if the document was closed meanwhile.
+    const again = await open(pool, path);
+    await expect(again.apply(trapping, null)).rejects.toMatchObject(invalid);
+    expect(pool.restarts).toBe(1);
+  });
+});
+
+test('a copy that would become larger than it may be is refused, and stays as it was', async () => {
+  const path = await newCopy();
+  const database = await newPool().open(path, kind, { maxBytes: 300_000 });
+  await store(database, text('a', 'one'));
+  const before = database.sizeBytes;
+  const large = bodyOf(SITE, [text('b', 'x'.repeat(400_000))]);
+  await expect(database.apply(large, SITE)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  expect(await store(database, text('c', 'three'))).toBe(3);
+  expect(database.sizeBytes).toBe(before);
+  await database.close();
+  expect(textsIn(path)).toEqual(['one', 'three']);
+});
+
+describeWithSmallDisk('on a full disk', () => {
+  test('a batch and a copy are refused, and what was committed stays', async () => {
+    using disk = SmallDisk.mount(4);
+    const path = join(disk.path, 'a.db');
+    await makeCopy(path, kind);
+    const database = await open(newPool(), path);
+    await store(database, text('a', 'one'));
+    const free = disk.fill(200_000);
+    const large = bodyOf(SITE, [text('b', 'x'.repeat(900_000))]);
+    const full = { code: 'DISK_FULL', details: { retry_after: 60 } };
+    // Pages that fit into the cache are written by the commit only.
+    await expect(database.apply(large, SITE).then(() => database.commit())).rejects.toMatchObject(full);
+    expect(database.version).toBe(2);
+    free();
+    const freeAgain = disk.fill(20_000);
+    await expect(database.copy(join(disk.path, 'copy.db'))).rejects.toMatchObject(full);
+    expect(existsSync(join(disk.path, 'copy.db'))).toBe(false);
+    freeAgain();
+    await database.apply(large, SITE);
+    await database.commit();
+    expect(database.version).toBe(3);
+    await database.close();
+    expect(textsIn(path)).toEqual(['one', 'x'.repeat(900_000)]);
+  });
 });
