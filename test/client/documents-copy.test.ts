@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { decodeChanges } from '../../src/protocol/changes-codec.js';
 import type { CopyHost } from '../../client/src/documents/copy/copy-host.js';
 import { cutBodies } from '../../client/src/documents/copy/cut-bodies.js';
+import { toCells, unpackKey } from '../../client/src/documents/live/exported-cells.js';
 import { slotOrder } from '../../client/src/documents/copy/slots.js';
 import { downloadedCopy, FileServer, mergingDocument, write } from './support/merging-document.js';
 
@@ -202,6 +203,26 @@ test.each([
   const other = await downloadedCopy(url, epoch);
   await send(host, [other], 1);
   expect(await cues(other)).toEqual(await cues(host));
+});
+
+test('what is pending can be exported as cells, with the rows’ keys', async () => {
+  const host = await downloadedCopy(url);
+  await write(host, ["UPDATE cues SET text = 'mine' WHERE id = 'a'"], ["DELETE FROM cues WHERE id = 'b'"]);
+  expect(toCells(await host.ownRows())).toEqual([
+    { table: 'cues', key: ['a'], column: 'text', value: 'mine', isDeleted: false },
+    { table: 'cues', key: ['b'], column: null, value: null, isDeleted: true },
+  ]);
+});
+
+test.each([
+  [[1, 200, 40_000, -5, 0, 2 ** 40]],
+  [[2n ** 63n - 1n, -(2n ** 63n)]],
+  [['', 'ä\0', new Uint8Array([0, 255]), 1.5, null]],
+])('the packed key of %p is told', async (values) => {
+  const host = await downloadedCopy(url);
+  const packed = `SELECT crsql_pack_columns(${values.map(() => '?').join(', ')}) AS key`;
+  const [{ key }] = (await host.all(packed, values)) as [{ key: Uint8Array }];
+  expect(unpackKey(key)).toEqual(values);
 });
 
 test('a body that cannot be applied changes nothing, and later writes are tracked', async () => {

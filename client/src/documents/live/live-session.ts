@@ -32,6 +32,8 @@ export class LiveSession {
   private grant: Grant | null = null;
   private link: LiveLink | null = null;
   private role: LiveRole | null = null;
+  /** When the server made this connection the holder's, by the stopwatch. */
+  private holderSince = 0;
   /** Counts the attempts to connect, so that late results of an older attempt are ignored. */
   private attempt = 0;
   private failures = 0;
@@ -232,7 +234,9 @@ export class LiveSession {
 
   private async becomeHolder(link: LiveLink, grant: Grant): Promise<void> {
     const role = await link.hold(grant.fencing_token);
-    if (link === this.link) this.role = role;
+    if (link !== this.link) return;
+    this.role = role;
+    this.holderSince = this.parts.stopwatch();
     this.send();
   }
 

@@ -63,9 +63,9 @@ export class Sender {
     for (const { body, rows, upTo } of batches) {
       progress.sending(copy.state!.pending);
       const { previous, server_version: version, mark } = await link.sync(body);
-      light.tell({ type: 'heard', timestamp: version });
       await copy.acknowledge({ upTo, previous, version, mark });
       light.tell({ type: 'pulled', timestamp: copy.state!.since.version });
+      light.tell({ type: 'heard', timestamp: version }); // after it: usually the cursor is there by now
       light.tell({ type: 'obstacle', reason: null });
       progress.acknowledged(rows, body.length, copy.state!.pending);
     }
