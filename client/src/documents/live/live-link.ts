@@ -19,6 +19,9 @@ const PING_EVERY_MS = 1_000;
 /** After a ping without an answer for this long, the connection counts as dead. */
 const SILENCE_MS = 10_000;
 
+/** How a lock was lost. `taken`: another has it, or it was given back; `expired`: it is free; `refused`: not known yet. */
+export type LockLoss = 'taken' | 'expired' | 'refused';
+
 /** What happens on a document's connection. */
 export interface LiveLinkListener {
   onHello(hello: LiveHello): void;
@@ -26,8 +29,8 @@ export interface LiveLinkListener {
   onPong(sentAt: number, pong: LivePong): void;
   /** Applies changes of others. Called for one after the other. */
   onChanges(changes: LiveChanges, body: Uint8Array): Promise<ChangesApplied>;
-  /** The lock is another's, or nobody's, from here on. @param reason for people; @param isTaken by another session */
-  onLockLost(reason: string, isTaken: boolean): void;
+  /** The lock is another's, or nobody's, from here on. @param reason for people */
+  onLockLost(reason: string, how: LockLoss): void;
   /** The connection has ended. Called once for any reason except `close`. */
   onEnd(why: SyncError): void;
 }
@@ -64,14 +67,12 @@ export class LiveLink {
     this.socket.on('hello', (hello) => this.greet(hello));
     this.socket.on('changes', (changes, body, answer) => this.apply(changes, body, answer));
     this.socket.on('session_transferred', () =>
-      listener.onLockLost('Another session has taken the document over.', true),
+      listener.onLockLost('Another session has taken the document over.', 'taken'),
     );
-    this.socket.on('lock_lost', ({ reason }) =>
-      listener.onLockLost(
-        reason === 'expired' ? 'The lock has run out.' : 'The lock was released.',
-        reason === 'released',
-      ),
-    );
+    this.socket.on('lock_lost', ({ reason }) => {
+      if (reason === 'expired') listener.onLockLost('The lock has run out.', 'expired');
+      else listener.onLockLost('The lock was released.', 'taken');
+    });
     this.socket.on('closed', (problem) => this.end(SyncError.from(problem)));
   }
 

@@ -4,7 +4,8 @@ import type { StatusLight } from '../../light/light.js';
 import type { DocumentRef, DocumentsApi, Grant, LockRequest } from '../documents-api.js';
 import type { Download } from '../copy/copy-host.js';
 import { endingOf, waitAfter } from './endings.js';
-import { LiveLink } from './live-link.js';
+import { handshakeOf } from './handshake.js';
+import { LiveLink, type LockLoss } from './live-link.js';
 import type { LocalCopy } from './local-copy.js';
 import { RunProgress } from './run-progress.js';
 import { Sender } from './sender.js';
@@ -23,6 +24,11 @@ export interface SessionParts {
   stopwatch: () => number;
 }
 
+interface Waiting {
+  resolve: () => void;
+  reject: (why: SyncError) => void;
+}
+
 /** The share of a token's remaining life after which it is renewed. */
 const RENEW_AT = 0.7;
 
@@ -32,22 +38,21 @@ export class LiveSession {
   private grant: Grant | null = null;
   private link: LiveLink | null = null;
   private role: LiveRole | null = null;
-  /** When the server made this connection the holder's, by the stopwatch. */
-  private holderSince = 0;
   /** Counts the attempts to connect, so that late results of an older attempt are ignored. */
   private attempt = 0;
   private failures = 0;
   private wasTokenRefused = false;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private renewTimer: ReturnType<typeof setTimeout> | undefined;
-  private waiting: { resolve: () => void; reject: (why: SyncError) => void }[] = [];
+  /** Who waits until there is a copy. */
+  private readonly waiting: Waiting[] = [];
   private readonly progress: RunProgress;
   private readonly sender: Sender;
 
   constructor(private readonly parts: SessionParts) {
     this.progress = new RunProgress(parts.light);
     this.sender = new Sender(parts.copy, parts.light, this.progress, (why) =>
-      this.loseLock(why.message, false),
+      this.loseLock(why.message, 'refused'),
     );
   }
 
@@ -67,8 +72,7 @@ export class LiveSession {
     light.tell({ type: 'obstacle', reason: null });
     if (this.link && this.role) await this.becomeHolder(this.link, this.grant);
     else this.start();
-    if (!this.parts.copy.state)
-      await new Promise<void>((resolve, reject) => this.waiting.push({ resolve, reject }));
+    await this.untilCopied();
   }
 
   /** Releases the lock, when what is pending is sent, and watches. @throws SyncError */
@@ -87,8 +91,7 @@ export class LiveSession {
   async watch(): Promise<void> {
     this.wanted ??= 'watcher';
     if (!this.link) this.start();
-    if (!this.parts.copy.state)
-      await new Promise<void>((resolve, reject) => this.waiting.push({ resolve, reject }));
+    await this.untilCopied();
   }
 
   /** Ends a wait for the next attempt: the network may be back. */
@@ -115,6 +118,18 @@ export class LiveSession {
     this.wanted = null;
     this.drop();
     this.parts.light.tell({ type: 'link_down', failure: null });
+    this.answer(({ reject }) =>
+      reject(SyncError.of('CANCELED', 'The document was closed, or started over.')),
+    );
+  }
+
+  private async untilCopied(): Promise<void> {
+    if (this.parts.copy.state) return;
+    await new Promise<void>((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  private answer(one: (waiting: Waiting) => void): void {
+    for (const waiting of this.waiting.splice(0)) one(waiting);
   }
 
   private start(): void {
@@ -153,39 +168,25 @@ export class LiveSession {
 
   /** Asks for the lock that was lost while away. @returns null: it is another's by now; then this session watches */
   private async askAgain(): Promise<Grant | null> {
-    const { api, ref, sessionId, light } = this.parts;
-    try {
-      return await api.requestLock(ref, { sessionId, takesOver: false });
-    } catch (error) {
-      const why = toSyncError(error);
-      if (why.code !== 'LOCK_HELD') throw why;
-      light.tell({ type: 'obstacle', reason: why.reason });
-      return null;
-    }
+    const { api, ref, sessionId } = this.parts;
+    // Asked for, the lock would be taken from the same user's other tabs.
+    const { lock } = await api.state(ref);
+    if (!lock || lock.holder.session_id === sessionId)
+      return api.requestLock(ref, { sessionId, takesOver: false });
+    this.loseLock(`${lock.holder.name} holds the lock${lock.reason ? `: ${lock.reason}` : ''}.`, 'taken');
+    return null;
   }
 
   private dial(accessToken: string): LiveLink {
     const { ref, server, sessionId, copy, stopwatch } = this.parts;
-    const { siteId, schemaVersion, epoch, since, answered } = copy.state!;
     const url = new URL(`/videos/${ref.video_id}/sync/${ref.database}`, server).href;
-    const handshake = {
-      access_token: accessToken,
-      protocol_version: 1,
-      session_id: sessionId,
-      fencing_token: this.grant?.fencing_token ?? null,
-      schema_version: schemaVersion,
-      epoch,
-      since: since.version,
-      since_mark: since.mark,
-      answered: answered?.version ?? null,
-      answered_mark: answered?.mark ?? null,
-      site_id: siteId,
-    };
+    const fencingToken = this.grant?.fencing_token ?? null;
+    const handshake = handshakeOf(copy.state!, { accessToken, sessionId, fencingToken });
     return new LiveLink(url, handshake, stopwatch, {
       onHello: (hello) => this.greet(hello),
       onPong: (sentAt, pong) => this.hearPong(sentAt, pong),
       onChanges: (changes, body) => this.apply(changes, body),
-      onLockLost: (reason, isTaken) => this.loseLock(reason, isTaken),
+      onLockLost: (reason, how) => this.loseLock(reason, how),
       onEnd: (why) => this.end(why),
     });
   }
@@ -197,6 +198,7 @@ export class LiveSession {
     this.failures = 0;
     this.wasTokenRefused = false;
     this.role = hello.role;
+    if (hello.role === 'holder') light.tell({ type: 'obstacle', reason: null });
     light.tell({ type: 'link_up', timestamp: hello.server_version });
     light.tell({ type: 'pulled', timestamp: copy.state!.since.version });
     this.progress.expect(hello.ahead);
@@ -205,10 +207,8 @@ export class LiveSession {
     this.send();
   }
 
-  private hearPong(sentAt: number, { epoch, server_version, role }: LivePong): void {
+  private hearPong(sentAt: number, { epoch, server_version }: LivePong): void {
     if (epoch !== this.parts.copy.state!.epoch) return this.end(anotherEpoch());
-    if (this.role === 'holder' && role === 'watcher')
-      this.loseLock('The lock is no longer this tab’s.', false);
     this.parts.light.tell({ type: 'pong', sentAt, timestamp: server_version });
   }
 
@@ -227,29 +227,26 @@ export class LiveSession {
 
   private settle(): void {
     const { copy, light } = this.parts;
-    this.parts.light.tell({ type: 'pulled', timestamp: copy.state!.since.version });
     const isBehind = light.facts.serverClock > copy.state!.since.version;
     if (!isBehind && copy.state!.pending === 0) light.tell({ type: 'sync_succeeded', wall: Date.now() });
   }
 
   private async becomeHolder(link: LiveLink, grant: Grant): Promise<void> {
     const role = await link.hold(grant.fencing_token);
-    if (link !== this.link) return;
-    this.role = role;
-    this.holderSince = this.parts.stopwatch();
+    if (link === this.link) this.role = role;
     this.send();
   }
 
-  /** @param isTaken by somebody: then it is not asked for again */
-  private loseLock(message: string, isTaken: boolean): void {
+  /** @param how `taken`: by somebody, or given back; `refused`: who has it is told soon */
+  private loseLock(message: string, how: LockLoss): void {
     const { light } = this.parts;
     this.grant = null;
     this.role = this.role && 'watcher';
     this.sender.stop();
-    if (isTaken) this.wanted = 'watcher';
+    if (how === 'taken') this.wanted = 'watcher';
     const hint = 'What is pending stays here, and is sent when this tab holds the lock again.';
     light.tell({ type: 'obstacle', reason: { code: 'LOCK_REQUIRED', message, hint } });
-    if (!isTaken && this.wanted === 'holder') void this.connect();
+    if (how === 'expired' && this.wanted === 'holder') void this.connect();
   }
 
   private async download(pending: Download['pending']): Promise<void> {
@@ -259,7 +256,7 @@ export class LiveSession {
     await copy.download({ url, epoch, version, mark, pending }, this.progress.downloaded);
     light.tell({ type: 'reset', lastPulledAt: version, checkpoint: null });
     light.tell({ type: 'link_connecting' });
-    for (const { resolve } of this.waiting.splice(0)) resolve();
+    this.answer(({ resolve }) => resolve());
   }
 
   private end(why: SyncError): void {
@@ -285,7 +282,8 @@ export class LiveSession {
   private async replace(): Promise<void> {
     const { attempt } = this;
     try {
-      await this.download('drop');
+      // Nothing was pending; what is written until the new copy is there is taken over.
+      await this.download('replay');
       if (attempt === this.attempt) await this.connect();
     } catch (error) {
       if (attempt === this.attempt) this.end(toSyncError(error));
@@ -297,7 +295,7 @@ export class LiveSession {
     const failure = { ...why.failure, isFinal: true };
     light.tell({ type: 'link_down', failure: why.code === 'ENGINE_FAILED' ? failure : null });
     if (why.code !== 'ENGINE_FAILED') light.tell({ type: 'incompatible', reason: why.reason });
-    for (const { reject } of this.waiting.splice(0)) reject(why);
+    this.answer(({ reject }) => reject(why));
   }
 
   private renewTokenBefore(expiresAt: number): void {

@@ -59,6 +59,7 @@ export class RunProgress {
 
   /** Sending ended before everything was acknowledged. */
   stopped(): void {
+    if (this.isSending) this.light.tell({ type: 'sync_stopped' });
     this.isSending = false;
   }
 

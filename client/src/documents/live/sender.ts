@@ -77,7 +77,6 @@ export class Sender {
     this.progress.stopped();
     if (why.code === 'NO_ANSWER') return; // the connection has ended, and the next one sends again
     if (why.code === 'LOCK_REQUIRED') return this.onLockLost(why);
-    this.light.tell({ type: 'sync_stopped' });
     this.light.tell({ type: 'obstacle', reason: why.reason });
     const isRefused = why.status >= 400 && why.status < 500;
     if (!isRefused) this.retryTimer = setTimeout(() => this.start(link), why.retryAfterMs ?? RETRY_MS);
