@@ -86,6 +86,16 @@ export const errors = {
     title: 'App and server do not speak the same protocol',
     hint: 'Update the older of the two; the data stays on the device until then.',
   },
+  SCHEMA_MISMATCH: {
+    status: 409,
+    title: 'The copy has another schema version',
+    hint: 'If the copy is the older one, download the document again; if it is the newer one, update the server.',
+  },
+  EPOCH_CHANGED: {
+    status: 409,
+    title: 'The document has begun anew',
+    hint: 'Download it again; ask the person first if changes are pending.',
+  },
   PUSH_CONFLICT: { status: 409, title: 'Changed on the server', hint: 'Pull, merge, push again.' },
   PULL_REQUIRED: { status: 409, title: 'Last pull too long ago', hint: 'Pull, then push again.' },
   RESYNC_REQUIRED: {
@@ -113,6 +123,16 @@ export const errors = {
     status: 422,
     title: 'Not a database of this kind',
     hint: 'Send a gzipped SQLite database with the tables of the document’s kind and nothing else.',
+  },
+  CHANGES_INVALID: {
+    status: 422,
+    title: 'Changes not valid',
+    hint: 'Nothing of the batch was applied. Do not send it again unchanged; the detail tells which rule it breaks.',
+  },
+  VALUE_TOO_LARGE: {
+    status: 422,
+    title: 'Value too large',
+    hint: 'Store less in one cell, and large things as files.',
   },
   LOCK_HELD: {
     status: 423,

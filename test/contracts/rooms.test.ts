@@ -145,7 +145,9 @@ test('the client imports nothing but the protocol, WatermelonDB and Socket.IO', 
     .filter((file) => file.startsWith('client/src/'))
     .flatMap((file) => [...texts.get(file)!.matchAll(/ from '([^.'][^']*)';/g)].map(([, name]) => name!));
   expect(
-    [...new Set(packages)].filter((name) => !/^(@nozbe\/watermelondb|socket\.io-client)(\/|$)/.test(name)),
+    [...new Set(packages)].filter(
+      (name) => !/^(@nozbe\/watermelondb|@vlcn\.io\/wa-sqlite|socket\.io-client)(\/|$)/.test(name),
+    ),
   ).toEqual([]);
   const strangers = imports.filter(
     ({ from, to }) => from.startsWith('client/') && to !== null && !/^(client\/src|src\/protocol)\//.test(to),
