@@ -48,6 +48,8 @@ export class SyncError extends Error {
     readonly retryAfterMs: number | null = null,
     /** The kind of failure in a few words; null: none given. */
     readonly title: string | null = null,
+    /** What the server sent, with its further members; null: the client's own error. */
+    readonly problem: Partial<Problem> | null = null,
   ) {
     super(message);
   }
@@ -66,7 +68,7 @@ export class SyncError extends Error {
     } = problem;
     const seconds = Number(problem.retry_after);
     const retryAfterMs = seconds > 0 ? seconds * 1_000 : null;
-    return new SyncError(code, detail, hint, status, retryAfterMs, problem.title ?? null);
+    return new SyncError(code, detail, hint, status, retryAfterMs, problem.title ?? null, problem);
   }
 
   get isIncompatible(): boolean {

@@ -12,6 +12,25 @@ export interface Grant extends ContentVersion {
   expires_at: number;
 }
 
+/** How a lock is asked for. */
+export interface LockRequest {
+  sessionId: string;
+  /** Whether to take it from another user. */
+  takesOver: boolean;
+  /** For people who have to wait. */
+  reason?: string;
+  /** Whether a document that does not exist is made, empty. */
+  create?: boolean;
+}
+
+/** Where a document's content can be downloaded for a few minutes, and which version it is. */
+export interface DownloadAddress {
+  url: string;
+  version: number;
+  epoch: number;
+  mark: string | null;
+}
+
 /** An import that replaces a document's content. */
 export interface Replacement {
   sessionId: string;
@@ -43,7 +62,7 @@ export function keyOf({ video_id, database }: DocumentRef): string {
 
 /** The server's requests about documents. Every method @throws SyncError. */
 export class DocumentsApi {
-  constructor(private readonly api: Api) {}
+  constructor(private readonly api: Pick<Api, 'request'>) {}
 
   /** Every document of the account that has content, sorted by video and kind, and all kinds. */
   async list(): Promise<{ documents: DocumentState[]; kinds: string[] }> {
@@ -73,7 +92,12 @@ export class DocumentsApi {
 
   /** Takes the lock, or renews the session's own. @param takesOver whether to take it from another user */
   lock(ref: DocumentRef, sessionId: string, takesOver: boolean): Promise<Grant> {
-    const body = { lock_type: 'client', session_id: sessionId, take_over: takesOver };
+    return this.requestLock(ref, { sessionId, takesOver });
+  }
+
+  /** Takes the lock, or renews the session's own. */
+  requestLock(ref: DocumentRef, { sessionId, takesOver, reason, create }: LockRequest): Promise<Grant> {
+    const body = { lock_type: 'client', session_id: sessionId, take_over: takesOver, reason, create };
     return this.api.request('POST', pathOf(ref, 'lock'), { body });
   }
 
@@ -88,10 +112,12 @@ export class DocumentsApi {
 
   /** An address from which anyone who knows it can download the content for a few minutes. */
   async downloadUrl(ref: DocumentRef): Promise<string> {
-    const { url } = await this.api.request<{ url: string }>('GET', pathOf(ref, 'download-url'), {
-      patienceMs: DOWNLOAD_PATIENCE_MS,
-    });
-    return url;
+    return (await this.downloadAddress(ref)).url;
+  }
+
+  /** Where the content can be downloaded, and which version it is. */
+  downloadAddress(ref: DocumentRef): Promise<DownloadAddress> {
+    return this.api.request('GET', pathOf(ref, 'download-url'), { patienceMs: DOWNLOAD_PATIENCE_MS });
   }
 
   /** Replaces the whole content. @returns the document's new state */

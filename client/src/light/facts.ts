@@ -47,6 +47,8 @@ export interface Facts {
   failures: number;
   failure: Failure | null;
   incompatible: Reason | null;
+  /** Why the pending changes cannot go although the connection works; null: they can. */
+  obstacle: Reason | null;
   /** Whether the server answered the last sync's requests, with or without a live connection. */
   doRequestsPass: boolean;
   lastSyncedWall: number | null;
@@ -79,6 +81,7 @@ export type SyncEvent =
   | { type: 'sync_failed'; failure: Failure; nextTryWall: number | null }
   /** This client aborted the sync, or stopped between two. */
   | { type: 'sync_stopped' }
+  | { type: 'obstacle'; reason: Reason | null }
   | { type: 'incompatible'; reason: Reason };
 
 /** How long after it was sent an answered ping still proves that nothing is missing. */
@@ -98,6 +101,7 @@ export const nothingKnown: Facts = {
   failures: 0,
   failure: null,
   incompatible: null,
+  obstacle: null,
   doRequestsPass: false,
   lastSyncedWall: null,
   nextTryWall: null,
@@ -169,6 +173,8 @@ export function reduce(facts: Facts, event: SyncEvent, now: number): Facts {
       };
     case 'sync_stopped':
       return { ...facts, run: null, nextTryWall: null };
+    case 'obstacle':
+      return { ...facts, obstacle: event.reason };
     case 'incompatible':
       return { ...facts, run: null, nextTryWall: null, incompatible: event.reason };
   }

@@ -22,7 +22,7 @@ export interface SyncStatus {
   light: Light;
   /** How many local changes the server has not acknowledged, refused rows not included. */
   pending: number;
-  /** Why, in the states `stuck` and `incompatible`; else null. */
+  /** Why, in the states `stuck` and `incompatible`, and in `attention` where changes cannot go; else null. */
   reason: Reason | null;
   /** Of a long sync under way; null: none. */
   progress: Progress | null;
@@ -74,12 +74,22 @@ export function statusOf(facts: Facts, now: number): SyncStatus {
     state,
     light: LIGHTS[state],
     pending: facts.pending,
-    reason: state === 'incompatible' ? facts.incompatible : state === 'stuck' ? stuckBy : null,
+    reason: reasonOf(facts, state, stuckBy),
     progress: progressOf(facts, now),
     refused: [...facts.refused],
     lastSyncedAt: facts.lastSyncedWall,
     nextTryAt: facts.nextTryWall,
   };
+}
+
+function reasonOf(facts: Facts, state: SyncState, stuckBy: Reason | null): Reason | null {
+  if (state === 'incompatible') return facts.incompatible;
+  if (state === 'stuck') return stuckBy;
+  return state === 'attention' && isHindered(facts) ? facts.obstacle : null;
+}
+
+function isHindered({ obstacle, pending }: Facts): boolean {
+  return obstacle !== null && pending > 0;
 }
 
 function stateOf(facts: Facts, stuckBy: Reason | null, now: number): SyncState {
@@ -90,7 +100,7 @@ function stateOf(facts: Facts, stuckBy: Reason | null, now: number): SyncState {
     return facts.link === 'connecting' && facts.linkFailures === 0 ? 'connecting' : 'disconnected';
   }
   if (isUpToDate(facts, now)) {
-    if (facts.refused.length > 0) return 'attention';
+    if (facts.refused.length > 0 || isHindered(facts)) return 'attention';
     return facts.pending > 0 ? 'syncing' : 'synced';
   }
   return hasPulse(facts, now) ? 'catching_up' : 'connecting';

@@ -112,8 +112,8 @@ function toError({
   if (name === 'CopyError')
     return new SyncError(String(code), message, 'Nothing of the transaction was written.');
   if (name === 'SqliteError') return new SyncError('SQL_ERROR', message, 'Correct the statement.');
-  if (name === 'BrokenDownloadError' || name === 'TypeError') {
-    return SyncError.of('NO_ANSWER', message);
+  if (['BrokenDownloadError', 'TypeError', 'AbortError'].includes(name)) {
+    return new SyncError('DOWNLOAD_FAILED', `The download failed: ${message}`, 'It is tried again.', 502);
   }
   return new SyncError('LOCAL_ERROR', message, HINT);
 }

@@ -14,7 +14,7 @@ import type { Batch, OwnRow } from './own-changes.js';
 import { rekey } from './rekey.js';
 import { takeSlot, type HeldSlot } from './slots.js';
 import { startWasm, type Vfs, type Wasm, type WasmSource } from './wasm.js';
-import { writeFile } from './write-file.js';
+import { BrokenDownloadError, writeFile } from './write-file.js';
 
 /** Where a copy lives. */
 export type CopyStorage = 'indexeddb' | 'memory';
@@ -46,7 +46,10 @@ export interface Download extends MarkedVersion {
 /** The engine and one tab's copy of a document; runs in a worker. Calls must not overlap. */
 export class CopyHost {
   private wasm!: Wasm;
+  /** Through which the engine reads and writes. */
   private vfs!: Vfs;
+  /** The same files, for methods that are called here: the engine's own would pause the engine. */
+  private files!: Vfs;
   private slot: HeldSlot | null = null;
   private copy: MergingCopy | null = null;
   private path: string | null = null;
@@ -58,10 +61,9 @@ export class CopyHost {
   async open({ document, storage, wasm }: OpenCopy): Promise<OpenedCopy> {
     this.slot = storage === 'indexeddb' ? await takeSlot(document) : null;
     this.wasm = await startWasm(wasm);
-    // Strict: the browser flushes to the disk before a commit is done.
-    this.vfs = this.slot
-      ? new IDBBatchAtomicVFS(`tidemark-document ${this.slot.record.slot}`, { durability: 'strict' })
-      : new MemoryVFS();
+    const { slot } = this;
+    this.vfs = slot ? storedFiles(slot) : new MemoryVFS();
+    this.files = slot ? storedFiles(slot) : this.vfs;
     this.wasm.registerVFS(this.vfs, false);
     const file = this.slot?.record.file ?? null;
     if (file !== null) await this.use(file);
@@ -71,12 +73,12 @@ export class CopyHost {
   /**
    * Downloads the document and opens it in place of the copy. Until it is complete, and has taken over the changes that are
    * to be replayed, the copy of before is the one.
-   * @throws BrokenDownloadError, CopyError, TypeError the download failed
+   * @throws BrokenDownloadError, CopyError, TypeError or DOMException the download failed
    */
   async download({ url, epoch, version, mark, pending }: Download): Promise<CopyState> {
     const path = `/${crypto.randomUUID()}.db`;
     const old = { copy: this.copy, path: this.path };
-    await writeFile(this.vfs, path, inflated(await get(url)), this.onBytes);
+    await writeFile(this.files, path, inflated(get(url)), this.onBytes);
     await rekey(this.wasm, this.vfs, path, { epoch, version, mark });
     const fresh = await MergingCopy.open(this.wasm, this.vfs, path);
     if (old.copy && pending === 'replay') {
@@ -88,7 +90,7 @@ export class CopyHost {
     const state = await fresh.state();
     await this.slot?.save({ file: path, isPending: state.pending > 0 });
     await old.copy?.close();
-    if (old.path !== null) await this.vfs.xDelete(old.path, 1);
+    if (old.path !== null) await this.files.xDelete(old.path, 1);
     return state;
   }
 
@@ -136,7 +138,7 @@ export class CopyHost {
   async close(): Promise<void> {
     await this.copy?.close();
     this.copy = null;
-    if (this.vfs instanceof IDBBatchAtomicVFS) await this.vfs.close();
+    for (const vfs of new Set([this.vfs, this.files])) await vfs.close();
     this.slot?.release();
   }
 
@@ -151,10 +153,28 @@ export class CopyHost {
   }
 }
 
-async function get(url: string): Promise<AsyncIterable<Uint8Array>> {
-  const answer = await fetch(url);
-  if (!answer.ok || !answer.body) throw new TypeError(`The download was answered ${answer.status}.`);
-  return chunksOf(answer.body);
+function storedFiles({ record }: HeldSlot): Vfs {
+  // Strict: the browser flushes to the disk before a commit is done.
+  return new IDBBatchAtomicVFS(`tidemark-document ${record.slot}`, { durability: 'strict' });
+}
+
+/** A download that brings no byte for so long is given up. */
+const STALL_MS = 10_000;
+
+async function* get(url: string): AsyncIterable<Uint8Array> {
+  const abort = new AbortController();
+  let timer = setTimeout(() => abort.abort(), STALL_MS);
+  try {
+    const answer = await fetch(url, { signal: abort.signal });
+    if (!answer.ok || !answer.body) throw new BrokenDownloadError(`it was answered ${answer.status}`);
+    for await (const chunk of chunksOf(answer.body)) {
+      clearTimeout(timer);
+      yield chunk;
+      timer = setTimeout(() => abort.abort(), STALL_MS);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Browsers inflate by themselves what comes with `content-encoding: gzip`; a store may have left that out. */

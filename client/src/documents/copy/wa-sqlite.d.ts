@@ -9,7 +9,7 @@ declare module '@vlcn.io/wa-sqlite/src/examples/IDBBatchAtomicVFS.js' {
   export const IDBBatchAtomicVFS: new (
     idbName: string,
     options: { durability: 'strict' },
-  ) => import('./wasm.js').Vfs & { close(): Promise<void> };
+  ) => import('./wasm.js').Vfs;
 }
 
 declare module '@vlcn.io/wa-sqlite/src/examples/MemoryVFS.js' {

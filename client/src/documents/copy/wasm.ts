@@ -8,6 +8,7 @@ export interface Vfs {
   xSync(fileId: number, flags: number): number | Promise<number>;
   xClose(fileId: number): number | Promise<number>;
   xDelete(name: string, syncFolder: number): number | Promise<number>;
+  close(): void | Promise<void>;
 }
 
 /** The engine's module: SQLite 3.44 with CR-SQLite 0.16, compiled with Asyncify, so that its VFS may be asynchronous. */

@@ -1,0 +1,179 @@
+import { io, type Socket } from 'socket.io-client';
+import type {
+  ChangesApplied,
+  LiveChanges,
+  LiveClientEvents,
+  LiveHandshake,
+  LiveHello,
+  LivePong,
+  LiveRole,
+  LiveServerEvents,
+  SyncAccepted,
+} from '../../../../src/protocol/documents.js';
+import type { Problem } from '../../../../src/protocol/errors.js';
+import { SyncError } from '../../api/sync-error.js';
+
+/** How long the handshake may take, hello included; the server may have to open the document first. */
+const HANDSHAKE_MS = 10_000;
+const PING_EVERY_MS = 1_000;
+/** After a ping without an answer for this long, the connection counts as dead. */
+const SILENCE_MS = 10_000;
+
+/** What happens on a document's connection. */
+export interface LiveLinkListener {
+  onHello(hello: LiveHello): void;
+  /** @param sentAt when the ping left, by the stopwatch */
+  onPong(sentAt: number, pong: LivePong): void;
+  /** Applies changes of others. Called for one after the other. */
+  onChanges(changes: LiveChanges, body: Uint8Array): Promise<ChangesApplied>;
+  /** The lock is another's, or nobody's, from here on. @param reason for people; @param isTaken by another session */
+  onLockLost(reason: string, isTaken: boolean): void;
+  /** The connection has ended. Called once for any reason except `close`. */
+  onEnd(why: SyncError): void;
+}
+
+/** One connection to a document, from its handshake to its end; it does not reconnect. */
+export class LiveLink {
+  private readonly socket: Socket<LiveServerEvents, LiveClientEvents>;
+  private readonly handshakeTimer: ReturnType<typeof setTimeout>;
+  private pingTimer: ReturnType<typeof setInterval> | undefined;
+  private count = 0;
+  /** When each unanswered ping was sent, by its number. */
+  private readonly unanswered = new Map<number, number>();
+  private last: Promise<void> = Promise.resolve();
+  private isOver = false;
+
+  constructor(
+    url: string,
+    handshake: LiveHandshake,
+    private readonly stopwatch: () => number,
+    private readonly listener: LiveLinkListener,
+  ) {
+    this.socket = io(url, {
+      auth: handshake,
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      timeout: HANDSHAKE_MS,
+    });
+    this.handshakeTimer = setTimeout(() => this.end(silent()), HANDSHAKE_MS);
+    this.socket.on('connect_error', (error: Error & { data?: Problem }) =>
+      this.end(error.data?.code ? SyncError.from(error.data) : unreachable()),
+    );
+    this.socket.on('disconnect', () => this.end(SyncError.of('NO_ANSWER', 'The connection was lost.')));
+    this.socket.on('hello', (hello) => this.greet(hello));
+    this.socket.on('changes', (changes, body, answer) => this.apply(changes, body, answer));
+    this.socket.on('session_transferred', () =>
+      listener.onLockLost('Another session has taken the document over.', true),
+    );
+    this.socket.on('lock_lost', ({ reason }) =>
+      listener.onLockLost(
+        reason === 'expired' ? 'The lock has run out.' : 'The lock was released.',
+        reason === 'released',
+      ),
+    );
+    this.socket.on('closed', (problem) => this.end(SyncError.from(problem)));
+  }
+
+  /** Sends a batch. @returns when the server has stored it @throws SyncError */
+  sync(body: Uint8Array): Promise<SyncAccepted> {
+    return this.ask((answer) => this.socket.emit('sync', body, answer));
+  }
+
+  /** Makes this connection the holder's. @throws SyncError */
+  async hold(fencingToken: number): Promise<LiveRole> {
+    const { role } = await this.ask<{ role: LiveRole; expires_at: number }>((answer) =>
+      this.socket.emit('hold', { fencing_token: fencingToken }, answer),
+    );
+    return role;
+  }
+
+  /** Sends a fresh access token. @returns when it expires, epoch ms @throws SyncError */
+  async renewToken(accessToken: string): Promise<number> {
+    const { token_expires_at } = await this.ask<{ token_expires_at: number }>((answer) =>
+      this.socket.emit('token', { access_token: accessToken }, answer),
+    );
+    return token_expires_at;
+  }
+
+  /** Disconnects without calling the listener. What waits for an answer fails. */
+  close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearTimeout(this.handshakeTimer);
+    clearInterval(this.pingTimer);
+    for (const giveUp of this.asked) giveUp();
+    this.socket.removeAllListeners();
+    this.socket.disconnect();
+  }
+
+  private readonly asked = new Set<() => void>();
+
+  private ask<Answer extends object>(
+    emit: (answer: (answer: Answer | { problem: Problem }) => void) => void,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(SyncError.of('NO_ANSWER', 'The connection was lost.'));
+      if (this.isOver) return giveUp();
+      this.asked.add(giveUp);
+      emit((answer) => {
+        this.asked.delete(giveUp);
+        if ('problem' in answer) reject(SyncError.from(answer.problem));
+        else resolve(answer);
+      });
+    });
+  }
+
+  private greet(hello: LiveHello): void {
+    if (this.isOver) return;
+    clearTimeout(this.handshakeTimer);
+    this.listener.onHello(hello);
+    if (this.isOver) return;
+    this.pingTimer = setInterval(() => this.ping(), PING_EVERY_MS);
+    this.ping();
+  }
+
+  private apply(
+    changes: LiveChanges,
+    body: Uint8Array,
+    answer: (applied: ChangesApplied | { problem: Problem }) => void,
+  ): void {
+    this.last = this.last.then(async () => {
+      if (this.isOver) return;
+      try {
+        answer(await this.listener.onChanges(changes, new Uint8Array(body)));
+      } catch (thrown) {
+        this.end(thrown instanceof SyncError ? thrown : SyncError.of('CANCELED', String(thrown)));
+      }
+    });
+  }
+
+  private ping(): void {
+    const sentAt = this.stopwatch();
+    const [oldest] = this.unanswered.values();
+    if (oldest !== undefined && sentAt - oldest > SILENCE_MS) return this.end(silent());
+    this.count += 1;
+    const n = this.count;
+    this.unanswered.set(n, sentAt);
+    this.socket.emit('ping', { n }, (answer) => {
+      if (this.isOver) return;
+      if ('problem' in answer) return this.end(SyncError.from(answer.problem));
+      this.unanswered.delete(n);
+      this.listener.onPong(sentAt, answer);
+    });
+  }
+
+  private end(why: SyncError): void {
+    if (this.isOver) return;
+    this.close();
+    this.listener.onEnd(why);
+  }
+}
+
+function silent(): SyncError {
+  return SyncError.of('NO_ANSWER', 'The server does not answer.');
+}
+
+function unreachable(): SyncError {
+  return SyncError.of('NO_ANSWER', 'The server could not be reached.');
+}
