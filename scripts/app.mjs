@@ -4,7 +4,17 @@ import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { buildDemoPages, demoSources } from './demo-pages.mjs';
 import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
-import { binPath, checkNode, ensureInstalled, fail, hashOf, listFiles, readText, root, say } from './setup.mjs';
+import {
+  binPath,
+  checkNode,
+  ensureInstalled,
+  fail,
+  hashOf,
+  listFiles,
+  readText,
+  root,
+  say,
+} from './setup.mjs';
 
 /** The app's folder, which has its own package.json and lock file. */
 export const appFolder = join(root, 'mobile');

@@ -25,7 +25,7 @@ export async function buildDemoPages(folder) {
   await build({
     entryPoints: {
       demo: join(source, 'main.ts'),
-      'engine-worker': join(root, 'client', 'src', 'documents', 'engine', 'worker.ts'),
+      'engine-worker': join(root, 'client', 'src', 'documents', 'copy', 'worker.ts'),
     },
     outdir: target,
     bundle: true,

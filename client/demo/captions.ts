@@ -1,3 +1,5 @@
+import type { OpenedDocument, SqlValue } from '../src/documents/open-document.js';
+
 /** One caption of the video. */
 export interface Cue {
   id: string;
@@ -12,25 +14,25 @@ export const VIDEO_MS = 60_000;
 const SHORTEST_MS = 200;
 const NEW_CUE_MS = 3_000;
 
-/** What the demo needs of a live document's database. */
-export interface Database {
-  all<T>(sql: string, parameters?: unknown[]): Promise<T[]>;
-  tx(work: (tx: { run(sql: string, parameters?: unknown[]): Promise<unknown> }) => Promise<void>): Promise<void>;
-}
-
 /** The document's captions, and the edits that people make. */
 export class Captions {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: OpenedDocument['db']) {}
 
   /** The captions in the order of their beginnings. */
   list(): Promise<Cue[]> {
-    return this.database.all<Cue>('SELECT id, start_ms, end_ms, text, speaker_id FROM cues ORDER BY start_ms, id');
+    return this.database.all<Cue>(
+      'SELECT id, start_ms, end_ms, text, speaker_id FROM cues ORDER BY start_ms, id',
+    );
   }
 
   async add(atMs: number): Promise<string> {
     const id = newId();
     const start = Math.min(Math.round(atMs), VIDEO_MS - NEW_CUE_MS);
-    await this.run('INSERT INTO cues (id, start_ms, end_ms) VALUES (?, ?, ?)', [id, start, start + NEW_CUE_MS]);
+    await this.run('INSERT INTO cues (id, start_ms, end_ms) VALUES (?, ?, ?)', [
+      id,
+      start,
+      start + NEW_CUE_MS,
+    ]);
     return id;
   }
 
@@ -59,8 +61,8 @@ export class Captions {
     return this.run('DELETE FROM cues WHERE id = ?', [id]);
   }
 
-  private run(sql: string, parameters: unknown[]): Promise<void> {
-    return this.database.tx(async (tx) => void (await tx.run(sql, parameters)));
+  private run(sql: string, params: SqlValue[]): Promise<void> {
+    return this.database.tx((tx) => tx.run(sql, params));
   }
 }
 

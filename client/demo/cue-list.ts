@@ -32,7 +32,8 @@ export class CueList {
       const row = this.rows.get(cue.id) ?? this.makeRow(cue.id);
       const expected: Element | null = before ? before.nextElementSibling : this.list.firstElementChild;
       // Moving an element takes its focus away, so it is moved only when it is out of place.
-      if (expected !== row.item && !row.item.contains(document.activeElement)) this.list.insertBefore(row.item, expected);
+      if (expected !== row.item && !row.item.contains(document.activeElement))
+        this.list.insertBefore(row.item, expected);
       before = row.item;
       fill(row.start, timeText(cue.start_ms));
       fill(row.end, timeText(cue.end_ms));

@@ -50,7 +50,12 @@ class Demo {
     this.captions = new Captions(live.db);
     const attempt = (edit: () => Promise<unknown>): void => void this.attempt(edit);
     this.list = new CueList(part('cues'), this.captions, attempt);
-    this.timeline = new Timeline(part('timeline'), this.captions, (cue, wantsText) => this.choose(cue, wantsText), attempt);
+    this.timeline = new Timeline(
+      part('timeline'),
+      this.captions,
+      (cue, wantsText) => this.choose(cue, wantsText),
+      attempt,
+    );
     const parts = {
       canvas: part<HTMLCanvasElement>('sea'),
       caption: part('caption'),

@@ -50,7 +50,10 @@ export function showStored(state: DocumentState | null): void {
     ? [
         ['Version', state.exists ? versionText(state) : 'none yet'],
         ['In object storage', state.stored_version ? versionText(state.stored_version) : 'not yet'],
-        ['Uploaded', state.uploaded_at === null ? 'not yet' : new Date(state.uploaded_at).toLocaleTimeString()],
+        [
+          'Uploaded',
+          state.uploaded_at === null ? 'not yet' : new Date(state.uploaded_at).toLocaleTimeString(),
+        ],
         ['Size', size(state.size_bytes)],
       ]
     : [['Server', 'no answer']];

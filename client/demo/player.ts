@@ -69,6 +69,8 @@ export class Player {
       line.textContent = cue.text;
       return line;
     });
-    caption.replaceChildren(...lines.flatMap((line, i) => (i === 0 ? [line] : [document.createElement('br'), line])));
+    caption.replaceChildren(
+      ...lines.flatMap((line, i) => (i === 0 ? [line] : [document.createElement('br'), line])),
+    );
   }
 }

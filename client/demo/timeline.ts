@@ -102,7 +102,9 @@ export class Timeline {
     const by = direction * (event.shiftKey ? BIG_STEP_MS : STEP_MS);
     const { start_ms: start, end_ms: end } = cue;
     this.attempt(() =>
-      event.altKey ? this.captions.setTimes(id, start, end + by) : this.captions.setTimes(id, ...moved(cue, by)),
+      event.altKey
+        ? this.captions.setTimes(id, start, end + by)
+        : this.captions.setTimes(id, ...moved(cue, by)),
     );
   }
 
@@ -122,7 +124,8 @@ export class Timeline {
       button.removeEventListener('pointercancel', up);
       const [start, end] = event.type === 'pointerup' ? timesAt(event.clientX) : [cue.start_ms, cue.end_ms];
       place(button, start, end);
-      if (start !== cue.start_ms || end !== cue.end_ms) this.attempt(() => this.captions.setTimes(id, start, end));
+      if (start !== cue.start_ms || end !== cue.end_ms)
+        this.attempt(() => this.captions.setTimes(id, start, end));
     };
     button.addEventListener('pointermove', move);
     button.addEventListener('pointerup', up);

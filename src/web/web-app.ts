@@ -37,7 +37,7 @@ const DEMO_POLICY = [
   "script-src 'self' 'wasm-unsafe-eval'",
   "worker-src 'self'",
   "style-src 'self'",
-  "img-src data:",
+  'img-src data:',
   "connect-src 'self'",
   "frame-src 'self'",
   "base-uri 'none'",
@@ -130,7 +130,8 @@ async function serveFiles(
     });
     if (!isAtRoot) scope.get('/documents', (_, reply) => reply.sendFile(PAGE));
     if (!existsSync(join(root, DEMO))) return; // an app of someone's own
-    for (const [path, page] of Object.entries(DEMO_PAGES)) scope.get(path, (_, reply) => reply.sendFile(page));
+    for (const [path, page] of Object.entries(DEMO_PAGES))
+      scope.get(path, (_, reply) => reply.sendFile(page));
   });
   return fault;
 }
