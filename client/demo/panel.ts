@@ -19,7 +19,7 @@ export function showStatus(status: SyncStatus, isHolder: boolean): void {
   const { reason, progress } = status;
   setText('reason', reason ? `${reason.message} ${reason.hint}` : '');
   part('reason').hidden = reason === null;
-  part('ways').hidden = status.state !== 'stuck' && status.state !== 'incompatible';
+  showWays(status);
   part('progress').hidden = progress === null;
   if (!progress) return;
   setText('progress-text', progressText(progress));
@@ -28,6 +28,15 @@ export function showStatus(status: SyncStatus, isHolder: boolean): void {
   if (totalRows) bar.value = rows / totalRows;
   else if (totalBytes) bar.value = bytes / totalBytes;
   else bar.removeAttribute('value');
+}
+
+/** Without pending changes there is one way to start over. */
+function showWays({ state, pending }: SyncStatus): void {
+  part('ways').hidden = state !== 'stuck' && state !== 'incompatible';
+  for (const button of part('ways').querySelectorAll('button')) {
+    if (button.dataset.pending !== 'discard') button.hidden = pending === 0;
+    else button.textContent = pending === 0 ? 'Start over from the server' : 'Start over without my changes';
+  }
 }
 
 /** Shows who edits, and what can be done about it. @param state null: the server has not been asked yet, or does not answer */
