@@ -27,6 +27,8 @@ async function start(): Promise<void> {
     video: REF.video_id,
     database: REF.database,
     account: await account.id(),
+    // What is typed while another tab takes over stays here, and is sent when this tab edits again.
+    offlineEdits: true,
     engine: { workerUrl: `${FOLDER}/engine-worker.js`, wasmUrl: `${FOLDER}/crsqlite.wasm` },
   });
   new Demo(live, new DocumentsApi(account.api)).open();

@@ -10,7 +10,7 @@ export function part<T extends HTMLElement = HTMLElement>(id: string): T {
 
 /** Shows how this tab stands with the server. */
 export function showStatus(status: SyncStatus, isHolder: boolean): void {
-  part('light').dataset.light = status.light;
+  Object.assign(part('light').dataset, { light: status.light, state: status.state });
   setText('light-word', stateWords[status.state]);
   setText('pending', String(status.pending));
   part('pending').hidden = status.pending === 0;
