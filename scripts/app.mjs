@@ -2,8 +2,19 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { buildDemoPages, demoSources } from './demo-pages.mjs';
 import { excerpt, install, isInstalled, runQuietly } from './packages.mjs';
-import { binPath, checkNode, fail, hashOf, listFiles, readText, root, say } from './setup.mjs';
+import {
+  binPath,
+  checkNode,
+  ensureInstalled,
+  fail,
+  hashOf,
+  listFiles,
+  readText,
+  root,
+  say,
+} from './setup.mjs';
 
 /** The app's folder, which has its own package.json and lock file. */
 export const appFolder = join(root, 'mobile');
@@ -13,7 +24,7 @@ const BUILD_STAMP = '.tidemark-built';
 
 /** Entries of mobile/ that do not go into the web app. */
 const NOT_BUILT = ['node_modules', 'dist', 'test', 'coverage', 'android', 'ios', 'plugins'];
-const COMPRESSIBLE = ['.html', '.js', '.css', '.json', '.svg', '.ttf', '.ico'];
+const COMPRESSIBLE = ['.html', '.js', '.css', '.json', '.svg', '.ttf', '.ico', '.wasm'];
 const OUTPUT_ENV = { CI: '1', EXPO_NO_TELEMETRY: '1', EXPO_OFFLINE: '1', EXPO_PUBLIC_API_URL: '' };
 
 /** Installs the app's dependencies, unless those of its package-lock.json are installed already. */
@@ -35,12 +46,12 @@ export async function ensureAppInstalled() {
   writeFileSync(installStamp, wanted);
 }
 
-/** Builds the web app into mobile/dist, if anything that goes into it has changed since the last build. */
+/** Builds the web app and the demo's pages into mobile/dist, if anything that goes into it has changed since the last build. */
 export async function ensureAppBuilt() {
   const shared = ['src/protocol', 'client/src'].flatMap((folder) => listFiles(join(root, folder)));
-  const wanted = hashOf([...listSources(), ...shared]);
+  const wanted = hashOf([...listSources(), ...demoSources(), ...shared]);
   if (readText(join(built, BUILD_STAMP)) === wanted) return;
-  await ensureAppInstalled();
+  await Promise.all([ensureInstalled(), ensureAppInstalled()]);
   say('Building the web app (about half a minute; only when it has changed) …');
   removeAbandonedBuilds();
   // Build beside the old app, which must stay complete if the build fails or another process is serving it.
@@ -52,6 +63,11 @@ export async function ensureAppBuilt() {
   if (status !== 0 || !existsSync(join(folder, 'index.html'))) {
     say(excerpt(output));
     fail(`The web app could not be built; the lines above say why. ${WITHOUT_APP}`, status || 1);
+  }
+  try {
+    await buildDemoPages(folder);
+  } catch (error) {
+    fail(`The demo of live documents could not be built: ${error.message}`);
   }
   compressFiles(folder);
   writeFileSync(join(folder, BUILD_STAMP), wanted);

@@ -22,8 +22,14 @@ export function checkNode() {
   fail(`Tidemark needs Node ${MINIMUM_NODE.join('.')} or newer; this is ${process.versions.node}.`);
 }
 
-/** Installs the dependencies, unless those of package-lock.json are installed already. */
-export async function ensureInstalled() {
+let installing;
+
+/** Installs the dependencies, unless those of package-lock.json are installed already; once, however many ask. */
+export function ensureInstalled() {
+  return (installing ??= installIfNeeded());
+}
+
+async function installIfNeeded() {
   checkNode();
   const lock = readFileSync(join(root, 'package-lock.json'));
   // A native module works only with one platform and one ABI version of Node.

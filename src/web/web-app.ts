@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -30,7 +31,27 @@ const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
+/** The demo's engine is WebAssembly in a worker, and one of its pages shows others of them side by side. */
+const DEMO_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  'img-src data:',
+  "connect-src 'self'",
+  "frame-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+].join('; ');
+
 const PAGE = 'index.html';
+/** The pages of live documents within the app's build, and their address. */
+const DEMO = 'documents/demo';
+const DEMO_PAGES: Record<string, string> = {
+  [`/${DEMO}`]: `${DEMO}/index.html`,
+  [`/${DEMO}/side-by-side`]: `${DEMO}/side-by-side.html`,
+};
 /** The folder of a build may have hidden files; its copy has only those in .well-known. */
 const HIDDEN = ['**/.!(well-known)', '**/.!(well-known)/**'];
 
@@ -108,6 +129,9 @@ async function serveFiles(
       lastModified: false,
     });
     if (!isAtRoot) scope.get('/documents', (_, reply) => reply.sendFile(PAGE));
+    if (!existsSync(join(root, DEMO))) return; // an app of someone's own
+    for (const [path, page] of Object.entries(DEMO_PAGES))
+      scope.get(path, (_, reply) => reply.sendFile(page));
   });
   return fault;
 }
@@ -133,8 +157,10 @@ async function describeFile({ routeOptions }: FastifyRequest, reply: FastifyRepl
   const path = routeOptions.url ?? '';
   const media = MEDIA_TYPES.find(({ suffix }) => path.endsWith(suffix));
   if (media) void reply.type(media.type);
+  const isOfDemo = path.startsWith(`/${DEMO}`);
   void reply
     .headers(SECURITY_HEADERS)
+    .header('content-security-policy', isOfDemo ? DEMO_POLICY : CONTENT_SECURITY_POLICY)
     .header('cache-control', HASH_IN_NAME.test(path) ? CACHE_FOR_EVER : CACHE_AND_ASK)
     // The library calls its ETags weak, but those of the copy identify the bytes.
     .header('etag', String(reply.getHeader('etag')).replace('W/', ''));

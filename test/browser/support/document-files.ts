@@ -34,3 +34,13 @@ export function emptyCaptions(): Buffer {
     database.close();
   }
 }
+
+/** The rows of a table in a database file. */
+export function rowsOf(file: Buffer, table: string): Record<string, unknown>[] {
+  const database = new BetterSqlite(file);
+  try {
+    return database.prepare(`SELECT * FROM "${table}"`).all() as Record<string, unknown>[];
+  } finally {
+    database.close();
+  }
+}

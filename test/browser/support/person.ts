@@ -22,7 +22,7 @@ export class Person implements AsyncDisposable {
 
   private constructor(
     readonly context: BrowserContext,
-    private readonly url: string,
+    readonly url: string,
   ) {}
 
   /** Opens the app at a server's address in a fresh profile, at its list of games or at another `path`. */
