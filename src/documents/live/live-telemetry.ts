@@ -61,9 +61,9 @@ export class LiveTelemetry {
         tidemark_live_lag_versions_max: Math.max(0, ...subscribers().map(({ lag }) => lag)),
       }),
     );
-    this.health.add('live', async () => {
-      const failing = this.failing();
-      return { isDegraded: failing.length > 0, figures: { open: list().length, failing } };
+    this.health.add('live', {
+      isDegraded: async () => this.failing().length > 0,
+      figures: async () => ({ open: list().length, failing: this.failing() }),
     });
   }
 
