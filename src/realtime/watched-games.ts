@@ -5,12 +5,15 @@ import { ScoreboardReader } from '../shares/scoreboard.reader.js';
 import { SharesRepository, type Share } from '../shares/shares.repository.js';
 import { isBusy, untilSent } from '../foundation/sockets/backlog.js';
 import { SingleFlight } from '../foundation/flow/single-flight.js';
+import { yieldToEventLoop } from '../foundation/flow/yield-to-event-loop.js';
 import { gameRoom, shareRoom } from './rooms.js';
 import { hangUp, type ClientSocket } from '../foundation/sockets/client-socket.js';
 import { ConnectedSockets } from './connected-sockets.js';
 import { WatchedGame, type SharedScoreboard } from './watched-game.js';
 
 const MAX_WATCHERS_PER_SHARE = 200;
+/** Watchers between two turns of the event loop. */
+const SENT_AT_ONCE = 10;
 
 /** The shared games that have watchers in this process. */
 @Injectable()
@@ -20,7 +23,7 @@ export class WatchedGames {
   private readonly accounts = new Map<string, Map<string, WatchedGame>>();
   /** Share id → the check whether it still exists, shared by its watchers. */
   private readonly checks = new Map<string, SingleFlight<Timestamp>>();
-  /** Watchers that get the newest scoreboard once the previous one was sent. */
+  /** Watchers that get the newest scoreboard once the previous one was sent, or their turn has come. */
   private readonly late = new WeakMap<ClientSocket, Promise<void>>();
 
   constructor(
@@ -109,24 +112,34 @@ export class WatchedGames {
       () => this.reader.read(accountId, gameId),
       ({ scoreboard }, hasChanged) => {
         if (!scoreboard) this.endGame(room);
-        else if (hasChanged)
-          for (const socket of this.sockets.listIn(room)) this.send(socket, game, scoreboard);
+        else if (hasChanged) this.sendToAll(this.sockets.listIn(room), game, scoreboard);
       },
     );
     games.set(gameId, game);
     return game;
   }
 
+  /** Sends a new scoreboard to all watchers, some in each turn of the event loop: together they may take hundreds of megabytes. */
+  private sendToAll(sockets: ClientSocket[], game: WatchedGame, scoreboard: SharedScoreboard): void {
+    let turn = Promise.resolve();
+    sockets.forEach((socket, index) => {
+      if (index > 0 && index % SENT_AT_ONCE === 0) turn = turn.then(yieldToEventLoop);
+      const itsTurn = turn;
+      if (index < SENT_AT_ONCE || isBusy(socket)) this.send(socket, game, scoreboard);
+      else this.sendLater(socket, game, () => itsTurn);
+    });
+  }
+
   /** Sends a scoreboard; a watcher to whom something is still being sent gets the one that is newest then. */
   private send(socket: ClientSocket, game: WatchedGame, scoreboard: SharedScoreboard): void {
-    if (isBusy(socket)) this.sendLater(socket, game);
+    if (isBusy(socket)) this.sendLater(socket, game, () => untilSent(socket));
     else scoreboard.event.sendTo(socket);
   }
 
-  /** Sends the newest scoreboard once the socket is free, however many changes happen before. */
-  private sendLater(socket: ClientSocket, game: WatchedGame): void {
+  /** Sends the scoreboard that is the newest when its turn has come, however many changes happen before. */
+  private sendLater(socket: ClientSocket, game: WatchedGame, turn: () => Promise<void>): void {
     if (this.late.has(socket)) return;
-    const sending = untilSent(socket).then(() => {
+    const sending = turn().then(() => {
       this.late.delete(socket);
       game.scoreboard?.event.sendTo(socket);
     });
