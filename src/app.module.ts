@@ -5,6 +5,7 @@ import { ConfigModule, type Now } from './foundation/config/config.module.js';
 import type { Config } from './foundation/config/config.js';
 import { DatabaseModule } from './foundation/database/database.module.js';
 import type { Database } from './foundation/database/database.js';
+import { LiveModule } from './documents/live/live.module.js';
 import { DocumentsModule } from './documents/documents.module.js';
 import { EventsModule } from './foundation/events/event-bus.js';
 import { LocksModule } from './locks/locks.module.js';
@@ -36,6 +37,7 @@ export class AppModule {
         StorageModule,
         DocumentsModule,
         UploadsModule,
+        LiveModule,
         RealtimeModule,
       ],
     };

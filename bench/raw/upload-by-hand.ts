@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
-import { workingCopyPath } from '../../src/documents/content/working-copies.js';
+import { workingCopyPath } from '../../src/documents/content/copy-files.js';
 
 /** A document to upload. */
 export interface UploadJob {

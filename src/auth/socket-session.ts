@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { NOW, type Now } from '../foundation/config/config.module.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import { hangUp, hangUpIfFinal, type ClientSocket } from '../foundation/sockets/client-socket.js';
+import { hangUp, hangUpIfFinal, type AnySocket } from '../foundation/sockets/client-socket.js';
 import { toAppError } from '../foundation/sockets/socket-problem.filter.js';
 import { AccessTokens, type CheckedToken } from './access-tokens.js';
 import { DeviceActivity } from './device-activity.js';
@@ -9,6 +9,9 @@ import { DeviceAccountsRepository, type DeviceAccount } from './device-accounts.
 
 /** How often to check that a device still exists: its socket can miss the announcement of a revocation. */
 export const PROVE_EVERY_MS = 60_000;
+
+/** Errors after which the sockets of a device are useless. */
+export const SESSION_ENDS = ['DEVICE_REVOKED', 'HISTORY_CHANGED'] as const;
 
 /** The device that a socket belongs to, and when its token expires. */
 export interface SocketSession extends CheckedToken {
@@ -76,10 +79,10 @@ export class SocketSessions {
   }
 
   /** Hangs up if the token has expired or the device is gone. Call often: it asks the database only once a minute. */
-  check(socket: ClientSocket, session: SocketSession): void {
+  check(socket: AnySocket, session: SocketSession): void {
     if (this.isOver(session)) hangUp(socket, new AppError('TOKEN_EXPIRED'));
     else if (session.provenAt + PROVE_EVERY_MS <= this.now()) {
-      this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+      this.prove(session).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown), SESSION_ENDS));
     }
   }
 

@@ -114,8 +114,9 @@ async function goOnFrom(
   contentBytes: number,
 ): Promise<void> {
   await database.write(
-    `UPDATE documents SET size_bytes = $8, (stored_key, stored_sha256, stored_size_bytes, uploaded_at) = (
-       SELECT object_key, sha256, size_bytes, uploaded_at FROM document_versions
+    `UPDATE documents SET size_bytes = $8, has_clocks = CASE WHEN stored_key = $4 THEN has_clocks ELSE 0 END,
+       (version, stored_version, stored_key, stored_sha256, stored_size_bytes, uploaded_at) = (
+       SELECT version, version, object_key, sha256, size_bytes, uploaded_at FROM document_versions
        WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND object_key = $4)
      WHERE account_id = $1 AND video_id = $2 AND kind = $3 AND epoch = $5 AND version = $6 AND stored_key = $7`,
     [accountId, videoId, kind, newKey, epoch, version, key, contentBytes],

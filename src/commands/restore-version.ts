@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import BetterSqlite from 'better-sqlite3';
 import type { Database } from '../foundation/database/database.js';
 import {
@@ -11,6 +9,8 @@ import {
   type UploadedVersion,
 } from '../documents/documents.repository.js';
 import { inflateTo, UNLIMITED } from '../documents/import/inflate.js';
+import { readChecked } from '../documents/content/content-base.js';
+import { mergingVersion } from '../documents/import/merging-version.js';
 import { JournalRepository } from '../documents/content/journal.repository.js';
 import { AppStartError } from '../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../locks/lock.js';
@@ -35,7 +35,7 @@ export interface RestoreRequest {
  */
 export async function restoreVersion(
   parts: { database: Database; storage: ObjectStorage },
-  { ref, epoch, version, isDryRun }: RestoreRequest,
+  { ref, epoch: wantedEpoch, version: wantedVersion, isDryRun }: RestoreRequest,
 ): Promise<string> {
   const { database, storage } = parts;
   const documents = new DocumentsRepository(database);
@@ -43,47 +43,45 @@ export async function restoreVersion(
   const document = await documents.find(ref);
   if (!document) throw new AppStartError(`There is no document ${name} in the account ${ref.accountId}.`);
   const versions = await documents.listVersions(ref);
-  const wanted = versions.find((one) => one.epoch === epoch && one.version === version);
+  const wanted = versions.find((one) => one.epoch === wantedEpoch && one.version === wantedVersion);
   if (!wanted) {
     const known = versions.map((one) => `${one.epoch}-${one.version}`).join(', ') || 'none';
-    throw new AppStartError(`${name} has no uploaded version ${epoch}-${version}; there are: ${known}.`);
+    throw new AppStartError(
+      `${name} has no uploaded version ${wantedEpoch}-${wantedVersion}; there are: ${known}.`,
+    );
   }
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-restore-'));
   try {
     const file = join(folder, 'content.db');
-    await fetchChecked(storage, wanted, file);
+    const merging = await fetchChecked(storage, wanted, file);
     // The next epoch is skipped: a write that was never committed may have left a working copy of it.
-    const next = { epoch: Math.max(document.epoch, wanted.epoch) + 2, version: 1, mark: newMark() };
-    const about = `${name}: ${epoch}-${version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
+    const epoch = Math.max(document.epoch, wanted.epoch) + 2;
+    const next = { epoch, version: merging ?? 1, mark: newMark() };
+    const about = `${name}: ${wanted.epoch}-${wanted.version} of ${new Date(wanted.uploadedAt).toISOString()}, ${wanted.sizeBytes} bytes packed`;
     if (isDryRun)
-      return `${about}, is whole and sound. It would become ${next.epoch}-1; nothing was changed.`;
-    await restoreObject(parts, ref, document, wanted, next, (await stat(file)).size);
-    return `${about}, is the content again, as ${next.epoch}-1. Clients download it anew.`;
+      return `${about}, is whole and sound. It would become ${next.epoch}-${next.version}; nothing was changed.`;
+    const content = { contentBytes: (await stat(file)).size, hasClocks: merging === null ? 0 : 1 } as const;
+    await restoreObject(parts, ref, document, wanted, next, content);
+    return `${about}, is the content again, as ${next.epoch}-${next.version}. Clients download it anew.`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Downloads an object and checks its hash and the integrity of its database. @throws AppStartError */
+/**
+ * Downloads an object and checks its hash and the integrity of its database.
+ * @returns the version of a database that merges changes; null: it is a plain one
+ * @throws AppStartError
+ */
 async function fetchChecked(
   storage: ObjectStorage,
   { key, sha256 }: UploadedVersion,
   file: string,
-): Promise<void> {
-  const hash = createHash('sha256');
-  const source = await storage.read(key);
-  const hashed = async function* () {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  };
-  await inflateTo(Readable.from(hashed()), file, UNLIMITED);
-  if (hash.digest('hex') !== sha256)
-    throw new AppStartError('The object in storage is not what was uploaded.');
+): Promise<number | null> {
+  await inflateTo(await readChecked(storage, key, sha256), file, UNLIMITED);
   const database = new BetterSqlite(file, { readonly: true });
   try {
-    if (database.pragma('integrity_check(1)', { simple: true }) === 'ok') return;
+    if (database.pragma('integrity_check(1)', { simple: true }) === 'ok') return mergingVersion(database);
     throw new AppStartError('The object in storage holds a damaged database.');
   } finally {
     database.close();
@@ -97,7 +95,7 @@ async function restoreObject(
   document: StoredDocument,
   wanted: UploadedVersion,
   next: Version,
-  sizeBytes: number,
+  content: { contentBytes: number; hasClocks: 0 | 1 },
 ): Promise<void> {
   const uploads = new UploadsRepository(database);
   const upload = { ref, ...next, key: objectKey(ref, next) };
@@ -106,9 +104,10 @@ async function restoreObject(
   if (written.sha256 !== wanted.sha256) throw new AppStartError('The object changed while it was copied.');
   await database.transaction(async (tx) => {
     const restored = { ...upload, ...written, uploadedAt: Date.now() };
-    if (!(await uploads.restore(tx, document, restored, sizeBytes))) {
+    if (!(await uploads.restore(tx, document, restored, content))) {
       throw new AppStartError('The document was changed meanwhile; look at it and try again.');
     }
+    await new DocumentsRepository(database).beginMarks(tx, ref, next);
     await new JournalRepository(database).drop(tx, ref, { epoch: next.epoch, version: 0 });
   });
 }

@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { LocksModule } from '../locks/locks.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
+import { StorageModule } from '../storage/storage.module.js';
+import { ContentBase } from './content/content-base.js';
 import { ContentCommit } from './content/content-commit.js';
 import { ContentImport } from './content/content-import.js';
 import { ContentService } from './content/content.service.js';
@@ -12,15 +14,17 @@ import { DocumentsRepository } from './documents.repository.js';
 import { DocumentsService } from './documents.service.js';
 import { SqliteWorkers } from './import/sqlite-workers.js';
 import { JournalRepository } from './content/journal.repository.js';
+import { OpenCopies } from './content/open-copies.js';
 import { DocumentKinds } from './kinds.js';
 import { DocumentOwner } from './owner.js';
 import { WorkingCopies } from './content/working-copies.js';
 
 /** Documents, the SQLite databases that belong to videos: their state, their content, and who may write them. */
 @Module({
-  imports: [AuthModule, LocksModule, OperationsModule],
+  imports: [AuthModule, LocksModule, OperationsModule, StorageModule],
   controllers: [DocumentsController],
   providers: [
+    ContentBase,
     ContentCommit,
     ContentImport,
     ContentService,
@@ -31,6 +35,7 @@ import { WorkingCopies } from './content/working-copies.js';
     DocumentsRepository,
     DocumentsService,
     JournalRepository,
+    OpenCopies,
     SqliteWorkers,
     WorkingCopies,
   ],
@@ -39,6 +44,7 @@ import { WorkingCopies } from './content/working-copies.js';
     DocumentOwner,
     DocumentsRepository,
     JournalRepository,
+    OpenCopies,
     SqliteWorkers,
     WorkingCopies,
   ],

@@ -19,6 +19,8 @@ const documents: ServerTable = {
     epoch: bigint,
     version: bigint,
     mark: optional(text),
+    content_mark: optional(text),
+    has_clocks: { ...integer, default: "'0'" },
     size_bytes: bigint,
     updated_at: bigint,
     pending_since: optional(bigint),
@@ -39,7 +41,10 @@ const documents: ServerTable = {
   indexes: [{ name: 'documents_by_due', columns: ['upload_due_at'], where: 'upload_due_at IS NOT NULL' }],
 };
 
-/** Acknowledged content that is not uploaded yet; SQLite has only the working copies. */
+/**
+ * Acknowledged content that is not uploaded yet. Version 1 of an epoch is a whole content, gzipped, in parts; only on
+ * PostgreSQL, as SQLite has it as a working copy. Each later version is one batch of changes, in part 0.
+ */
 const documentJournal: ServerTable = {
   name: 'document_journal',
   columns: {
@@ -52,12 +57,18 @@ const documentJournal: ServerTable = {
     body: bytes,
   },
   primaryKey: ['account_id', 'video_id', 'kind', 'epoch', 'version', 'part'],
-  only: 'postgres',
+};
+
+/** The marks of versions: each is that of the versions from `from_version` on, until the next row. */
+const documentMarks: ServerTable = {
+  name: 'document_marks',
+  columns: { account_id: id, video_id: id, kind: id, epoch: bigint, from_version: bigint, mark: text },
+  primaryKey: ['account_id', 'video_id', 'kind', 'epoch', 'from_version'],
 };
 
 /** The tables of documents and of their content. */
 export const documentTables: ServerTables = {
-  tables: [documents, documentJournal],
+  tables: [documents, documentJournal, documentMarks],
   migrations: [
     {
       name: 'Documents1790002000000',
@@ -65,6 +76,7 @@ export const documentTables: ServerTables = {
       statements: documentStatements,
     },
     { name: 'DocumentMarks1790021000000', creates: [], statements: markStatements },
+    { name: 'LiveDocuments1790030000000', creates: ['document_marks'], statements: liveStatements },
   ],
 };
 
@@ -101,5 +113,27 @@ function markStatements(): string[] {
   return [
     `ALTER TABLE "documents" ADD COLUMN "mark" text`,
     `ALTER TABLE "documents" ADD COLUMN "stored_mark" text`,
+  ];
+}
+
+/** Contents from before this migration are the first versions of their epochs, and were imported without clocks. */
+function liveStatements(dialect: Dialect): string[] {
+  const [id, int] = dialect === 'postgres' ? ['text COLLATE "C"', 'bigint'] : ['text', 'integer'];
+  const document = `"account_id" ${id} NOT NULL, "video_id" ${id} NOT NULL, "kind" ${id} NOT NULL`;
+  const statements = [
+    `ALTER TABLE "documents" ADD COLUMN "content_mark" text`,
+    `ALTER TABLE "documents" ADD COLUMN "has_clocks" integer NOT NULL DEFAULT '0'`,
+    `UPDATE "documents" SET content_mark = mark`,
+    `CREATE TABLE "document_marks" (${document}, "epoch" ${int} NOT NULL, "from_version" ${int} NOT NULL, "mark" text NOT NULL,
+       PRIMARY KEY ("account_id", "video_id", "kind", "epoch", "from_version"))`,
+    `INSERT INTO "document_marks" (account_id, video_id, kind, epoch, from_version, mark)
+     SELECT account_id, video_id, kind, epoch, version, mark FROM "documents" WHERE mark IS NOT NULL`,
+  ];
+  if (dialect === 'postgres') return statements;
+  return [
+    ...statements,
+    `CREATE TABLE "document_journal" (${document}, "epoch" integer NOT NULL, "version" integer NOT NULL,
+       "part" integer NOT NULL, "body" blob NOT NULL,
+       PRIMARY KEY ("account_id", "video_id", "kind", "epoch", "version", "part"))`,
   ];
 }

@@ -15,6 +15,12 @@ export interface Version extends Pair {
   mark: string | null;
 }
 
+/**
+ * The content that an epoch began with, by which working copies are named. Its mark, which is that of its first version, tells
+ * it from an epoch that the database has lost.
+ */
+export type Content = Pick<Version, 'epoch' | 'mark'>;
+
 /** The version of a document without content. */
 export const NO_CONTENT: Version = { epoch: 0, version: 0, mark: null };
 

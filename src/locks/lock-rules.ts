@@ -17,8 +17,11 @@ type Change = { outcome: 'grant' | 'renew'; lock: Lock } | { outcome: 'transfer'
 /** The decision on a request. */
 export type Decision = Change | { outcome: 'refuse'; held: Lock };
 
-/** The decision on a release: the lock becomes free, or the session does not hold it. */
-export type Release = { outcome: 'free'; lock: null } | { outcome: 'refuse'; held: Lock | null };
+/** The decision on a release: the lock `from` becomes free, or the session does not hold it. */
+export type Release = { outcome: 'free'; lock: null; from: Lock } | { outcome: 'refuse'; held: Lock | null };
+
+/** The decision on a renewal by who holds the lock: it is extended, or the session does not hold it any more. */
+export type Renewal = { outcome: 'renew'; lock: Lock } | { outcome: 'refuse'; held: Lock | null };
 
 /** Stands for the row of a document that was never locked. */
 export const NEVER_LOCKED: LockRow = { lock: null, fencingToken: 0 };
@@ -56,8 +59,32 @@ export function decideRelease(row: LockRow, holding: Holding, now: number): Rele
   const isHolder = lock?.holder.sessionId === sessionId && lock.holder.userId === userId;
   const isMeant = fencingToken === null || fencingToken === lock?.fencingToken;
   return isHolder && isMeant
-    ? { outcome: 'free', lock: null }
+    ? { outcome: 'free', lock: null, from: lock }
     : { outcome: 'refuse', held: heldAt(now, row) };
+}
+
+/** A holding by which a session writes. */
+export interface WriterOf {
+  sessionId: string;
+  /** Null: an operator's job. */
+  userId: string | null;
+  fencingToken: number;
+}
+
+/** Whether a lock is the one that the writer was granted. */
+export function isHeldBy(lock: Lock | null, { sessionId, userId, fencingToken }: WriterOf): lock is Lock {
+  return (
+    lock?.fencingToken === fencingToken &&
+    lock.holder.sessionId === sessionId &&
+    lock.holder.userId === userId
+  );
+}
+
+/** Decides on a renewal at `now` (epoch ms) for a lease of `ttlMs`. */
+export function decideRenewal(row: LockRow, writer: WriterOf, now: number, ttlMs: number): Renewal {
+  const held = heldAt(now, row);
+  if (!isHeldBy(held, writer)) return { outcome: 'refuse', held };
+  return { outcome: 'renew', lock: { ...held, expiresAt: Math.max(held.expiresAt, now + ttlMs) } };
 }
 
 /** Compares the user too, because clients choose their session ids. */

@@ -9,13 +9,18 @@ import { EventBus } from '../foundation/events/event-bus.js';
 import {
   decide,
   decideRelease,
+  decideRenewal,
   heldAt,
+  isHeldBy,
   mustWait,
   NEVER_LOCKED,
   type Decision,
   type LockRequest,
   type Release,
+  type Renewal,
+  type WriterOf,
 } from './lock-rules.js';
+import { HandOvers, type HandOverListener } from './hand-over.js';
 import { keyOf, toDocumentLock, type DocumentRef, type Lock, type LockRow } from './lock.js';
 import { LocksRepository, type LockOfDocument } from './locks.repository.js';
 
@@ -35,6 +40,9 @@ export class LocksService {
    * swaps, and a refusal never relies on one.
    */
   private readonly recent = new LRUCache<string, LockRow>({ max: MAX_RECENT });
+  private readonly handOvers = new HandOvers();
+  /** The fencing tokens of locks whose renewal by a socket was announced, by document. */
+  private readonly announced = new LRUCache<string, number>({ max: MAX_RECENT });
   private readonly ttlMs: number;
 
   constructor(
@@ -80,6 +88,28 @@ export class LocksService {
     if (holder?.sessionId === sessionId && holder.userId !== userId) throw new AppError('LOCK_OF_ANOTHER');
   }
 
+  /**
+   * Extends a lease whose holder is connected. The first renewal of a holding is announced, so that nobody expects it to run
+   * out; the others are not, as there is one every few seconds.
+   * @throws AppError LOCK_REQUIRED with { lock }, the current lock; null: free or expired; OVERLOADED
+   */
+  async renew(ref: DocumentRef, writer: WriterOf): Promise<Lock> {
+    const rule = (row: LockRow) => decideRenewal(row, writer, this.now(), this.ttlMs);
+    const isSilent = this.announced.get(keyOf(ref)) === writer.fencingToken;
+    const decision = await this.change(ref, rule, isSilent);
+    if (decision.outcome === 'refuse') throw lost(decision.held, writer);
+    this.announced.set(keyOf(ref), writer.fencingToken);
+    return decision.lock;
+  }
+
+  /**
+   * Calls a listener before a lock leaves its holder: for another session, or because it is released; not when it expires.
+   * @returns a function that ends it
+   */
+  beforeHandOver(listener: HandOverListener): () => void {
+    return this.handOvers.add(listener);
+  }
+
   /** Releases all locks of a device that was revoked, and announces it. */
   async releaseAllOf(accountId: string, deviceId: string): Promise<void> {
     const held = await this.locks.listOfDevice(accountId, deviceId);
@@ -96,18 +126,9 @@ export class LocksService {
    * @param tx null: only checks; the holder may change right after
    * @throws AppError LOCK_REQUIRED with { lock }, the current lock; null: free or expired
    */
-  async assertHeld(
-    tx: Transaction | null,
-    ref: DocumentRef,
-    { sessionId, userId, fencingToken }: { sessionId: string; userId: string | null; fencingToken: number },
-  ): Promise<void> {
+  async assertHeld(tx: Transaction | null, ref: DocumentRef, writer: WriterOf): Promise<void> {
     const held = this.held(tx ? await this.locks.findLocked(tx, ref) : await this.locks.find(ref));
-    const isHolder = held?.holder.sessionId === sessionId && held.holder.userId === userId;
-    if (isHolder && held.fencingToken === fencingToken) return;
-    throw new AppError('LOCK_REQUIRED', {
-      detail: describeLoss(held, isHolder),
-      lock: held && toDocumentLock(held),
-    });
+    if (!isHeldBy(held, writer)) throw lost(held, writer);
   }
 
   /** Frees expired locks and announces it. @returns how many were freed, at most `limit` */
@@ -132,15 +153,21 @@ export class LocksService {
    * Reads the row, applies the rule, and swaps the row if it has not changed. The first try uses the row as this process
    * last wrote it, without reading; if that is out of date, the swap fails and the row is read.
    */
-  private change<D extends Decision | Release>(ref: DocumentRef, rule: (row: LockRow) => D): Promise<D> {
+  private change<D extends Decision | Release | Renewal>(
+    ref: DocumentRef,
+    rule: (row: LockRow) => D,
+    isSilent = false,
+  ): Promise<D> {
     return this.mutex.run(keyOf(ref), async () => {
       const known = this.recent.get(keyOf(ref));
       const guess = known && rule(known);
-      if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess))) return guess;
+      if (guess && guess.outcome !== 'refuse' && (await this.carryOut(ref, known, guess, isSilent)))
+        return guess;
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const row = await this.locks.find(ref);
         const decision = rule(row ?? NEVER_LOCKED);
-        if (decision.outcome === 'refuse' || (await this.carryOut(ref, row, decision))) return decision;
+        if (decision.outcome === 'refuse' || (await this.carryOut(ref, row, decision, isSilent)))
+          return decision;
       }
       throw new AppError('OVERLOADED', { detail: 'Too many sessions ask for this lock.', retry_after: 1 });
     });
@@ -150,14 +177,20 @@ export class LocksService {
   private async carryOut(
     ref: DocumentRef,
     row: LockRow | null,
-    decision: Exclude<Decision | Release, { outcome: 'refuse' }>,
+    decision: Exclude<Decision | Release | Renewal, { outcome: 'refuse' }>,
+    isSilent: boolean,
   ): Promise<boolean> {
     const { lock } = decision;
-    const isDone = row ? await this.locks.replace(ref, row, lock) : lock && (await this.insert(ref, lock));
+    const swap = async () =>
+      row ? this.locks.replace(ref, row, lock) : lock !== null && this.insert(ref, lock);
+    const isDone =
+      'from' in decision
+        ? await this.handOvers.around({ ref, from: decision.from, to: lock }, swap)
+        : await swap();
     if (!isDone) return false;
     this.recent.set(keyOf(ref), { lock, fencingToken: (lock ?? row!).fencingToken });
     if (decision.outcome === 'transfer') this.announceTransfer(ref, decision.from, decision.lock);
-    this.announce(ref, lock);
+    if (!isSilent) this.announce(ref, lock);
     return true;
   }
 
@@ -205,6 +238,14 @@ function heldBy(lock: Lock, request: LockRequest): AppError {
     reason,
     holder,
     expires_at,
+  });
+}
+
+function lost(held: Lock | null, writer: WriterOf): AppError {
+  const isHolder = held?.holder.sessionId === writer.sessionId && held.holder.userId === writer.userId;
+  return new AppError('LOCK_REQUIRED', {
+    detail: describeLoss(held, isHolder),
+    lock: held && toDocumentLock(held),
   });
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../foundation/errors/app-error.js';
+import { orAborted } from '../foundation/flow/or-aborted.js';
 import { EventBus } from '../foundation/events/event-bus.js';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -8,7 +9,7 @@ const FOR_MONITORS = /^\/(health|metrics)\b/;
 
 /** What the last work before the process ends gets to see. */
 export interface Ending {
-  /** Resolves when no request is running, or the deadline has passed. */
+  /** Resolves when no request is running and the sockets' work is done, or the deadline has passed. */
   requestsEnded: Promise<void>;
   /** Aborts when the time is up; the work must then stop soon. */
   deadline: AbortSignal;
@@ -20,6 +21,7 @@ export class Lifecycle {
   isDraining = false;
   private running = 0;
   private whenIdle: (() => void) | null = null;
+  private readonly socketWork: (() => Promise<void>)[] = [];
   private readonly lastWork: ((ending: Ending) => Promise<void>)[] = [];
 
   constructor(private readonly events: EventBus) {}
@@ -39,6 +41,11 @@ export class Lifecycle {
     });
   }
 
+  /** Adds the end of work that clients wait for on sockets; it counts like running requests. */
+  beforeRequestsEnd(work: () => Promise<void>): void {
+    this.socketWork.push(work);
+  }
+
   /** Adds work to do before the process ends. */
   beforeEnd(work: (ending: Ending) => Promise<void>): void {
     this.lastWork.push(work);
@@ -54,7 +61,9 @@ export class Lifecycle {
     const timer = setTimeout(() => deadline.abort(), deadlineMs);
     this.events.publish('server.stopping', {});
     const requests = this.untilIdle(deadline.signal);
-    const ending = { requestsEnded: requests.then(() => undefined), deadline: deadline.signal };
+    const sockets = orAborted(Promise.all(this.socketWork.map((work) => work())), deadline.signal);
+    const requestsEnded = Promise.allSettled([requests, sockets]).then(() => undefined);
+    const ending = { requestsEnded, deadline: deadline.signal };
     const outcomes = await Promise.allSettled(this.lastWork.map((work) => work(ending)));
     const isClean = await requests;
     clearTimeout(timer);

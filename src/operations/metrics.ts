@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Metrics of the process, shared by all servers in it, as collecting them costs time. */
 let ofProcess: Registry | undefined;
@@ -13,9 +13,22 @@ export class Metrics {
   /** Content-Type of the text. */
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** Adds a metric that only grows. */
-  addCounter(name: string, help: string): Counter {
-    return new Counter({ name, help, registers: [this.registry] });
+  /** Adds a metric that only grows; with labels, one for each of their values. */
+  addCounter<L extends string = never>(name: string, help: string, labelNames: L[] = []): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** Adds a metric of how long something takes, in seconds. */
+  addHistogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, registers: [this.registry] });
+  }
+
+  /** Adds a metric that goes up and down, one for each value of a label. Each request for the metrics calls `read`. */
+  addLabelledGauge(name: string, help: string, label: string, read: () => Record<string, number>): void {
+    const gauge = new Gauge({ name, help, labelNames: [label], registers: [this.registry] });
+    this.readers.push(async () => {
+      for (const [value, number] of Object.entries(read())) gauge.set({ [label]: value }, number);
+    });
   }
 
   /**

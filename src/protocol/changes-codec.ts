@@ -75,6 +75,13 @@ export function encodeChanges({ sites, tables, rows }: Changes): Uint8Array {
   return writer.finish();
 }
 
+/** A place in a body that is being written. */
+export interface BodyMark {
+  bytes: number;
+  rows: number;
+  previous: Change | null;
+}
+
 /** Encodes a body row by row, so that it can be ended at a size. */
 export class ChangesWriter {
   private readonly out = new ByteWriter();
@@ -148,6 +155,18 @@ export class ChangesWriter {
     out.value(row.value);
     this.previous = row;
     this.count += 1;
+  }
+
+  /** Where the body now ends, for `cutTo`. */
+  mark(): BodyMark {
+    return { bytes: this.out.length, rows: this.count, previous: this.previous };
+  }
+
+  /** Takes back the rows that were added since; the names that they brought stay listed. */
+  cutTo({ bytes, rows, previous }: BodyMark): void {
+    this.out.length = bytes;
+    this.count = rows;
+    this.previous = previous;
   }
 
   /** The body. */

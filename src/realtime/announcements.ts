@@ -31,6 +31,7 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
     'lock.changed': ({ accountId, lock }) => void this.toAll(accountId)?.emit('lock_changed', lock),
     'document.changed': ({ accountId, document }) =>
       void this.toAll(accountId)?.emit('document_changed', document),
+    'document.grew': () => undefined, // for the other processes
     'session.transferred': ({ accountId, transfer }) =>
       void this.toAll(accountId)?.emit('session_transferred', transfer),
   };
@@ -46,7 +47,9 @@ export class Announcements implements OnModuleInit, OnModuleDestroy {
     for (const name of Object.keys(this.deliveries) as (keyof Deliveries)[]) this.forward(name);
     this.cluster.listen((announcements) => {
       for (const [name, event] of announcements) {
-        if (Object.hasOwn(this.deliveries, name)) this.deliver(name as keyof Deliveries, event as never);
+        if (!Object.hasOwn(this.deliveries, name)) continue;
+        this.deliver(name as keyof Deliveries, event as never);
+        this.events.publishRemote(name, event);
       }
     });
   }

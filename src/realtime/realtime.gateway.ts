@@ -11,7 +11,7 @@ import {
 import { checkpointOf } from '../auth/accounts.repository.js';
 import { Public } from '../auth/device.guard.js';
 import { DeviceActivity } from '../auth/device-activity.js';
-import { PROVE_EVERY_MS, SocketSessions, type SocketSession } from '../auth/socket-session.js';
+import { PROVE_EVERY_MS, SESSION_ENDS, SocketSessions, type SocketSession } from '../auth/socket-session.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
@@ -31,13 +31,15 @@ import { WatchedGames } from './watched-games.js';
 
 const SWEEP_EVERY_MS = 1_000;
 const RETRY_AFTER_SECONDS = 5;
+/** Errors after which the connection is useless. */
+const FINAL = [...SESSION_ENDS, 'SHARE_WITHDRAWN', 'QUOTA_EXCEEDED'] as const;
 
 /**
  * The account's socket: admits clients, answers their events, and hangs up when their token or share has ended. It is
  * `@Public` because the guard checks HTTP requests; a socket sends its token in the handshake.
  */
 @Public()
-@UseFilters(SocketProblemFilter)
+@UseFilters(new SocketProblemFilter(FINAL))
 @WebSocketGateway()
 export class RealtimeGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, OnModuleInit, OnModuleDestroy
@@ -145,7 +147,7 @@ export class RealtimeGateway
       const { peer } = socket.data;
       if (peer.kind === 'device') this.sessions.check(socket, peer.session);
       else if (peer.provenAt + PROVE_EVERY_MS <= now) {
-        this.proveShare(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown)));
+        this.proveShare(peer).catch((thrown) => hangUpIfFinal(socket, toAppError(thrown), FINAL));
       }
     }
     this.games.sweep();

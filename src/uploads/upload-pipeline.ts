@@ -1,12 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import type { HeldCopy } from '../documents/content/copy-cache.js';
+import { OpenCopies } from '../documents/content/open-copies.js';
 import { WorkingCopies } from '../documents/content/working-copies.js';
 import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
 import { SqliteWorkers } from '../documents/import/sqlite-workers.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import type { DocumentRef } from '../locks/lock.js';
-import { isSame, type Version } from '../documents/version.js';
+import type { Version } from '../documents/version.js';
 import { ObjectStorage, type WrittenObject } from '../storage/storage.js';
 import { putPacked } from './put-packed.js';
 import type { BegunUpload } from './uploads.repository.js';
@@ -18,6 +17,8 @@ export interface RunningUpload extends BegunUpload {
   /** How many scheduled uploads failed in a row before this one. */
   failures: number;
   isForced: boolean;
+  /** The mark of the content that the epoch began with, by which its working copy is named. */
+  contentMark: string | null;
   /** Size of the content before compression. */
   contentBytes: number;
   /** Aborts when the upload must stop. */
@@ -29,36 +30,78 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
+/** A file with a document's content at one version. */
+interface OpenContent {
+  path: string;
+  version: Version;
+  /** Lets go of the file; a second call does nothing. */
+  release(): Promise<void>;
+}
+
 /** Takes a document's content from the working copy to object storage: copy, integrity check, gzip, put. */
 @Injectable()
 export class UploadPipeline {
   constructor(
     private readonly documents: DocumentsRepository,
     private readonly copies: WorkingCopies,
+    private readonly openCopies: OpenCopies,
     private readonly workers: SqliteWorkers,
     private readonly storage: ObjectStorage,
   ) {}
 
   /**
-   * Writes the content to object storage under the upload's key. The document can be written meanwhile.
+   * Writes the content to object storage. The document can be written meanwhile: of one that has live changes, the version
+   * that its copy has when it is made is uploaded.
+   * @param labelled called with the version of the copy; returns the upload of it, whose key the object gets
    * @throws Superseded when this epoch's content need not be uploaded any more; AppError STORAGE_UNAVAILABLE, DISK_FULL,
    *   INTERNAL when the content is damaged (see `isUnreadable`)
    */
-  async put(upload: RunningUpload): Promise<WrittenObject> {
-    const { ref, key, contentBytes, signal } = upload;
-    const working = await this.hold(ref, upload, contentBytes);
-    const copy = this.copies.incoming();
+  async put(
+    upload: RunningUpload,
+    labelled: (version: Version) => Promise<{ key: string }>,
+  ): Promise<WrittenObject> {
+    const { signal } = upload;
+    const [raw, copy] = [this.copies.incoming(), this.copies.incoming()];
+    const source = await this.open(upload, raw);
     try {
-      const isCopied = await this.tryCopy(working.path, copy, contentBytes);
       signal.throwIfAborted();
-      // The file of an epoch does not change; while it is read where it lies, it is held, so that it stays.
-      const file = isCopied ? copy : working.path;
-      if (isCopied) working.release();
+      const { key } = await labelled(source.version);
+      const isCopied = await this.tryCopy(source.path, copy, upload.contentBytes);
+      signal.throwIfAborted();
+      // The source does not change; while it is read where it lies, it is held, so that it stays.
+      const file = isCopied ? copy : source.path;
+      if (isCopied) await source.release();
       const checked = this.workers.check(file).catch(failUnreadable);
       return await putPacked(this.storage, key, file, checked, signal);
     } finally {
-      working.release();
+      await source.release();
       await rm(copy, { force: true });
+    }
+  }
+
+  /**
+   * A file with the content, which does not change: the working copy where it lies, or a copy of one that the engine writes.
+   * @param raw where such a copy is made
+   */
+  private async open(upload: RunningUpload, raw: string): Promise<OpenContent> {
+    const { ref, epoch, version, mark, contentMark, contentBytes } = upload;
+    try {
+      const isFirst = version === 1;
+      const held = isFirst ? await this.copies.hold(ref, { epoch, mark: contentMark }, contentBytes) : null;
+      if (held) {
+        return { path: held.path, version: { epoch, version, mark }, release: async () => held.release() };
+      }
+      const copied = await this.openCopies.copyOf(ref, raw);
+      return { path: raw, version: copied, release: () => rm(raw, { force: true }) };
+    } catch (error) {
+      await rm(raw, { force: true });
+      const document = await this.documents.find(ref);
+      // Either new content replaced this version and its copy, and is due for its own upload, or another process uploaded
+      // the content and dropped it from the journal.
+      if (document?.epoch !== epoch || document.contentMark !== contentMark || isStored(document, document)) {
+        throw new Superseded();
+      }
+      throw error;
     }
   }
 
@@ -80,18 +123,6 @@ export class UploadPipeline {
   /** Removes an object that `put` may have written; ignores a failure. */
   async remove(key: string): Promise<void> {
     await this.storage.remove(key).catch(() => undefined);
-  }
-
-  private async hold(ref: DocumentRef, version: Version, sizeBytes: number): Promise<HeldCopy> {
-    try {
-      return await this.copies.hold(ref, version, sizeBytes);
-    } catch (error) {
-      const document = await this.documents.find(ref);
-      // Either new content replaced this version and its copy, and is due for its own upload, or another process uploaded
-      // the content and dropped it from the journal.
-      if (!document || !isSame(document, version) || isStored(document, document)) throw new Superseded();
-      throw error;
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../foundation/database/database.js';
+import type { UploadDelays } from '../documents/upload-delays.js';
 import type { Version } from '../documents/version.js';
 import type { DocumentRef } from '../locks/lock.js';
 
@@ -83,6 +84,16 @@ export class UploadsRepository {
     );
   }
 
+  /** Gives an upload another version and key, before its object is written. @returns false when it was abandoned */
+  async relabel({ ref, key }: Leftover, to: Version & { key: string }): Promise<boolean> {
+    const rows = await this.database.write(
+      `UPDATE document_versions SET object_key = $5, epoch = $6, version = $7, mark = $8
+       WHERE ${THIS_DOCUMENT} AND object_key = $4 AND state = 'uploading' RETURNING epoch`,
+      [...valuesOf(ref), key, to.key, to.epoch, to.version, to.mark],
+    );
+    return rows.length === 1;
+  }
+
   /** Keeps a running upload's object from being swept. */
   async renew(tx: Transaction, { ref, key }: BegunUpload, now: number): Promise<void> {
     await tx.query(
@@ -97,11 +108,7 @@ export class UploadsRepository {
    * the stored one. Changes made since the content was read stay pending and due.
    * @returns false if it cannot, or if the upload was abandoned: then the transaction must be rolled back
    */
-  async finish(
-    tx: Transaction,
-    upload: FinishedUpload,
-    dueAfter: { idleMs: number; checkpointMs: number },
-  ): Promise<boolean> {
+  async finish(tx: Transaction, upload: FinishedUpload, dueAfter: UploadDelays): Promise<boolean> {
     const { ref, key, epoch, version, mark, sizeBytes, sha256, uploadedAt, readAt, ownerToken } = upload;
     // Lock the document's row first, as everywhere else; otherwise this and a renewal could deadlock.
     const current = await tx.query(
@@ -140,11 +147,11 @@ export class UploadsRepository {
     tx: Transaction,
     seen: Version,
     upload: Omit<FinishedUpload, 'ownerToken' | 'readAt'>,
-    contentBytes: number,
+    { contentBytes, hasClocks }: { contentBytes: number; hasClocks: 0 | 1 },
   ): Promise<boolean> {
     const { ref, key, epoch, version, mark, sizeBytes, sha256, uploadedAt } = upload;
     const rows = await tx.query(
-      `UPDATE documents SET epoch = $4, version = $5, mark = $13, size_bytes = $6, updated_at = $7, pending_since = NULL,
+      `UPDATE documents SET epoch = $4, version = $5, mark = $13, content_mark = $13, has_clocks = $15, size_bytes = $6, updated_at = $7, pending_since = NULL,
          upload_due_at = NULL, upload_failures = 0, stored_epoch = $4, stored_version = $5, stored_mark = $13, stored_key = $8,
          stored_sha256 = $9, stored_size_bytes = $10, uploaded_at = $7, owner_id = NULL, owner_expires_at = NULL,
          owner_token = owner_token + 1
@@ -162,6 +169,7 @@ export class UploadsRepository {
         seen.version,
         mark,
         seen.mark,
+        hasClocks,
       ],
     );
     const isKnown = await this.list(tx, upload);

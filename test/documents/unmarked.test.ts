@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { hashPairingCode } from '../../src/auth/pairing-code.js';
-import { workingCopyPath } from '../../src/documents/content/working-copies.js';
+import { workingCopyPath } from '../../src/documents/content/copy-files.js';
 import { loadConfig } from '../../src/foundation/config/config.js';
 import type { SqlValue } from '../../src/foundation/database/database.js';
 import { openDatabase } from '../../src/foundation/database/open.js';
@@ -35,7 +35,7 @@ const OBJECT_KEY = `${ACCOUNT}/videos/uploaded/layout/2-1-AAAAAAAAAAAA.db.gz`;
  * @param objects the store's folder
  */
 async function makeDatabaseWithoutMarks(storage: Storage, objects: string): Promise<void> {
-  const migrations = serverTables.migrations.filter(({ name }) => !name.includes('Marks'));
+  const migrations = serverTables.migrations.filter(({ name }) => !/Marks|LiveDocuments/.test(name));
   const database = await openDatabase(loadConfig({ argv: [], env: storage.env }), schema, {
     ...serverTables,
     migrations,

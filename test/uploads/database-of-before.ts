@@ -42,7 +42,7 @@ export async function makeDatabaseOfBefore(
   now: number,
 ): Promise<void> {
   const migrations = serverTables.migrations.filter(
-    ({ name }) => !/^(VersionStates|DocumentMarks|VersionMarks)/.test(name),
+    ({ name }) => !/^(VersionStates|DocumentMarks|VersionMarks|LiveDocuments)/.test(name),
   );
   const config = loadConfig({ argv: [], env: storage.env });
   const database = await openDatabase(config, schema, { ...serverTables, migrations });

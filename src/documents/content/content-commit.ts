@@ -27,8 +27,8 @@ interface CommitSteps {
 }
 
 /**
- * Makes new content durable in one transaction with its document's row: on PostgreSQL in the journal, on SQLite (which
- * has no journal) as the working copy.
+ * Makes new content durable in one transaction with its document's row: on PostgreSQL in the journal, on SQLite as the
+ * working copy.
  */
 @Injectable()
 export class ContentCommit {
@@ -47,9 +47,9 @@ export class ContentCommit {
    * @throws AppError OVERLOADED, and the errors of the steps; then nothing has changed
    */
   async run(ref: DocumentRef, replaced: Pair, file: string, steps: CommitSteps): Promise<Version> {
-    const { epoch, version, mark } = this.journal.isKept
+    const { epoch, version, mark } = this.journal.hasContents
       ? await this.commitToJournal(ref, replaced, file, steps)
-      : await this.commitAsCopy(ref, file, steps);
+      : await this.commitAsCopy(ref, replaced, file, steps);
     const current = { epoch, version, mark };
     await this.copies.removeBefore(ref, epoch);
     return current;
@@ -81,6 +81,7 @@ export class ContentCommit {
 
   private async commitAsCopy(
     ref: DocumentRef,
+    replaced: Pair,
     file: string,
     { decide, record }: CommitSteps,
   ): Promise<Version> {
@@ -88,6 +89,7 @@ export class ContentCommit {
     return this.database.transaction(async (tx) => {
       const decided = await decide(tx);
       const next = placed ? { ...decided, mark: placed.mark } : decided;
+      await this.journal.drop(tx, ref, replaced);
       await record(tx, next);
       // Place the file before the commit: it is the only copy of the content, so the row must never exist without it.
       // If the transaction runs again, the file is in its place already: no other transaction has run in between.

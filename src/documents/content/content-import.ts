@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { AppError } from '../../foundation/errors/app-error.js';
@@ -12,6 +12,7 @@ import type { DocumentRef } from '../../locks/lock.js';
 import { inflateTo } from '../import/inflate.js';
 import { SqliteWorkers } from '../import/sqlite-workers.js';
 import { DocumentKinds } from '../kinds.js';
+import { kindTemplate } from '../live/engine/kind-template.js';
 import { IncomingContent } from './incoming-content.js';
 import { WorkingCopies } from './working-copies.js';
 
@@ -29,7 +30,7 @@ export interface ImportedContent {
 
 /** Receives databases from clients and imports their rows; a client's file itself is never used. */
 @Injectable()
-export class ContentImport {
+export class ContentImport implements OnModuleInit {
   private readonly incoming: IncomingContent;
   private readonly running = new Semaphore(IMPORTS_AT_ONCE, IMPORT_WAIT_MS);
   /** Allows one import per account at a time, so that no account takes all places of `running`. */
@@ -43,6 +44,11 @@ export class ContentImport {
     @Inject(CONFIG) private readonly config: Config,
   ) {
     this.incoming = new IncomingContent(config.maxWorkingCopyBytes / 4);
+  }
+
+  /** Records what imports end with, so that an engine which does not fit is noticed at the start. */
+  async onModuleInit(): Promise<void> {
+    for (const name of this.kinds.names) await kindTemplate(this.kinds.get(name));
   }
 
   /**

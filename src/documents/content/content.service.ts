@@ -11,11 +11,10 @@ import type { DocumentRef } from '../../locks/lock.js';
 import { LocksService } from '../../locks/locks.service.js';
 import { DocumentsRepository, type StoredDocument } from '../documents.repository.js';
 import { DocumentOwner } from '../owner.js';
+import { uploadDelays } from '../upload-delays.js';
 import { isMeant, newMark, NO_CONTENT, versionText, type Version } from '../version.js';
 import { ContentCommit, type NextVersion } from './content-commit.js';
 import { ContentImport, type ImportedContent } from './content-import.js';
-
-const MINUTE_MS = 60_000;
 
 /** The writing session, and the version that it replaces. */
 export interface Writer {
@@ -90,14 +89,9 @@ export class ContentService {
     sizeBytes: number,
   ): Promise<void> {
     const claim = this.owner.claim();
-    const { now: updatedAt } = claim;
-    const pendingSince = previous?.pendingSince ?? updatedAt;
-    const uploadDueAt = Math.min(
-      updatedAt + this.config.uploadIdleMinutes * MINUTE_MS,
-      pendingSince + this.config.uploadCheckpointMinutes * MINUTE_MS,
-    );
-    const content = { epoch, version, mark, sizeBytes, updatedAt, pendingSince, uploadDueAt };
-    await this.documents.replaceContent(tx, ref, content, claim);
+    const content = { epoch, version, mark, sizeBytes, hasClocks: 1 as const };
+    const pendingSince = previous?.pendingSince ?? claim.now;
+    await this.documents.replaceContent(tx, ref, content, pendingSince, claim, uploadDelays(this.config));
   }
 
   /**

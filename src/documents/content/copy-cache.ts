@@ -1,5 +1,6 @@
-import { rm, utimes } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import type { DocumentRef } from '../../locks/lock.js';
+import { removeFiles } from './copy-files.js';
 
 /** A working copy that is not removed until it is released. */
 export interface HeldCopy {
@@ -30,6 +31,8 @@ export class CopyCache {
   private readonly holds = new Map<string, number>();
   /** Copies to remove with their last release. */
   private readonly obsolete = new Set<Copy>();
+  /** Those who wait until they hold a file alone, by path. */
+  private readonly waiting = new Map<string, () => void>();
   /** Running removals of files, by path. */
   private readonly removing = new Map<string, Promise<void>>();
   private bytes = 0;
@@ -78,6 +81,21 @@ export class CopyCache {
     };
   }
 
+  /** Resolves when the file at a path, which the caller holds, has no other holder. One caller at a time may wait. */
+  async whenAlone(path: string): Promise<void> {
+    if (this.holds.get(path) === 1) return;
+    await new Promise<void>((resolve) => this.waiting.set(path, resolve));
+    this.waiting.delete(path);
+  }
+
+  /** Notes the size of a copy that grows. */
+  resize(path: string, sizeBytes: number, isPending: boolean): void {
+    const copy = this.copies.get(path);
+    if (!copy) return;
+    this.bytes += sizeBytes - copy.sizeBytes;
+    Object.assign(copy, { sizeBytes, isPending });
+  }
+
   /** Whether the file at the copy's path is held. */
   isHeld({ path }: Copy): boolean {
     return this.holds.has(path);
@@ -94,7 +112,7 @@ export class CopyCache {
     if (this.copies.get(copy.path) !== copy) return;
     this.forget(copy.path);
     // If the removal fails, the next start finds the file again.
-    const removed = rm(copy.path, { force: true })
+    const removed = removeFiles(copy.path)
       .catch(() => undefined)
       .finally(() => this.removing.delete(copy.path));
     this.removing.set(copy.path, removed);
@@ -105,6 +123,7 @@ export class CopyCache {
     const left = this.holds.get(path)! - 1;
     if (left > 0) {
       this.holds.set(path, left);
+      if (left === 1) this.waiting.get(path)?.();
       return;
     }
     this.holds.delete(path);

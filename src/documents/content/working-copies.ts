@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, NOW, type Now } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
@@ -12,25 +12,36 @@ import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import { moveDurably } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
-import { DocumentsRepository, isStored } from '../documents.repository.js';
-import { NO_CONTENT, type Version } from '../version.js';
-import { inflateTo, UNLIMITED } from '../import/inflate.js';
+import { contentOf, DocumentsRepository, isStored, type StoredDocument } from '../documents.repository.js';
+import type { Content } from '../version.js';
+import { ContentBase } from './content-base.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
+import { folderOfCopies, parseCopyPath, workingCopyPath } from './copy-files.js';
 import { JournalRepository } from './journal.repository.js';
 
 const INCOMING = 'incoming';
-const COPY_NAME = /^([0-9a-f]+)[/\\]([0-9a-f]+)[/\\]([a-z0-9_]+)[/\\](\d+)(?:-([0-9a-f]{16}))?\.db$/;
-
-/** The content of a working copy: an epoch begins with each, and its mark tells it from an epoch that the database has lost. */
-type Content = Pick<Version, 'epoch' | 'mark'>;
 
 /**
- * The folder of this process's working copies, one file for each content of a document. Folder names are ids in
- * hexadecimal: ids may differ only in case, which some file systems ignore.
+ * A working copy that is open for live changes: it grows, and until it is released nothing else reads, replaces or removes
+ * its file.
  */
+export interface LiveCopy extends HeldCopy {
+  /** Notes the file's size after a batch. */
+  grew(sizeBytes: number): void;
+  /**
+   * Replaces the file, which must be closed, by the uploaded or the first version: of an older one the journal may lack
+   * batches that were uploaded.
+   * @returns false when it may be the only place of what it has; then nothing has changed
+   */
+  renew(): Promise<boolean>;
+}
+
+/** The folder of this process's working copies, one file for each content of a document. */
 @Injectable()
 export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   private readonly cache = new CopyCache();
+  /** The paths of the copies that are open for live changes, or about to be. */
+  private readonly live = new Set<string>();
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private readonly logger = new Logger('WorkingCopies');
@@ -40,6 +51,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly documents: DocumentsRepository,
     private readonly journal: JournalRepository,
+    private readonly base: ContentBase,
     private readonly disk: DiskSpace,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(NOW) private readonly now: Now,
@@ -67,21 +79,68 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Holds the working copy of one content; fetches it from the journal if this folder does not have it.
+   * Holds the working copy of the first version of an epoch, which is a file that does not change; fetches it if this folder
+   * does not have it.
    * @param sizeBytes the file's right size: after a power cut the file may be shorter
-   * @throws AppError INTERNAL when neither this folder nor the journal has it
+   * @returns null when the copy is open for live changes
+   * @throws AppError INTERNAL when the content is nowhere; STORAGE_UNAVAILABLE, DISK_FULL
    */
-  async hold(ref: DocumentRef, content: Content, sizeBytes: number): Promise<HeldCopy> {
+  async hold(ref: DocumentRef, content: Content, sizeBytes: number): Promise<HeldCopy | null> {
     const path = this.pathOf(ref, content);
-    while (this.cache.get(path)?.sizeBytes !== sizeBytes) await this.fetch(ref, content, path);
-    return this.cache.hold(this.cache.get(path)!);
+    for (;;) {
+      if (this.live.has(path)) return null;
+      const copy = this.cache.get(path);
+      if (copy?.sizeBytes === sizeBytes) return this.cache.hold(copy);
+      await this.fetch(ref, content, path);
+    }
+  }
+
+  /**
+   * Holds a document's working copy for live changes; fetches one if this folder has none. The copy is at or below the
+   * document's version: the batches above it are in the journal.
+   * @throws AppError INTERNAL when the content is nowhere, or the epoch has ended; STORAGE_UNAVAILABLE, DISK_FULL
+   */
+  async holdLive(ref: DocumentRef, document: StoredDocument): Promise<LiveCopy> {
+    const content = contentOf(document);
+    const path = this.pathOf(ref, content);
+    if (this.live.has(path)) throw new Error('The working copy is open for live changes already.');
+    this.live.add(path);
+    try {
+      // The size of a file that grows is not known; the engine finds out what is missing from its version.
+      const isRight = (copy: Copy) => document.version > 1 || copy.sizeBytes === document.sizeBytes;
+      let copy = this.cache.get(path);
+      while (!copy || !isRight(copy)) {
+        await this.fetch(ref, content, path);
+        copy = this.cache.get(path);
+      }
+      const held = this.cache.hold(copy);
+      await this.cache.whenAlone(path);
+      return {
+        path,
+        renew: () => this.renew(ref, content, path),
+        grew: (sizeBytes) => this.cache.resize(path, sizeBytes, !this.journal.hasContents),
+        release: () => {
+          this.live.delete(path);
+          held.release();
+        },
+      };
+    } catch (error) {
+      this.live.delete(path);
+      throw error;
+    }
   }
 
   /**
    * Moves a finished file durably into place as the working copy of a content.
    * @param file a path made by `incoming`; the file must be synced to disk already
+   * @param isPending false: the content can be had again from elsewhere
    */
-  async place(ref: DocumentRef, { epoch, mark }: Content, file: string): Promise<void> {
+  async place(
+    ref: DocumentRef,
+    { epoch, mark }: Content,
+    file: string,
+    isPending = !this.journal.hasContents,
+  ): Promise<void> {
     const path = this.pathOf(ref, { epoch, mark });
     const { size } = await stat(file);
     // A failed write, or one that the database has lost, may have left a copy of this epoch.
@@ -90,8 +149,9 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     }
     // The removal of an earlier file at this path may be running; it must not remove the new file.
     await this.cache.vacate(path);
+    await rm(`${path}-journal`, { force: true }); // of a copy that was there before
     await this.disk.orReclaim(() => moveDurably(file, path, this.root));
-    this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending: !this.journal.isKept });
+    this.cache.add({ ref, epoch, mark, path, sizeBytes: size, isPending });
   }
 
   /** Notes that a content is uploaded, so that `makeRoom` may remove its copy. */
@@ -103,7 +163,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Removes an unreadable copy, if this server has a journal to fetch it from again. */
   async discard(ref: DocumentRef, content: Content): Promise<void> {
     const copy = this.cache.get(this.pathOf(ref, content));
-    if (copy && this.journal.isKept) await this.cache.remove(copy);
+    if (copy && this.journal.hasContents && !this.cache.isHeld(copy)) await this.cache.remove(copy);
   }
 
   /** Removes the copies of earlier epochs; a held copy is removed with its last release. */
@@ -160,15 +220,23 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * or no longer (`unknown`).
    */
   private async standingOf({ ref, epoch, mark }: Copy): Promise<'unknown' | 'pending' | 'dispensable'> {
-    if (this.journal.isKept) return 'dispensable';
+    if (this.journal.hasContents) return 'dispensable';
     const document = await this.documents.find(ref);
     if (document && epoch < document.epoch) return 'dispensable';
-    if (document?.epoch !== epoch || document.mark !== mark) return 'unknown';
+    if (document?.epoch !== epoch || document.contentMark !== mark) return 'unknown';
     return isStored(document, document) ? 'dispensable' : 'pending';
   }
 
+  private async renew(ref: DocumentRef, content: Content, path: string): Promise<boolean> {
+    if (!this.journal.hasContents) return false;
+    const stale = this.cache.get(path);
+    if (stale) await this.cache.remove(stale);
+    await this.fetch(ref, content, path);
+    return true;
+  }
+
   private listCopies(ref: DocumentRef): Copy[] {
-    const folder = this.folderOf(ref) + sep;
+    const folder = folderOfCopies(this.root, ref) + sep;
     return this.cache.list().filter(({ path }) => path.startsWith(folder));
   }
 
@@ -182,18 +250,19 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
 
   private async fetchNow(ref: DocumentRef, { epoch, mark }: Content): Promise<void> {
     const document = await this.documents.find(ref);
-    if (!this.journal.isKept || document?.epoch !== epoch || document.mark !== mark) {
-      const detail = `The data folder does not have the content of ${ref.videoId}/${ref.kind} at epoch ${epoch}.`;
+    if (document?.epoch !== epoch || document.contentMark !== mark) {
+      const detail = `The content of ${ref.videoId}/${ref.kind} at epoch ${epoch} is not what the document has now.`;
       throw new AppError('INTERNAL', { detail });
     }
     await this.makeRoom(document.sizeBytes);
     const file = this.incoming();
-    const { sizeBytes } = await this.disk.orReclaim(() =>
-      inflateTo(this.journal.read(ref, document), file, UNLIMITED),
-    );
-    if (sizeBytes !== document.sizeBytes) throw new Error('The journal has another size than the document.');
-    await syncToDisk(file);
-    await this.place(ref, document, file);
+    try {
+      await this.disk.orReclaim(() => this.base.fetch(ref, document, file));
+      await syncToDisk(file);
+      await this.place(ref, { epoch, mark }, file, false); // it is elsewhere, too
+    } finally {
+      await rm(file, { force: true });
+    }
   }
 
   /**
@@ -206,23 +275,20 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       makeDataDir(folder);
       const lock = FolderLock.tryTake(folder);
       if (lock) return { folder, lock };
-      if (!this.journal.isKept) throw new AppStartError(`Another process works in ${folder}; stop it first.`);
+      if (!this.journal.hasContents)
+        throw new AppStartError(`Another process works in ${folder}; stop it first.`);
     }
   }
 
   private async findCopies(): Promise<void> {
     const found: { copy: Copy; usedAt: number }[] = [];
     for (const name of await readdir(this.root, { recursive: true })) {
-      const match = COPY_NAME.exec(name);
-      if (!match) continue;
-      const [, account = '', video = '', kind = '', epoch = '', mark = null] = match;
+      const known = parseCopyPath(name);
+      if (!known) continue;
       const path = join(this.root, name);
       const { size, mtimeMs } = await stat(path);
-      const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
-      found.push({
-        copy: { ref, epoch: Number(epoch), mark, path, sizeBytes: size, isPending: false },
-        usedAt: mtimeMs,
-      });
+      const copy = { ref: known.ref, ...known.content, path, sizeBytes: size, isPending: false };
+      found.push({ copy, usedAt: mtimeMs });
     }
     found.sort((a, b) => a.usedAt - b.usedAt);
     let unknown = 0;
@@ -248,24 +314,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     return workingCopyPath(this.root, ref, content);
   }
 
-  private folderOf(ref: DocumentRef): string {
-    return dirname(this.pathOf(ref, NO_CONTENT));
-  }
-
   private get incomingFolder(): string {
     return join(this.root, INCOMING);
   }
 }
-
-/** The path of a working copy below the folder of one process. */
-export function workingCopyPath(
-  root: string,
-  { accountId, videoId, kind }: DocumentRef,
-  { epoch, mark }: Content,
-): string {
-  const name = mark === null ? `${epoch}.db` : `${epoch}-${mark}.db`;
-  return join(root, toHex(accountId), toHex(videoId), kind, name);
-}
-
-const toHex = (text: string) => Buffer.from(text).toString('hex');
-const fromHex = (hex: string) => Buffer.from(hex, 'hex').toString();

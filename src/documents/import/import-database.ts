@@ -25,10 +25,12 @@ const DAMAGE = [
 ];
 
 /**
- * Copies the rows of a client's untrusted database into a fresh one of its kind.
+ * Copies the rows of a client's untrusted database into a fresh one of its kind, which can merge changes.
  * @param source the file; changed if its header asks for a WAL or if it has statistics tables
  * @param target an empty or new file; synced to disk when this returns
  * @param maxBytes the largest size of the target
+ * @param merging the statements that make a database of the kind one that merges changes. The rows get no clocks: all replicas
+ *   start from this content, and a cell without a clock loses against any that has one
  * @throws InvalidDatabase; OversizedDatabase; SqliteError
  */
 export function importDatabase({
@@ -36,16 +38,18 @@ export function importDatabase({
   source,
   target,
   maxBytes,
+  merging,
 }: {
   kind: DocumentKind;
   source: string;
   target: string;
   maxBytes: number;
+  merging: string[];
 }): void {
   checkRawSchema(source);
   dropWal(source);
   asInvalid(() => checkSource(kind, source));
-  asInvalid(() => copyRows(kind, source, target, maxBytes));
+  asInvalid(() => copyRows(kind, source, target, maxBytes, merging));
   syncToDiskSync(target);
 }
 
@@ -88,7 +92,13 @@ function dropWal(file: string): void {
   }
 }
 
-function copyRows(kind: DocumentKind, source: string, target: string, maxBytes: number): void {
+function copyRows(
+  kind: DocumentKind,
+  source: string,
+  target: string,
+  maxBytes: number,
+  merging: string[],
+): void {
   const database = new BetterSqlite(target);
   try {
     harden(database);
@@ -103,6 +113,7 @@ function copyRows(kind: DocumentKind, source: string, target: string, maxBytes: 
     const restore = dropObjects(database);
     for (const { name, columns } of kind.tables) copyTable(database, name, columns);
     restore();
+    for (const statement of merging) database.exec(statement);
     database.exec('COMMIT');
     database.exec('DETACH source');
     checkPages(database, 'main.quick_check');

@@ -5,6 +5,7 @@ import { Piscina } from 'piscina';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { ChildProcesses } from '../../foundation/workers/child-processes.js';
 import type { DocumentKind } from '../kinds.js';
+import { kindTemplate } from '../live/engine/kind-template.js';
 import type { importDatabase } from './import-database.js';
 import type { TaskResult } from './tasks.js';
 
@@ -63,19 +64,20 @@ export class SqliteWorkers implements OnModuleDestroy {
   }
 
   /**
-   * Copies the rows of a client's database into a fresh one of its kind, synced to disk.
+   * Copies the rows of a client's database into a fresh one of its kind, which can merge changes, synced to disk.
    * @param source the client's file; its header and the names of its statistics tables may be changed
    * @param target must not exist; does not exist after a failure either
    * @param maxBytes the largest size of the target
    * @throws AppError DOCUMENT_INVALID, BODY_TOO_LARGE, DISK_FULL, SHUTTING_DOWN
    */
-  importDatabase(
+  async importDatabase(
     kind: DocumentKind,
     source: string,
     target: string,
     maxBytes: number,
   ): Promise<{ sizeBytes: number }> {
-    return make(target, () => this.imports.run({ kind, source, target, maxBytes }));
+    const merging = await kindTemplate(kind);
+    return make(target, () => this.imports.run({ kind, source, target, maxBytes, merging }));
   }
 
   /**

@@ -142,6 +142,13 @@ export const options = {
     max: 1_000,
     about: 'Live connections of one device to one process; one more closes the oldest.',
   },
+  MAX_WATCHERS_PER_DOCUMENT: {
+    kind: 'integer',
+    default: 50,
+    min: 1,
+    max: 10_000,
+    about: 'Live connections to one process that only watch one document.',
+  },
   MAX_ACCOUNTS_PER_ADDRESS_PER_HOUR: {
     kind: 'integer',
     default: 60,

@@ -18,6 +18,8 @@ export interface Events {
   'session.transferred': { accountId: string; transfer: SessionTransferred };
   /** A document has new content, or a version of it was uploaded. */
   'document.changed': { accountId: string; document: DocumentChanged };
+  /** A document that is edited live has grown; sockets of accounts hear of it as `document.changed`, and less often. */
+  'document.grew': { accountId: string; videoId: string; kind: string; epoch: number; version: number };
   /** This process accepts no more work; running work may finish. */
   'server.stopping': Record<string, never>;
 }
@@ -28,6 +30,7 @@ type Listener<N extends keyof Events> = (event: Events[N]) => unknown;
 @Injectable()
 export class EventBus {
   private readonly emitter = new EventEmitter();
+  private readonly remote = new EventEmitter();
 
   /** Calls every subscriber, then returns. */
   publish<N extends keyof Events>(name: N, event: Events[N]): void {
@@ -38,6 +41,17 @@ export class EventBus {
   async publishAndWait<N extends keyof Events>(name: N, event: Events[N]): Promise<void> {
     const listeners = this.emitter.listeners(name) as Listener<N>[];
     await Promise.all(listeners.map((listener) => listener(event)));
+  }
+
+  /** Passes on what another process published; `subscribe` does not hear it. */
+  publishRemote<N extends keyof Events>(name: N, event: Events[N]): void {
+    this.remote.emit(name, event);
+  }
+
+  /** Subscribes to an event of the other processes, which can be lost. @returns a function that ends the subscription */
+  subscribeRemote<N extends keyof Events>(name: N, listener: Listener<N>): () => void {
+    this.remote.on(name, listener);
+    return () => this.remote.off(name, listener);
   }
 
   /** Subscribes to an event. @returns a function that ends the subscription */

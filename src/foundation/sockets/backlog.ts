@@ -1,16 +1,16 @@
 import { once } from 'node:events';
-import type { ClientSocket } from './client-socket.js';
+import type { AnySocket, ClientSocket } from './client-socket.js';
 
 const MAX_UNSENT = 100;
 const STALLED_AFTER_MS = 15_000;
 
 /** Whether a packet is still being sent to the client. */
-export function isBusy({ conn }: ClientSocket): boolean {
+export function isBusy({ conn }: AnySocket): boolean {
   return !conn.transport.writable;
 }
 
 /** Cuts off a client that sends but does not read: its unsent packets would grow without limit. */
-export function dropIfDeaf({ conn }: ClientSocket): void {
+export function dropIfDeaf({ conn }: AnySocket): void {
   if (conn['writeBuffer'].length > MAX_UNSENT) conn.close(true);
 }
 

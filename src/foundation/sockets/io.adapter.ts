@@ -9,13 +9,13 @@ import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
 import type { ClientSocket, SocketServer } from './client-socket.js';
 import type { Cluster } from './cluster.js';
+import { MAX_FRAME_BYTES } from './frame-limit.js';
 
 const PATH = '/socket.io';
 const HEARTBEAT_EVERY_MS = 10_000;
 const HEARTBEAT_ANSWER_MS = 5_000;
 const HANDSHAKE_MS = 5_000;
 const GOODBYE_MS = 500;
-const MAX_FRAME_BYTES = 16 * 1_024;
 
 /** Runs one Socket.IO server on the HTTP server's port, with a namespace for each gateway. */
 export class SocketIoAdapter extends IoAdapter {
@@ -44,6 +44,8 @@ export class SocketIoAdapter extends IoAdapter {
       pingTimeout: HEARTBEAT_ANSWER_MS,
       connectTimeout: HANDSHAKE_MS,
       maxHttpBufferSize: MAX_FRAME_BYTES,
+      // Dynamic namespaces are made by a client's first packet: without this, refused ones would stay for ever.
+      cleanupEmptyChildNamespaces: true,
     });
     this.cluster.join(io);
     const server = this.httpServer as HttpServer;

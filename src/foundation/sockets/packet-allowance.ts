@@ -12,6 +12,9 @@ export const DEVICE_LIMITS: PacketLimits = { burst: 50, perSecond: 20 };
 /** The limits of a watcher, who hardly needs more than pings. */
 export const WATCHER_LIMITS: PacketLimits = { burst: 20, perSecond: 5 };
 
+/** The limits of who edits a document. */
+export const EDITOR_LIMITS: PacketLimits = { burst: 200, perSecond: 100 };
+
 /** A token bucket: how many packets one client may still send. */
 export class PacketAllowance {
   private left: number;

@@ -1,18 +1,22 @@
 import { Catch, Logger, type ArgumentsHost, type WsExceptionFilter } from '@nestjs/common';
+import type { ErrorCode } from '../../protocol/errors.js';
 import { AppError } from '../errors/app-error.js';
 import { toProblem } from '../errors/problem.js';
-import { hangUpIfFinal, type ClientSocket } from './client-socket.js';
+import { hangUpIfFinal, type AnySocket } from './client-socket.js';
 
 const logger = new Logger('Realtime');
 
 /** Answers an event with the problem of its handler's error; hangs up if the error makes the connection useless. */
 @Catch()
 export class SocketProblemFilter implements WsExceptionFilter {
+  /** @param final errors after which the connection is useless */
+  constructor(private readonly final: readonly ErrorCode[]) {}
+
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const [socket, , answer] = host.getArgs<[ClientSocket, unknown, (answer: object) => void]>();
+    const [socket, , answer] = host.getArgs<[AnySocket, unknown, (answer: object) => void]>();
     const error = toAppError(thrown);
     answer({ problem: toProblem(error, socket.id) });
-    hangUpIfFinal(socket, error);
+    hangUpIfFinal(socket, error, this.final);
   }
 }
 

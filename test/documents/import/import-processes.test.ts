@@ -23,7 +23,7 @@ function newTask(rows: number) {
     ),
   );
   writeFileSync(source, bytes);
-  return { kind: LAYOUT, source, target: join(folder, String(files++)), maxBytes: AMPLE };
+  return { kind: LAYOUT, source, target: join(folder, String(files++)), maxBytes: AMPLE, merging: [] };
 }
 
 /** The ids of all child processes, busy or idle. */

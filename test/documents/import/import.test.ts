@@ -5,6 +5,7 @@ import BetterSqlite from 'better-sqlite3';
 import { SqliteWorkers } from '../../../src/documents/import/sqlite-workers.js';
 import { DocumentKinds } from '../../../src/documents/kinds.js';
 import { databaseBytes, forgedLayout, sqlOf } from '../../support/databases.js';
+import { ignoreChanges } from '../../support/documents.js';
 import { makeScratchDir } from '../../support/scratch.js';
 import { AMPLE } from './importing.js';
 
@@ -64,7 +65,9 @@ describe('a database of the kind', () => {
       asset_id: null,
     });
     expect(copy.database.pragma('journal_mode', { simple: true })).toBe('delete');
-    expect(() => new BetterSqlite(target).exec(`UPDATE scenes SET id = 'x'`)).toThrow(/primary key/);
+    using opened = closing(new BetterSqlite(target));
+    ignoreChanges(opened.database);
+    expect(() => opened.database.exec(`UPDATE scenes SET id = 'x'`)).toThrow(/primary key/);
   });
 
   test.each(['layout', 'captions'])('%s may be empty', async (kind) => {
@@ -77,12 +80,14 @@ describe('a database of the kind', () => {
     expect(copy.database.pragma('user_version', { simple: true })).toBe(1);
   });
 
-  test('brings neither the tables of CR-SQLite along nor indexes of its own', async () => {
+  test('brings neither indexes of its own along nor the tables of CR-SQLite, which are made anew', async () => {
     const bytes = databaseBytes('layout', (database) => {
       database.exec(`
         CREATE TABLE scenes__crsql_clock (key INTEGER, col_name TEXT);
         CREATE TABLE scenes__crsql_pks (__crsql_key INTEGER PRIMARY KEY, id TEXT);
         CREATE TABLE crsql_site_id (site_id BLOB, ordinal INTEGER PRIMARY KEY);
+        INSERT INTO crsql_site_id VALUES (x'00', 0), (x'01', 1);
+        INSERT INTO scenes__crsql_clock VALUES (1, 'background');
         CREATE TABLE __crsql_tables (name TEXT);
         CREATE TRIGGER scenes__crsql_itrig AFTER INSERT ON scenes BEGIN SELECT 1; END;
         CREATE INDEX my_own ON scenes (background);
@@ -90,7 +95,9 @@ describe('a database of the kind', () => {
     });
     using copy = closing(await importBytes(bytes));
     const names = copy.database
-      .prepare(`SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name`)
+      .prepare(
+        `SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE '%crsql%' ORDER BY name`,
+      )
       .pluck()
       .all();
     expect(names).toEqual([
@@ -101,6 +108,12 @@ describe('a database of the kind', () => {
       'scenes_keep_their_id',
     ]);
     expect(copy.database.prepare('SELECT count(*) FROM scenes').pluck().get()).toBe(1);
+    const made = (sql: string) => copy.database.prepare(sql).pluck().all();
+    expect(made(`SELECT sql FROM sqlite_schema WHERE name = 'scenes__crsql_itrig'`)[0]).not.toContain(
+      'SELECT 1;',
+    );
+    expect(made('SELECT length(site_id) FROM crsql_site_id')).toEqual([16]);
+    expect(made('SELECT count(*) FROM scenes__crsql_clock')).toEqual([0]);
   });
 
   test('may have been written with a WAL', async () => {
