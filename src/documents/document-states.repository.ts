@@ -11,6 +11,7 @@ export type ContentState = Pick<
   | 'epoch'
   | 'version'
   | 'mark'
+  | 'hasClocks'
   | 'sizeBytes'
   | 'updatedAt'
   | 'uploadFailures'
@@ -32,7 +33,7 @@ interface DocumentAndLock {
 type Row = { [K in keyof (ContentState & StoredLock)]: (ContentState & StoredLock)[K] | null };
 type ListedRow = Row & Pick<StoredDocument, 'videoId' | 'kind'>;
 
-const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.mark AS "mark", d.size_bytes AS "sizeBytes",
+const COLUMNS = `d.epoch AS "epoch", d.version AS "version", d.mark AS "mark", d.has_clocks AS "hasClocks", d.size_bytes AS "sizeBytes",
   d.updated_at AS "updatedAt", d.upload_failures AS "uploadFailures", d.stored_epoch AS "storedEpoch",
   d.stored_version AS "storedVersion", d.stored_mark AS "storedMark", d.uploaded_at AS "uploadedAt", ${STORED_LOCK}`;
 

@@ -30,6 +30,7 @@ import { ApiProblems } from '../foundation/errors/api-problems.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import { validated } from '../foundation/errors/validation.js';
 import { BinaryBody } from '../foundation/http/binary-body.js';
+import { originOf } from '../foundation/http/origin.js';
 import { cutWhenSilent } from '../foundation/http/unread-body.js';
 import type { DocumentRef } from '../locks/lock.js';
 import { ContentService } from './content/content.service.js';
@@ -125,23 +126,26 @@ export class DocumentsController {
     };
   }
 
-  /** Takes or renews the lock; its holder may write the document. */
+  /** Takes or renews the lock; its holder may write the document. With `create`, a document without content gets an empty one. */
   @Post(`${DOCUMENT}/lock`)
   @HttpCode(200)
   @ApiOkResponse({ type: GrantedLockAnswer, headers: WITH_ETAG })
-  @ApiProblems(400, 401, 403, 404, 413, 415, 423)
+  @ApiProblems(400, 401, 403, 404, 413, 415, 423, 507)
   async lock(
     @CurrentActor() actor: Actor,
     @Param('id', videoId) id: string,
     @Param('db') kind: string,
     @Body() body: LockBody,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<GrantedLockAnswer> {
+    const socketUrl = `${originOf(request).replace(/^http/, 'ws')}/videos/${id}/sync/${kind}`;
     const { lock, current, needsDownload } = await this.documents.lock(actor, this.refOf(actor, id, kind), {
       type: body.lock_type,
       sessionId: body.session_id,
       reason: body.reason || null,
       takeOver: body.take_over ?? false,
+      create: body.create ?? false,
       known: knownVersion(body),
     });
     return withETag<GrantedLockAnswer>(reply, {
@@ -149,7 +153,7 @@ export class DocumentsController {
       session_id: lock.holder.sessionId,
       fencing_token: lock.fencingToken,
       expires_at: lock.expiresAt,
-      websocket_url: null,
+      websocket_url: lock.type === 'client' ? socketUrl : null,
       epoch: current.epoch,
       server_version: current.version,
       mark: current.mark,

@@ -34,7 +34,10 @@ export class ContentVersionAnswer {
   /** Grows with every change within the epoch. */
   @ApiProperty(INT64)
   server_version!: number;
-  /** Random and new with each version; null: not known, as with versions from before there were marks. */
+  /**
+   * Random; tells versions apart that were given the same number, as after the server’s data was put back to an earlier
+   * state. Null: not known, as with versions from before there were marks.
+   */
   @ApiProperty({ ...MARK, required: true })
   mark?: string | null;
 }
@@ -145,9 +148,9 @@ export class GrantedLockAnswer extends ContentVersionAnswer {
   /** Epoch ms. */
   @ApiProperty(INT64)
   expires_at!: number;
-  /** Address for live changes; null: this server does not offer them yet. */
+  /** Address for live changes, as Socket.IO takes it; null: a job's lock, whose holder writes whole contents. */
   websocket_url!: string | null;
-  /** Whether the content differs from the version that the client says it has. */
+  /** Whether the client cannot go on from the version that it says it has applied: that is of another epoch, or unknown. */
   needs_download!: boolean;
 }
 
@@ -174,14 +177,19 @@ export class LockBody {
   @IsBoolean()
   take_over?: boolean | null;
 
-  /** The epoch of the version that the client has. */
+  /** For locks of type client: give the document its kind’s empty tables if it has no content. */
+  @IsOptional()
+  @IsBoolean()
+  create?: boolean | null;
+
+  /** The epoch of the version that the client has applied. */
   @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()
   @Min(0)
   epoch?: number | null;
 
-  /** The server_version of the version that the client has. */
+  /** The server_version that the client has applied. */
   @ApiPropertyOptional({ ...INT64, minimum: 0 })
   @IsOptional()
   @IsInt()

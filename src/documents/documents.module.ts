@@ -6,6 +6,7 @@ import { StorageModule } from '../storage/storage.module.js';
 import { ContentBase } from './content/content-base.js';
 import { ContentCommit } from './content/content-commit.js';
 import { ContentImport } from './content/content-import.js';
+import { ContentRenewal } from './content/content-renewal.js';
 import { ContentService } from './content/content.service.js';
 import { DiskTelemetry } from './content/disk-telemetry.js';
 import { DocumentStatesRepository } from './document-states.repository.js';
@@ -27,6 +28,7 @@ import { WorkingCopies } from './content/working-copies.js';
     ContentBase,
     ContentCommit,
     ContentImport,
+    ContentRenewal,
     ContentService,
     DiskTelemetry,
     DocumentKinds,
@@ -40,6 +42,7 @@ import { WorkingCopies } from './content/working-copies.js';
     WorkingCopies,
   ],
   exports: [
+    ContentRenewal,
     DocumentKinds,
     DocumentOwner,
     DocumentsRepository,

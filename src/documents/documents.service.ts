@@ -7,6 +7,8 @@ import { heldAt } from '../locks/lock-rules.js';
 import { toDocumentLock, type DocumentRef, type Lock } from '../locks/lock.js';
 import { LocksService } from '../locks/locks.service.js';
 import type { ContentVersion, DocumentState, LockType } from '../protocol/documents.js';
+import { ContentRenewal } from './content/content-renewal.js';
+import { ContentService } from './content/content.service.js';
 import { DocumentStatesRepository, type ContentState } from './document-states.repository.js';
 import { DocumentsRepository, type UploadedVersion } from './documents.repository.js';
 import { isMeant, NO_CONTENT, type Version } from './version.js';
@@ -17,7 +19,9 @@ export interface LockRequest {
   sessionId: string;
   reason: string | null;
   takeOver: boolean;
-  /** The version that the session has; null: none. */
+  /** Give a document without content its kind's empty tables. */
+  create: boolean;
+  /** The version that the session has applied; null: none. */
   known: Version | null;
 }
 
@@ -37,6 +41,8 @@ export class DocumentsService {
     private readonly states: DocumentStatesRepository,
     private readonly locks: LocksService,
     private readonly devices: DeviceAccountsRepository,
+    private readonly content: ContentService,
+    private readonly renewal: ContentRenewal,
     @Inject(NOW) private readonly now: Now,
   ) {}
 
@@ -64,25 +70,66 @@ export class DocumentsService {
     return this.documents.listVersions(ref);
   }
 
-  /** Takes or renews the lock. @throws AppError DEVICE_REVOKED, LOCK_HELD, OPERATOR_ONLY, BAD_REQUEST, QUOTA_EXCEEDED, OVERLOADED */
+  /**
+   * Takes or renews the lock. With it, a content from before live documents becomes one that can merge changes.
+   * @throws AppError DEVICE_REVOKED, LOCK_HELD, OPERATOR_ONLY, BAD_REQUEST, QUOTA_EXCEEDED, OVERLOADED; with `create` also
+   *   DISK_FULL, SHUTTING_DOWN
+   */
   async lock(actor: Actor, ref: DocumentRef, request: LockRequest): Promise<GrantedLock> {
-    const { type, sessionId, reason, takeOver, known } = request;
+    const { type, sessionId, reason, takeOver, create, known } = request;
     const isOperator = actor.userId === null;
     if (type === 'server' && !isOperator) throw new AppError('OPERATOR_ONLY');
     if (type === 'client' && isOperator) {
       throw new AppError('BAD_REQUEST', { detail: 'The operator’s jobs take locks of type server.' });
     }
+    if (type === 'server' && create) {
+      throw new AppError('BAD_REQUEST', { detail: 'A job creates a document by writing its content.' });
+    }
     const { userId, deviceId, name } = actor;
     const session = { sessionId, userId, deviceId, name: name ?? sessionId };
+    const askedAt = this.now();
     const lock = await this.locks.acquire(ref, { type, session, reason, takeOver });
-    const [{ content }] = await Promise.all([
+    const [found] = await Promise.all([
       // Read after the lock was granted, so that no other session can write after the read.
       this.states.find(ref),
       this.assertNotRevoked(actor, ref, lock),
     ]);
+    let { content } = found;
+    // A renewal may come from a session that is about to write over the version it has.
+    const isGranted = lock.acquiredAt >= askedAt;
+    const isPlain = content?.hasClocks === 0 && type === 'client' && isGranted;
+    if (isPlain || (!content && create)) {
+      await (isPlain ? this.renewal.tryTo(ref) : this.create(ref, lock, isGranted));
+      ({ content } = await this.states.find(ref));
+    }
     const current = content ?? NO_CONTENT;
-    const isKnown = known !== null && isMeant(known, current);
-    return { lock, current, needsDownload: content !== null && !isKnown };
+    return {
+      lock,
+      current,
+      needsDownload: content !== null && !(await this.canCatchUp(ref, known, current)),
+    };
+  }
+
+  /** Creates a document's content. If that fails, a lock that was granted for it is released: nobody was told its token. */
+  private async create(ref: DocumentRef, lock: Lock, isGranted: boolean): Promise<void> {
+    const { sessionId, userId, deviceId } = lock.holder;
+    const { fencingToken } = lock;
+    try {
+      await this.content.create(ref, { sessionId, userId, deviceId, fencingToken });
+    } catch (error) {
+      // The same session has asked twice at once.
+      if (error instanceof AppError && error.code === 'VERSION_MISMATCH') return;
+      if (isGranted) await this.locks.release(ref, sessionId, userId, fencingToken);
+      throw error;
+    }
+  }
+
+  /** Whether a session that has applied a version can go on from it: it is of this epoch, and was given out in it. */
+  private async canCatchUp(ref: DocumentRef, known: Version | null, current: Version): Promise<boolean> {
+    if (known === null) return false;
+    if (isMeant(known, current)) return true;
+    if (known.epoch !== current.epoch || known.version < 1 || known.version >= current.version) return false;
+    return known.mark === null || known.mark === (await this.documents.findMark(ref, known));
   }
 
   /**

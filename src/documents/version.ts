@@ -7,9 +7,9 @@ export interface Pair {
 }
 
 /**
- * A version of a document's content. The mark is random and new with each version: when the database goes back in time (a
- * snapshot put back, a failover that lost commits), a number is used twice, but never with the same mark. Null: not known,
- * as with versions from before there were marks.
+ * A version of a document's content. The mark is random: when the database goes back in time (a snapshot put back, a failover
+ * that lost commits), a number is used twice, but never with the same mark. Versions that one process makes one after another
+ * share theirs. Null: not known, as with versions from before there were marks.
  */
 export interface Version extends Pair {
   mark: string | null;

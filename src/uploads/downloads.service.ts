@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
+import { ContentRenewal } from '../documents/content/content-renewal.js';
 import { DocumentsRepository, isStored, type StoredDocument } from '../documents/documents.repository.js';
 import type { Version } from '../documents/version.js';
 import { AppError } from '../foundation/errors/app-error.js';
 import type { DocumentRef } from '../locks/lock.js';
+import { LocksService } from '../locks/locks.service.js';
 import { ObjectStorage } from '../storage/storage.js';
 import { UploadsService } from './uploads.service.js';
 
@@ -31,11 +33,13 @@ export class DownloadsService {
     private readonly documents: DocumentsRepository,
     private readonly uploads: UploadsService,
     private readonly storage: ObjectStorage,
+    private readonly renewal: ContentRenewal,
+    private readonly locks: LocksService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /**
-   * A URL of the document's current version or a newer one; uploads it first if object storage does not have it.
+   * A URL of the document's current version or a newer one, which can merge changes where that is possible; uploads it first if object storage does not have it.
    * @param origin the server's origin in the request
    * @throws AppError NOT_FOUND, STORAGE_UNAVAILABLE, OVERLOADED, DISK_FULL, SHUTTING_DOWN, INTERNAL when the content is damaged
    */
@@ -60,7 +64,7 @@ export class DownloadsService {
 
   /** Uploads the current version. Takes the document over from another owner, unless that process is uploading it. */
   private async upToDate(ref: DocumentRef): Promise<StoredDocument> {
-    const wanted = await this.get(ref);
+    const wanted = await this.getMerging(ref);
     const deadline = Date.now() + WAIT_MS;
     let document = wanted;
     while (!isStored(document, wanted)) {
@@ -75,6 +79,15 @@ export class DownloadsService {
       document = await this.get(ref);
     }
     return document;
+  }
+
+  /** The document; a content from before live documents is made one that can merge changes first. */
+  private async getMerging(ref: DocumentRef): Promise<StoredDocument> {
+    const document = await this.get(ref);
+    // Who holds the lock may be about to write over the version that it has.
+    if (document.hasClocks || (await this.locks.find(ref))) return document;
+    await this.renewal.tryTo(ref);
+    return this.get(ref);
   }
 
   private async get(ref: DocumentRef): Promise<StoredDocument> {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { DocumentsModule } from '../documents/documents.module.js';
+import { LocksModule } from '../locks/locks.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { DownloadsController } from './downloads.controller.js';
@@ -14,7 +15,7 @@ import { VersionsSweep } from './versions-sweep.js';
 
 /** Uploads documents to object storage, and lets clients download them from there. */
 @Module({
-  imports: [AuthModule, DocumentsModule, OperationsModule, StorageModule],
+  imports: [AuthModule, DocumentsModule, LocksModule, OperationsModule, StorageModule],
   controllers: [DownloadsController],
   providers: [
     DownloadsService,

@@ -149,7 +149,7 @@ forEachDatabase((database) => {
     expect(renewed.body).toMatchObject({
       needs_download: false,
       fencing_token: taken.body.fencing_token,
-      websocket_url: null,
+      websocket_url: `${app().url.replace('http:', 'ws:')}/videos/v1/sync/layout`,
     });
     expect((await documentState(laptop, 'v1')).lock?.holder).toMatchObject({ name: 'Tablet' });
   });
@@ -264,7 +264,7 @@ forEachDatabase((database) => {
 
   test('an account has so many documents, of so many bytes together, and no more', async () => {
     await using small = await startApp(database, {
-      env: { MAX_DOCUMENTS_PER_ACCOUNT: '2', MAX_DOCUMENT_BYTES_PER_ACCOUNT: '120000' },
+      env: { MAX_DOCUMENTS_PER_ACCOUNT: '2', MAX_DOCUMENT_BYTES_PER_ACCOUNT: '240000' },
     });
     const laptop = await small.newDevice();
     await write(laptop, 'a', ['red']);
@@ -272,7 +272,7 @@ forEachDatabase((database) => {
     const third = await hold(laptop, 'c');
     expectProblem(await putContent(third, '0-0', packedLayout()), 403, 'QUOTA_EXCEEDED');
     const holding = await hold(laptop, 'b');
-    expectProblem(await putContent(holding, '1-1', packedLayout([], 100_000)), 403, 'QUOTA_EXCEEDED');
+    expectProblem(await putContent(holding, '1-1', packedLayout([], 200_000)), 403, 'QUOTA_EXCEEDED');
     expect((await documentState(laptop, 'b')).epoch).toBe(1);
     expect((await putContent(holding, '1-1', packedLayout(['green']))).status).toBe(200);
   });

@@ -41,7 +41,7 @@ test('an account that has filled the room for working copies has it uploaded at 
 });
 
 test('a write that finds the room full does not look at each document that fills it', async () => {
-  await using small = await startApp('sqlite', { env: { MAX_WORKING_COPY_BYTES: '1400000' } });
+  await using small = await startApp('sqlite', { env: { MAX_WORKING_COPY_BYTES: '2100000' } });
   const [ada, bob] = [await small.newDevice(), await small.newDevice()];
   for (let n = 0; n < 10; n += 1) {
     const reply = await putContent(await hold(ada, `v${n}`), '0-0', packedLayout(['ada'], 100_000));

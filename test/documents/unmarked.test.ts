@@ -11,15 +11,7 @@ import { schema } from '../../src/protocol/tables.js';
 import { serverTables } from '../../src/tables.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
-import {
-  documentState,
-  download,
-  hold,
-  lock,
-  packedLayout,
-  pathOf,
-  putContent,
-} from '../support/documents.js';
+import { download, hold, lock, packedLayout, pathOf, putContent } from '../support/documents.js';
 import { expectProblem } from '../support/exchange.js';
 import { makeScratchDir } from '../support/scratch.js';
 import { createStorage, type Storage } from '../support/storage.js';
@@ -132,20 +124,25 @@ forEachDatabase((database) => {
       const state = await laptop.request('GET', `${pathOf(videoId)}/state`);
       expect(state.body).toMatchObject({ epoch, server_version: 1, mark: null });
       expect(state.headers.get('etag')).toBe(`"${epoch}-1"`);
+      // The first lock imports the content anew, as one that can merge changes.
       const known = await lock(laptop, videoId, { epoch, server_version: 1 });
-      expect(known.body).toMatchObject({ needs_download: false, mark: null });
+      const { mark } = known.body as { mark: string };
+      expect(known.body).toMatchObject({ epoch: epoch + 1, server_version: 1, needs_download: true });
+      expect(mark).toMatch(/^[0-9a-f]{16}$/);
       const url = await laptop.request('GET', `${pathOf(videoId)}/download-url`);
-      expect(url.body).toMatchObject({ epoch, version: 1, mark: null });
+      expect(url.body).toMatchObject({ epoch: epoch + 1, version: 1, mark });
       expect(await download(laptop, videoId)).toEqual([videoId]);
-      expect((await documentState(laptop, videoId)).stored_version).toMatchObject({ epoch, mark: null });
       const { versions } = (await laptop.request('GET', `${pathOf(videoId)}/versions`)).body;
-      expect(versions).toMatchObject([{ epoch, server_version: 1, mark: null }]);
+      expect(versions[0]).toMatchObject({ epoch: epoch + 1, server_version: 1, mark });
+      const old = videoId === 'uploaded' ? [{ epoch, server_version: 1, mark: null }] : [];
+      expect(versions.slice(1)).toMatchObject(old);
 
       const holding = await hold(laptop, videoId);
-      const marked = await putContent(holding, `${epoch}-1-${'0'.repeat(16)}`, packedLayout());
+      expectProblem(await putContent(holding, `${epoch}-1`, packedLayout()), 412, 'VERSION_MISMATCH');
+      const marked = await putContent(holding, `${epoch + 1}-1-${'0'.repeat(16)}`, packedLayout());
       expectProblem(marked, 412, 'VERSION_MISMATCH');
-      const written = await putContent(holding, `${epoch}-1`, packedLayout(['next']));
-      expect(written.body).toMatchObject({ epoch: epoch + 1, mark: expect.stringMatching(/^[0-9a-f]{16}$/) });
+      const written = await putContent(holding, `${epoch + 1}-1`, packedLayout(['next']));
+      expect(written.body).toMatchObject({ epoch: epoch + 2, mark: expect.stringMatching(/^[0-9a-f]{16}$/) });
       expect(await download(laptop, videoId)).toEqual(['next']);
     }
     if (database === 'postgres') return;

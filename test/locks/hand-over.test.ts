@@ -9,7 +9,7 @@ import { job, locksOf, newDocument, person, refusal, request, TTL_MS } from './s
 const [ada, adasPhone, grace] = [person('ada'), person('ada', 'ada-phone'), person('grace')];
 
 /** Notes what it is told, in words. */
-class Listener implements HandOverListener {
+class Listener {
   readonly told: string[] = [];
   freeze: HandOverListener['freeze'] = () => Promise.resolve();
 

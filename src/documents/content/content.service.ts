@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { AccountsRepository } from '../../auth/accounts.repository.js';
 import { DevicesRepository } from '../../auth/devices.repository.js';
@@ -10,9 +10,11 @@ import { EventBus } from '../../foundation/events/event-bus.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import { LocksService } from '../../locks/locks.service.js';
 import { DocumentsRepository, type StoredDocument } from '../documents.repository.js';
+import { packedEmptyDatabase } from '../import/empty-database.js';
+import { DocumentKinds } from '../kinds.js';
 import { DocumentOwner } from '../owner.js';
 import { uploadDelays } from '../upload-delays.js';
-import { isMeant, newMark, NO_CONTENT, versionText, type Version } from '../version.js';
+import { isMeant, isSame, newMark, NO_CONTENT, versionText, type Version } from '../version.js';
 import { ContentCommit, type NextVersion } from './content-commit.js';
 import { ContentImport, type ImportedContent } from './content-import.js';
 
@@ -34,6 +36,7 @@ export class ContentService {
   constructor(
     private readonly imports: ContentImport,
     private readonly commits: ContentCommit,
+    private readonly kinds: DocumentKinds,
     private readonly documents: DocumentsRepository,
     private readonly accounts: AccountsRepository,
     private readonly devices: DevicesRepository,
@@ -61,10 +64,36 @@ export class ContentService {
     // The transaction checks this again; here it spares the client from sending a body that would be refused anyway.
     await this.check(null, ref, writer);
     const written = await this.imports.run(ref, body, (imported) => this.commit(ref, writer, imported));
-    const { epoch, version, mark } = written;
+    this.announce(ref, written);
+    return written;
+  }
+
+  /** Gives a document that has no content its kind's empty tables. @throws AppError as `replace` */
+  create(ref: DocumentRef, holder: Omit<Writer, 'expected'>): Promise<Version> {
+    const body = packedEmptyDatabase(this.kinds.get(ref.kind));
+    return this.replace(ref, { ...holder, expected: NO_CONTENT }, Readable.from([body]), null);
+  }
+
+  /**
+   * Makes the same rows, imported anew, the document's content in a new epoch. Nobody need hold the lock.
+   * @param seen the document whose rows were imported
+   * @throws AppError VERSION_MISMATCH when it is at another version by now; then nothing has changed
+   */
+  async renew(ref: DocumentRef, seen: StoredDocument, { file, sizeBytes }: ImportedContent): Promise<void> {
+    const written = await this.commits.run(ref, seen, file, {
+      decide: async (tx) => {
+        const previous = await this.documents.lock(tx, ref);
+        if (!previous || !isSame(previous, seen)) throw mismatch(seen, previous);
+        return { previous, epoch: previous.epoch + 1, version: 1, mark: newMark() };
+      },
+      record: (tx, next) => this.record(tx, ref, next, sizeBytes),
+    });
+    this.announce(ref, written);
+  }
+
+  private announce(ref: DocumentRef, { epoch, version, mark }: Version): void {
     const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version, mark };
     this.events.publish('document.changed', { accountId: ref.accountId, document });
-    return written;
   }
 
   private commit(ref: DocumentRef, writer: Writer, { file, sizeBytes }: ImportedContent): Promise<Version> {
@@ -115,14 +144,8 @@ export class ContentService {
   ): Promise<StoredDocument | null> {
     await this.locks.assertHeld(tx, ref, writer);
     const document = tx ? await this.documents.lock(tx, ref) : await this.documents.find(ref);
-    const current = document ?? NO_CONTENT;
-    if (isMeant(writer.expected, current)) return document;
-    throw new AppError('VERSION_MISMATCH', {
-      detail: describeMismatch(writer.expected, document),
-      epoch: current.epoch,
-      server_version: current.version,
-      mark: current.mark,
-    });
+    if (isMeant(writer.expected, document ?? NO_CONTENT)) return document;
+    throw mismatch(writer.expected, document);
   }
 
   /** Checks the account's number of documents and their total size. @throws AppError QUOTA_EXCEEDED */
@@ -145,6 +168,16 @@ export class ContentService {
       });
     }
   }
+}
+
+function mismatch(expected: Version, document: StoredDocument | null): AppError {
+  const { epoch, version, mark } = document ?? NO_CONTENT;
+  return new AppError('VERSION_MISMATCH', {
+    detail: describeMismatch(expected, document),
+    epoch,
+    server_version: version,
+    mark,
+  });
 }
 
 function describeMismatch(expected: Version, document: StoredDocument | null): string {

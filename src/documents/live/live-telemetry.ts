@@ -3,6 +3,8 @@ import type { Counter, Histogram } from 'prom-client';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { HealthDetails } from '../../operations/health-details.js';
 import { Metrics } from '../../operations/metrics.js';
+import type { DocumentRef } from '../../locks/lock.js';
+import { EnginePool } from './engine/engine-pool.js';
 import type { LiveDocument } from './live-document.js';
 
 /** How long a document counts as failing after its engine failed, in ms. */
@@ -24,6 +26,7 @@ export class LiveTelemetry {
   constructor(
     private readonly metrics: Metrics,
     private readonly health: HealthDetails,
+    private readonly engine: EnginePool,
   ) {
     this.batches = metrics.addCounter('tidemark_live_batches_total', 'Batches of holders.', ['outcome']);
     this.rows = metrics.addCounter('tidemark_live_rows_total', 'Changed cells, by way.', ['direction']);
@@ -54,10 +57,12 @@ export class LiveTelemetry {
     this.metrics.addGauges(
       {
         tidemark_live_open_documents: 'Documents that are open in the engine.',
+        tidemark_live_engine_restarts_total: 'Threads of the engine that were replaced.',
         tidemark_live_lag_versions_max: 'Versions that were not sent yet to the client that lacks most.',
       },
       async () => ({
         tidemark_live_open_documents: list().length,
+        tidemark_live_engine_restarts_total: this.engine.restarts,
         tidemark_live_lag_versions_max: Math.max(0, ...subscribers().map(({ lag }) => lag)),
       }),
     );
@@ -104,8 +109,8 @@ export class LiveTelemetry {
   }
 
   /** Names a document in the server's health for a while. */
-  noteFailure({ ref }: Pick<LiveDocument, 'ref'>): void {
-    this.failures.set(`${ref.videoId}/${ref.kind}`, performance.now());
+  noteFailure({ videoId, kind }: DocumentRef): void {
+    this.failures.set(`${videoId}/${kind}`, performance.now());
   }
 
   private failing(): string[] {

@@ -32,7 +32,7 @@ export class OpenDocuments implements LiveCopier {
     private readonly rows: DocumentsRepository,
     private readonly copies: LiveCopies,
     events: EventBus,
-    telemetry: LiveTelemetry,
+    private readonly telemetry: LiveTelemetry,
     openCopies: OpenCopies,
   ) {
     this.surroundings = {
@@ -120,6 +120,7 @@ export class OpenDocuments implements LiveCopier {
       document.copy = await this.copies.open(document.ref, document.kind, row);
       document.noteOthers(document.copy.mark);
     } catch (thrown) {
+      this.telemetry.noteFailure(document.ref);
       this.end(document, toAppError(thrown));
       throw thrown;
     }
@@ -175,7 +176,10 @@ export class OpenDocuments implements LiveCopier {
       if (!(opened instanceof Error)) {
         if (isSameContent) return new LiveDocument(ref, kind, seen.epoch, opened, this.surroundings);
         await opened.close(); // another content replaced it meanwhile
-      } else if (isSameContent) throw opened;
+      } else if (isSameContent) {
+        this.telemetry.noteFailure(ref);
+        throw opened;
+      }
     }
   }
 
