@@ -1,14 +1,15 @@
 import { io, type Socket } from 'socket.io-client';
-import type {
-  ChangesApplied,
-  LiveChanges,
-  LiveClientEvents,
-  LiveHandshake,
-  LiveHello,
-  LivePong,
-  LiveRole,
-  LiveServerEvents,
-  SyncAccepted,
+import {
+  LIVE_LIMITS,
+  type ChangesApplied,
+  type LiveChanges,
+  type LiveClientEvents,
+  type LiveHandshake,
+  type LiveHello,
+  type LivePong,
+  type LiveRole,
+  type LiveServerEvents,
+  type SyncAccepted,
 } from '../../../../src/protocol/documents.js';
 import type { Problem } from '../../../../src/protocol/errors.js';
 import { SyncError } from '../../api/sync-error.js';
@@ -18,6 +19,10 @@ const HANDSHAKE_MS = 10_000;
 const PING_EVERY_MS = 1_000;
 /** After a ping without an answer for this long, the connection counts as dead. */
 const SILENCE_MS = 10_000;
+/** The same for each byte that is on its way: on a slow line a ping waits until they are through. */
+const MS_PER_BYTE = 1_000 / 20_000;
+/** At most so much of the changes to come is on its way at once. */
+const MAX_COMING_BYTES = LIVE_LIMITS.maxUnansweredChanges * LIVE_LIMITS.maxBatchBytes;
 
 /** How a lock was lost. `taken`: another has it, or it was given back; `expired`: it is free; `refused`: not known yet. */
 export type LockLoss = 'taken' | 'expired' | 'refused';
@@ -43,6 +48,12 @@ export class LiveLink {
   private count = 0;
   /** When each unanswered ping was sent, by its number. */
   private readonly unanswered = new Map<number, number>();
+  /** Ends the wait of each unanswered request. */
+  private readonly asked = new Set<() => void>();
+  /** The bytes of the batch that is not answered. */
+  private bytesSent = 0;
+  /** How many bytes are to come as `changes`. */
+  private bytesAhead = 0;
   private last: Promise<void> = Promise.resolve();
   private isOver = false;
 
@@ -77,8 +88,13 @@ export class LiveLink {
   }
 
   /** Sends a batch. @returns when the server has stored it @throws SyncError */
-  sync(body: Uint8Array): Promise<SyncAccepted> {
-    return this.ask((answer) => this.socket.emit('sync', body, answer));
+  async sync(body: Uint8Array): Promise<SyncAccepted> {
+    this.bytesSent = body.length;
+    try {
+      return await this.ask<SyncAccepted>((answer) => this.socket.emit('sync', body, answer));
+    } finally {
+      this.bytesSent = 0;
+    }
   }
 
   /** Makes this connection the holder's. @throws SyncError */
@@ -108,8 +124,6 @@ export class LiveLink {
     this.socket.disconnect();
   }
 
-  private readonly asked = new Set<() => void>();
-
   private ask<Answer extends object>(
     emit: (answer: (answer: Answer | { problem: Problem }) => void) => void,
   ): Promise<Answer> {
@@ -128,6 +142,7 @@ export class LiveLink {
   private greet(hello: LiveHello): void {
     if (this.isOver) return;
     clearTimeout(this.handshakeTimer);
+    this.bytesAhead = hello.ahead.bytes;
     this.listener.onHello(hello);
     if (this.isOver) return;
     this.pingTimer = setInterval(() => this.ping(), PING_EVERY_MS);
@@ -139,6 +154,7 @@ export class LiveLink {
     body: Uint8Array,
     answer: (applied: ChangesApplied | { problem: Problem }) => void,
   ): void {
+    this.bytesAhead = changes.bytes_left;
     this.last = this.last.then(async () => {
       if (this.isOver) return;
       try {
@@ -152,7 +168,9 @@ export class LiveLink {
   private ping(): void {
     const sentAt = this.stopwatch();
     const [oldest] = this.unanswered.values();
-    if (oldest !== undefined && sentAt - oldest > SILENCE_MS) return this.end(silent());
+    const underWay = this.bytesSent + Math.min(this.bytesAhead, MAX_COMING_BYTES);
+    const limit = SILENCE_MS + underWay * MS_PER_BYTE;
+    if (oldest !== undefined && sentAt - oldest > limit) return this.end(silent());
     this.count += 1;
     const n = this.count;
     this.unanswered.set(n, sentAt);
