@@ -94,7 +94,7 @@ test('each tab has a copy; who comes later finds the one with pending changes', 
   await context.close();
 });
 
-test('a ninth tab, and a page that is not secure, keep their copies in memory', async () => {
+test('a ninth tab keeps its copy in memory', async () => {
   const context = await browser().newContext();
   const tabs: Page[] = [];
   for (let i = 0; i < 8; i += 1) {

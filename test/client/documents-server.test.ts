@@ -1,5 +1,4 @@
 import { openInProcess } from './support/in-process.js';
-import { forEachDatabase } from '../support/app.js';
 import { documentState } from '../support/documents.js';
 import type { TestDevice } from '../support/device.js';
 import { captions } from '../support/live-documents.js';
@@ -12,8 +11,8 @@ import type { OpenDocument, OpenedDocument } from '../../client/src/documents/li
 const MANY = `INSERT INTO cues (id, text) SELECT 'n' || value, 'text ' || value FROM
   (WITH RECURSIVE n(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM n LIMIT 1000) SELECT value FROM n)`;
 
-forEachDatabase((database) => {
-  const app = shareApp(database);
+describe('with a server', () => {
+  const app = shareApp('sqlite');
 
   /** Opens captions in a tab of a device; the test closes it. */
   const opened: OpenedDocument[] = [];
