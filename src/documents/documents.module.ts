@@ -8,6 +8,7 @@ import { ContentCommit } from './content/content-commit.js';
 import { ContentImport } from './content/content-import.js';
 import { ContentRenewal } from './content/content-renewal.js';
 import { ContentService } from './content/content.service.js';
+import { DocumentQuota } from './content/document-quota.js';
 import { DiskTelemetry } from './content/disk-telemetry.js';
 import { DocumentStatesRepository } from './document-states.repository.js';
 import { DocumentsController } from './documents.controller.js';
@@ -33,6 +34,7 @@ import { WorkingCopies } from './content/working-copies.js';
     DiskTelemetry,
     DocumentKinds,
     DocumentOwner,
+    DocumentQuota,
     DocumentStatesRepository,
     DocumentsRepository,
     DocumentsService,

@@ -16,6 +16,9 @@ export class ChangesFormatError extends Error {
   }
 }
 
+/** A body with more rows than its reader takes. */
+export class TooManyRows extends ChangesFormatError {}
+
 const NULL = 0;
 const INTEGER = 1;
 const REAL = 2;

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, type ChangeValue } from './changes-bytes.js';
+import { ByteReader, ByteWriter, TooManyRows, type ChangeValue } from './changes-bytes.js';
 
 // The body of a batch of changes between replicas of a document. Numbers are LEB128 (u: unsigned) or zigzag LEB128 (s: 64
 // bits), always in their shortest form; texts are UTF-8.
@@ -47,7 +47,7 @@ const SITE_BYTES = 16;
 /**
  * Decodes a body. Keys and blobs are views of it, not copies.
  * @param maxRows bodies that announce more are refused before their rows are read
- * @throws ChangesFormatError
+ * @throws ChangesFormatError, TooManyRows
  */
 export function decodeChanges(body: Uint8Array, maxRows = Infinity): Changes {
   const reader = new ByteReader(body);
@@ -189,7 +189,7 @@ export class ChangesWriter {
 
 function readRows(reader: ByteReader, sites: number, tables: ChangedTable[], maxRows: number): Change[] {
   const count = reader.unsigned();
-  if (count > maxRows) throw reader.fault(`There are more than ${maxRows} rows`);
+  if (count > maxRows) throw new TooManyRows(`There are more than ${maxRows} rows`, null);
   const rows: Change[] = [];
   for (let at = 0; at < count; at += 1) {
     reader.row = at;

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { DocumentQuota } from '../../src/documents/content/document-quota.js';
 import { JournalRepository } from '../../src/documents/content/journal.repository.js';
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
 import { newMark, type Version } from '../../src/documents/version.js';
 import { Database } from '../../src/foundation/database/database.js';
-import { forEachDatabase } from '../support/app.js';
+import { forEachDatabase, startApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { documentState, hold, packedLayout, putContent, write } from '../support/documents.js';
 import { BatchWriter } from './batch-writer.js';
+import { expectProblem } from '../support/exchange.js';
 import { shareApp } from '../support/shared-app.js';
 
 const refOf = ({ accountId }: TestDevice, videoId = 'v1') => ({ accountId, videoId, kind: 'layout' });
@@ -88,6 +90,19 @@ forEachDatabase((database) => {
     await expect(writer.batches(1, 2, 4)).rejects.toThrow(/1-3/);
     await expect(writer.batches(1, 4, 5)).rejects.toThrow(/1-5/);
     await expect(writer.batches(2, 1, 2)).rejects.toThrow(/2-2/);
+  });
+
+  test('live changes count in the account’s quota as soon as they are made', async () => {
+    await using small = await startApp(database, { env: { MAX_DOCUMENT_BYTES_PER_ACCOUNT: '300000' } });
+    const bob = await small.newDevice();
+    const { mark = null } = await write(bob, 'v1', ['red']);
+    const quota = small.nest.get(DocumentQuota);
+    const live = new BatchWriter(small, refOf(bob));
+    await live.add({ epoch: 1, version: 1, mark }, Buffer.from('a'), 300_000);
+    await quota.checkGrowth(bob.accountId);
+    expectProblem(await putContent(await hold(bob, 'v2'), '0-0', packedLayout()), 403, 'QUOTA_EXCEEDED');
+    await live.add({ epoch: 1, version: 2, mark: live.mark }, Buffer.from('b'), 300_001);
+    await expect(quota.checkGrowth(bob.accountId)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
   });
 
   test('a new content takes the batches of the epoch before with it, and is told about by If-Match', async () => {

@@ -83,7 +83,7 @@ describe('on sqlite a write that was cut off leaves a file of the next epoch', (
   test.each(Object.entries(ways))(
     '%s: what takes its place is not removed to make room',
     async (_, cutOff) => {
-      await using world = await World.make('sqlite', { MAX_WORKING_COPY_BYTES: '4000000' });
+      await using world = await World.make('sqlite', { MAX_WORKING_COPY_BYTES: '4150000' });
       const laptop = await world.newDevice();
       const stranger = await world.newDevice();
       await write(laptop, 'v1', ['before']);

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DocumentsRepository } from '../../src/documents/documents.repository.js';
+import { LiveWriter } from '../documents/live-writer.js';
 import { forEachDatabase, startApp, type TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
 import { documentState, download, write } from '../support/documents.js';
@@ -125,5 +127,41 @@ forEachDatabase((database) => {
     expect(await download(laptop, 'intro')).toEqual(['red']);
     await write(laptop, 'intro', ['yellow']);
     expect(await download(laptop, 'intro')).toEqual(['yellow']);
+  });
+
+  test('an uploaded version with live changes keeps its number, which is in its file', async () => {
+    await server.stop();
+    server = await startApp(database, { storage });
+    moveTo(laptop, server.url);
+    await write(laptop, 'lively', ['red']);
+    const ref = { accountId: laptop.accountId, videoId: 'lively', kind: 'layout' };
+    {
+      using live = await LiveWriter.open(server, ref);
+      await live.paint('green');
+      await live.paint('blue');
+      await download(laptop, 'lively');
+    }
+    await write(laptop, 'lively', ['yellow']);
+    await server.stop();
+    const done = await run('restore', `${laptop.accountId}/lively/layout`, '1-3');
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    expect(done.stdout).toMatch(/is the content again, as 4-3/);
+
+    server = await startApp(database, { storage });
+    moveTo(laptop, server.url);
+    const state = await documentState(laptop, 'lively');
+    expect(state).toMatchObject({
+      epoch: 4,
+      server_version: 3,
+      stored_version: { epoch: 4, server_version: 3 },
+    });
+    const documents = server.nest.get(DocumentsRepository);
+    expect(await documents.find(ref)).toMatchObject({ hasClocks: 1, contentMark: state.mark });
+    expect(await documents.findMark(ref, { epoch: 4, version: 3 })).toBe(state.mark);
+    expect(await download(laptop, 'lively')).toEqual(['blue']);
+    using live = await LiveWriter.open(server, ref);
+    expect(live.copied).toBe(3);
+    expect(await live.paint('white')).toBe(true);
+    expect(await download(laptop, 'lively')).toEqual(['white']);
   });
 });

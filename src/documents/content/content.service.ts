@@ -16,6 +16,7 @@ import { DocumentOwner } from '../owner.js';
 import { uploadDelays } from '../upload-delays.js';
 import { isMeant, isSame, newMark, NO_CONTENT, versionText, type Version } from '../version.js';
 import { ContentCommit, type NextVersion } from './content-commit.js';
+import { DocumentQuota } from './document-quota.js';
 import { ContentImport, type ImportedContent } from './content-import.js';
 
 /** The writing session, and the version that it replaces. */
@@ -37,6 +38,7 @@ export class ContentService {
     private readonly imports: ContentImport,
     private readonly commits: ContentCommit,
     private readonly kinds: DocumentKinds,
+    private readonly quota: DocumentQuota,
     private readonly documents: DocumentsRepository,
     private readonly accounts: AccountsRepository,
     private readonly devices: DevicesRepository,
@@ -105,7 +107,7 @@ export class ContentService {
         return { previous, epoch, version: 1, mark: newMark() };
       },
       record: async (tx, next) => {
-        await this.checkQuota(tx, ref, next.previous, sizeBytes);
+        await this.quota.check(tx, ref, next.previous, sizeBytes);
         await this.record(tx, ref, next, sizeBytes);
       },
     });
@@ -146,27 +148,6 @@ export class ContentService {
     const document = tx ? await this.documents.lock(tx, ref) : await this.documents.find(ref);
     if (isMeant(writer.expected, document ?? NO_CONTENT)) return document;
     throw mismatch(writer.expected, document);
-  }
-
-  /** Checks the account's number of documents and their total size. @throws AppError QUOTA_EXCEEDED */
-  private async checkQuota(
-    tx: Transaction,
-    { accountId }: DocumentRef,
-    document: StoredDocument | null,
-    sizeBytes: number,
-  ): Promise<void> {
-    const { maxDocumentsPerAccount: maxCount, maxDocumentBytesPerAccount: maxBytes } = this.config;
-    // Without the lock, two documents made at the same time would not count each other. The account's pushes wait for it.
-    await this.accounts.lock(tx, accountId);
-    const usage = await this.documents.usage(tx, accountId);
-    if (!document && maxCount > 0 && usage.count >= maxCount) {
-      throw new AppError('QUOTA_EXCEEDED', { detail: `An account may have ${maxCount} documents.` });
-    }
-    if (maxBytes > 0 && usage.sizeBytes - (document?.sizeBytes ?? 0) + sizeBytes > maxBytes) {
-      throw new AppError('QUOTA_EXCEEDED', {
-        detail: `The documents of an account may take ${maxBytes} bytes together.`,
-      });
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { AppError } from '../../foundation/errors/app-error.js';
 import { LocksService } from '../../locks/locks.service.js';
 import type { SyncAccepted } from '../../protocol/documents.js';
 import { JournalRepository } from '../content/journal.repository.js';
+import { WorkingCopies } from '../content/working-copies.js';
 import { DocumentsRepository } from '../documents.repository.js';
 import { DocumentOwner } from '../owner.js';
 import { uploadDelays } from '../upload-delays.js';
@@ -14,6 +15,9 @@ import { notHolder } from './live-errors.js';
 import { LiveTelemetry } from './live-telemetry.js';
 import { OpenDocuments } from './open-documents.js';
 import type { Subscriber } from './subscriber.js';
+
+/** How often a document's growth is held against its account's quota. */
+const QUOTA_EVERY_MS = 1_000;
 
 /** Another process has made a version that this one lacks. */
 class Behind extends Error {
@@ -37,6 +41,7 @@ export class Gate {
     private readonly locks: LocksService,
     private readonly documents: DocumentsRepository,
     private readonly journal: JournalRepository,
+    private readonly copies: WorkingCopies,
     private readonly owner: DocumentOwner,
     private readonly open: OpenDocuments,
     private readonly telemetry: LiveTelemetry,
@@ -88,6 +93,7 @@ export class Gate {
   private async tryTake(document: LiveDocument, author: Subscriber, body: Uint8Array): Promise<Taken | null> {
     if (author.fencingToken === null) throw notHolder();
     const { database, version: previous } = document;
+    await this.checkRoom(document, body.byteLength);
     const { version, rows } = await database.apply(body, author.peer.siteId);
     if (version === previous) {
       return { accepted: { previous, server_version: previous, mark: document.mark }, rows };
@@ -112,6 +118,21 @@ export class Gate {
     const { mark } = document;
     document.spread({ previous, version, mark, rows, body }, author);
     return { accepted: { previous, server_version: version, mark }, rows };
+  }
+
+  /** @throws AppError DISK_FULL, QUOTA_EXCEEDED */
+  private async checkRoom(document: LiveDocument, bytes: number): Promise<void> {
+    await this.copies.makeRoom(bytes);
+    const limit = this.config.maxDocumentBytesPerAccount;
+    const now = performance.now();
+    if (limit === 0 || now - document.quotaAskedAt < QUOTA_EVERY_MS) return;
+    const { sizeBytes } = await this.documents.usage(this.database, document.ref.accountId);
+    if (sizeBytes + bytes > limit) {
+      throw new AppError('QUOTA_EXCEEDED', {
+        detail: `The documents of an account may take ${limit} bytes together.`,
+      });
+    }
+    document.quotaAskedAt = now; // an account that is full is asked about with each batch
   }
 
   private async commitToJournal(

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { Database } from '../../foundation/database/database.js';
+import { AppError } from '../../foundation/errors/app-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import { JournalRepository } from '../content/journal.repository.js';
 import { WorkingCopies } from '../content/working-copies.js';
@@ -37,6 +38,17 @@ export class LiveCopies {
 
   /** Opens the copy of a content, and applies what it lacks. @throws AppError DISK_FULL, OVERLOADED, INTERNAL */
   async open(ref: DocumentRef, kind: DocumentKind, row: StoredDocument): Promise<OpenCopy> {
+    try {
+      return await this.openFile(ref, kind, row);
+    } catch (error) {
+      // It starts from what is stored. On SQLite nothing is discarded: the copy is all there is.
+      if (!this.journal.hasContents || (error instanceof AppError && error.code !== 'INTERNAL')) throw error;
+      await this.discard(ref, row);
+      return this.openFile(ref, kind, row);
+    }
+  }
+
+  private async openFile(ref: DocumentRef, kind: DocumentKind, row: StoredDocument): Promise<OpenCopy> {
     const held = await this.copies.holdLive(ref, row);
     let database: LiveDatabase | undefined;
     try {
@@ -91,6 +103,7 @@ export class LiveCopies {
     if (database.version === row.version) return row.mark;
     // The server's database was put back to an earlier state than the copy's, which has all that was acknowledged.
     this.telemetry.noteRewound();
+    if (this.journal.hasContents) throw new Error('The copy is of a version that the journal does not have.');
     const next: Version = { epoch: row.epoch, version: database.version, mark: newMark() };
     const raised = { ...next, mark: next.mark!, sizeBytes: database.sizeBytes };
     await this.database.transaction((tx) =>

@@ -41,6 +41,8 @@ export class LiveDocument implements Source {
   isFrozen = false;
   /** Nothing more is taken, and the document is opened anew for who comes next. */
   isClosed = false;
+  /** When the account's quota was last asked about, in ms of a monotonic clock. */
+  quotaAskedAt = -Infinity;
   /** When it was last used, in ms of a monotonic clock. */
   usedAt = performance.now();
   private last: Promise<unknown> = Promise.resolve();

@@ -23,3 +23,9 @@ export function shuttingDown(): AppError {
 export function notHolder(): AppError {
   return new AppError('LOCK_REQUIRED', { detail: 'This session does not hold the lock.' });
 }
+
+/** The error while a content from before live documents waits for a job, which will replace it. */
+export function rewritten(): AppError {
+  const detail = 'A job rewrites this document, which cannot be edited live before.';
+  return new AppError('OVERLOADED', { detail, retry_after: RETRY_AFTER_SECONDS });
+}

@@ -127,6 +127,7 @@ export class LiveGateway
     this.connections.set(socket, { document, subscriber });
     document.subscribers.add(subscriber);
     socket.emit('hello', hello);
+    Object.assign(socket, { handshake: undefined }); // it has the token
     subscriber.catchUp();
     this.dropSurplus(peer.session.accountId, peer.session.deviceId);
   }
@@ -146,6 +147,7 @@ export class LiveGateway
   @SubscribeMessage('sync')
   async sync(socket: LiveSocket, body: unknown): Promise<SyncAccepted | undefined> {
     const { document, subscriber } = this.connectionOf(socket);
+    if (this.isStopping) throw shuttingDown(); // it is sent again to the server that follows
     if (!(body instanceof Uint8Array)) throw new AppError('BAD_REQUEST', { detail: 'A body is bytes.' });
     if (body.byteLength > LIVE_LIMITS.maxBatchBytes) {
       throw new AppError('BODY_TOO_LARGE', {

@@ -5,10 +5,11 @@ import { EventBus } from '../../foundation/events/event-bus.js';
 import { hangUp } from '../../foundation/sockets/client-socket.js';
 import { toAppError } from '../../foundation/sockets/socket-problem.filter.js';
 import { keyOf, type DocumentRef } from '../../locks/lock.js';
+import { ContentRenewal } from '../content/content-renewal.js';
 import { OpenCopies, type LiveCopier } from '../content/open-copies.js';
 import { DocumentsRepository, type StoredDocument } from '../documents.repository.js';
 import type { Version } from '../version.js';
-import { epochChanged, noSuchDocument, shuttingDown } from './live-errors.js';
+import { epochChanged, noSuchDocument, rewritten, shuttingDown } from './live-errors.js';
 import { LiveCopies } from './live-copies.js';
 import { LiveTelemetry } from './live-telemetry.js';
 import { LiveDocument, type Surroundings } from './live-document.js';
@@ -31,6 +32,7 @@ export class OpenDocuments implements LiveCopier {
   constructor(
     private readonly rows: DocumentsRepository,
     private readonly copies: LiveCopies,
+    private readonly renewal: ContentRenewal,
     events: EventBus,
     private readonly telemetry: LiveTelemetry,
     openCopies: OpenCopies,
@@ -165,9 +167,11 @@ export class OpenDocuments implements LiveCopier {
 
   private async open(key: string, ref: DocumentRef): Promise<LiveDocument> {
     await this.closing.get(key);
+    await this.renewal.ensure(ref);
     let row = await this.rows.find(ref);
     for (;;) {
       if (!row) throw noSuchDocument();
+      if (!row.hasClocks) throw rewritten();
       const seen = row;
       const kind = this.copies.kindOf(ref);
       const opened = await this.copies.open(ref, kind, seen).catch((error: unknown) => error as Error);

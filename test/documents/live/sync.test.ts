@@ -1,5 +1,5 @@
-import { forEachDatabase } from '../../support/app.js';
-import { documentState, hold } from '../../support/documents.js';
+import { forEachDatabase, startApp } from '../../support/app.js';
+import { documentState, hold, lock } from '../../support/documents.js';
 import { downloadLive, LiveClient } from '../../support/live-client.js';
 import { captions } from '../../support/live-documents.js';
 import { LiveReplica } from '../../support/live-replica.js';
@@ -151,5 +151,33 @@ forEachDatabase((database) => {
     expect(watcher.changes[0]!.rows_left).toBeLessThan(ahead.rows);
     expect(watcher.changes.at(-1)).toMatchObject({ to: 6, rows_left: 0, bytes_left: 0 });
     expect(watcher.copy.all('SELECT count(*) FROM cues')).toEqual([[3_001n]]);
+  });
+
+  test('lock with create, download, connect, edit, and it is stored', async () => {
+    const device = await app().newDevice();
+    const reply = await lock(device, 'made', { session_id: 'tab', create: true }, 'captions');
+    const { websocket_url, epoch, fencing_token: fencingToken } = reply.body as Record<string, never>;
+    expect(epoch).toBe(1);
+    expect(websocket_url).toBe(`${device.url.replace('http', 'ws')}/videos/made/sync/captions`);
+    using client = await LiveClient.open(device, 'made', { sessionId: 'tab', fencingToken });
+    await client.connect();
+    await client.edit(`INSERT INTO cues (id, text) VALUES ('c', 'First')`);
+    const { version, database: stored } = await downloadLive(device, 'made');
+    expect(version).toBe(2);
+    using copy = await LiveReplica.of(stored);
+    expect(copy.all(TEXTS)).toEqual([['First']]);
+    using later = await LiveClient.open(device, 'made');
+    expect(await later.connect()).toMatchObject({ server_version: 2, ahead: { rows: 0, bytes: 0 } });
+  });
+
+  test('a batch that would make the account’s documents larger than they may be is refused', async () => {
+    await using small = await startApp(database, { env: { MAX_DOCUMENT_BYTES_PER_ACCOUNT: '200000' } });
+    const device = await small.newDevice();
+    const holding = await captions(device, 'v', { keepsLock: true });
+    using holder = await LiveClient.open(device, 'v', holding);
+    await holder.connect();
+    const answer = await holder.edit(`UPDATE cues SET text = printf('%.*c', 200000, 'x')`);
+    expect(answer).toMatchObject({ problem: { status: 403, code: 'QUOTA_EXCEEDED' } });
+    expect(await holder.ping()).toMatchObject({ server_version: 1, role: 'holder' });
   });
 });

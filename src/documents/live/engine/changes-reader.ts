@@ -1,11 +1,10 @@
 import { ChangesWriter } from '../../../protocol/changes-codec.js';
+import { LIVE_LIMITS } from '../../../protocol/documents.js';
 import type { DocumentKind } from '../../kinds.js';
 import type { Connection, Statement } from './binder.js';
 import type { ChangesChunk } from './live-database.js';
 import { SENTINEL } from './validate-changes.js';
 
-const MAX_ROWS = 4_000;
-const MAX_BYTES = 1_048_576;
 /** From so many rows the bytes of all are estimated. */
 const SAMPLE_ROWS = 256;
 
@@ -52,7 +51,7 @@ export class ChangesReader {
 
   /** One chunk of `LiveDatabase.read`: it ends at `upTo`, or where more versions would make it too large. */
   read(after: number, upTo: number): ChangesChunk {
-    return this.readRange(after, this.endOf(after, upTo, MAX_ROWS));
+    return this.readRange(after, this.endOf(after, upTo, LIVE_LIMITS.maxBatchRows));
   }
 
   /** The last version that a chunk of so many rows takes; at least one version with rows, if there is one. */
@@ -106,7 +105,7 @@ export class ChangesReader {
         colVersion: Number(colVersion),
         value: value ?? null,
       });
-      if (isFirst || writer.sizeBytes <= MAX_BYTES) continue;
+      if (isFirst || writer.sizeBytes <= LIVE_LIMITS.maxBatchBytes) continue;
       writer.cutTo(start);
       to = current - 1;
       break;

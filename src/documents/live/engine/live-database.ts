@@ -29,7 +29,7 @@ export interface LiveDatabase {
    * Validates a batch and merges it in a transaction, which stays open until `commit` or `rollback`. Nothing stays open
    * after an error.
    * @param site the only site that the body may have (32 hex digits); null: a batch of the journal, validated before
-   * @throws AppError CHANGES_INVALID { row, rule }, QUOTA_EXCEEDED, DISK_FULL, OVERLOADED
+   * @throws AppError CHANGES_INVALID { row, rule }, BODY_TOO_LARGE (rows), QUOTA_EXCEEDED, DISK_FULL, OVERLOADED
    */
   apply(body: Uint8Array, site: string | null): Promise<AppliedBatch>;
 

@@ -1,6 +1,7 @@
 import { constants, copyFileSync, openSync, closeSync, readSync, rmSync, statSync } from 'node:fs';
-import { ChangesFormatError, type ChangeValue } from '../../../protocol/changes-bytes.js';
+import { ChangesFormatError, TooManyRows, type ChangeValue } from '../../../protocol/changes-bytes.js';
 import { decodeChanges, type Changes } from '../../../protocol/changes-codec.js';
+import { LIVE_LIMITS } from '../../../protocol/documents.js';
 import { AppError } from '../../../foundation/errors/app-error.js';
 import { asDiskFull } from '../../../foundation/files/disk-full.js';
 import type { DocumentKind } from '../../kinds.js';
@@ -104,7 +105,7 @@ export class MergingDatabase {
   /** See `LiveDatabase.apply`. */
   apply(body: Uint8Array, site: string | null): AppliedBatch {
     const { kind } = this.options;
-    const changes = decode(body);
+    const changes = decode(body, site === null ? Infinity : LIVE_LIMITS.maxBatchRows);
     const rows = nameChanges(kind, changes);
     // The journal's batches were valid when they came, and must be replayed even if a rule has become stricter.
     if (site !== null) validateChanges(kind, changes, rows, site, (...cell) => this.storedVersion(...cell));
@@ -224,10 +225,12 @@ export class MergingDatabase {
   }
 }
 
-function decode(body: Uint8Array): Changes {
+function decode(body: Uint8Array, maxRows: number): Changes {
   try {
-    return decodeChanges(body);
+    return decodeChanges(body, maxRows);
   } catch (error) {
+    if (error instanceof TooManyRows)
+      throw new AppError('BODY_TOO_LARGE', { detail: error.message }, { cause: error });
     if (!(error instanceof ChangesFormatError)) throw error;
     throw invalidChanges(error.row, 'format', error.message, error);
   }

@@ -1,5 +1,6 @@
 import type { ChangeValue } from '../../../protocol/changes-bytes.js';
 import type { Change, Changes } from '../../../protocol/changes-codec.js';
+import { LIVE_LIMITS } from '../../../protocol/documents.js';
 import { AppError } from '../../../foundation/errors/app-error.js';
 import type { DocumentKind, KindColumn } from '../../kinds.js';
 import { unpackKey, type KeyPart } from './packed-key.js';
@@ -40,8 +41,7 @@ export const SENTINEL = '-1';
 /** How far a version may be above the stored one: far above what one batch can need, far below what ends counting. */
 const MAX_AHEAD = 2 ** 20;
 const MAX_EXACT_REAL = 2n ** 53n;
-/** A cell's size; larger ones would not fit into a frame. */
-const MAX_CELL_BYTES = 1_000_000;
+const MAX_CELL_BYTES = LIVE_LIMITS.maxCellBytes;
 
 /** AppError CHANGES_INVALID. @param row the row's place in the body; null: the batch as a whole */
 export function invalidChanges(

@@ -96,7 +96,7 @@ test('what is encoded comes back exactly, minus zero included', () => {
         expect(Object.is(row.value, sent.rows[at]!.value) || typeof row.value === 'object').toBe(true),
       );
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
@@ -108,7 +108,7 @@ test('every truncation is refused', () => {
         expect(decodeOrNull(body.subarray(0, length))).toBeNull();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -123,7 +123,7 @@ test('a body with a changed byte is refused, or is itself what its changes encod
         if (decoded !== null) expect(encodeChanges(decoded)).toEqual(mutated);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 

@@ -87,6 +87,21 @@ test('values and keys of a megabyte pass, larger ones do not', async () => {
   database.close();
 });
 
+test('4,000 rows are a batch, one more is too many, but not of the journal', async () => {
+  const database = openCopy(await startEngine(), await copyWithRecord('cues'), captions);
+  const rows = (count: number) =>
+    bodyOf(
+      SITE,
+      Array.from({ length: count }, (_, at) => ({ ...cell, key: packedKey(`r${at}`) })),
+    );
+  expect(errorOf(() => database.apply(rows(4_001), SITE)).code).toBe('BODY_TOO_LARGE');
+  expect(database.apply(rows(4_000), SITE)).toEqual({ version: 2, rows: 4_000 });
+  database.commit();
+  expect(database.apply(rows(4_001), null)).toEqual({ version: 3, rows: 4_001 });
+  database.commit();
+  database.close();
+});
+
 test('keys of integers and of several parts, as the engine packs them', async () => {
   const kinds = join(folder, 'keys');
   mkdirSync(kinds);
