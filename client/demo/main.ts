@@ -43,7 +43,8 @@ class Demo {
   /** What the server last said of the document; null: it does not answer. */
   private known: DocumentState | null = null;
   private isBusy = false;
-  private cues: Cue[] = [];
+  /** Null: there is no copy to read until the first download. */
+  private cues: Cue[] | null = null;
 
   constructor(
     private readonly live: OpenedDocument,
@@ -147,23 +148,24 @@ class Demo {
 
   /** Reads this tab's copy. */
   private async read(): Promise<void> {
-    // Until the first download there is no copy to read.
-    this.cues = await this.captions.list().catch(() => []);
-    this.player.show(this.cues);
+    this.cues = await this.captions.list().catch(() => null);
     this.show();
   }
 
   private show(): void {
     const { isHolder, status } = this.live;
+    const cues = this.cues ?? [];
+    const isEditable = isHolder && this.cues !== null;
     showStatus(status.get(), isHolder);
     showHolder(this.known, isHolder, this.isBusy);
     showStored(this.known);
-    this.timeline.show(this.cues, isHolder);
+    this.player.show(cues);
+    this.timeline.show(cues, isEditable);
     this.timeline.movePlayhead(this.player.position);
-    this.list.show(this.cues, isHolder);
-    part('count').textContent = this.cues.length > 0 ? String(this.cues.length) : '';
-    part('empty').hidden = this.cues.length > 0;
-    for (const id of ['add', 'add-many']) part<HTMLButtonElement>(id).disabled = !isHolder;
+    this.list.show(cues, isEditable);
+    part('count').textContent = cues.length > 0 ? String(cues.length) : '';
+    part('empty').hidden = this.cues === null || cues.length > 0;
+    for (const id of ['add', 'add-many']) part<HTMLButtonElement>(id).disabled = !isEditable;
   }
 }
 

@@ -38,7 +38,9 @@ export class DemoPage extends AppPage {
 
   /** The captions' texts in the order of the list. */
   texts(): Promise<string[]> {
-    return this.page.locator('#cues .text').evaluateAll('(fields) => fields.map((field) => field.value)');
+    return this.page
+      .locator('#cues .text')
+      .evaluateAll((fields) => fields.map((field) => (field as unknown as { value: string }).value));
   }
 
   /** Waits until the captions have these texts, in any order. */
