@@ -47,6 +47,7 @@ import { WorkingCopies } from './content/working-copies.js';
     ContentRenewal,
     DocumentKinds,
     DocumentOwner,
+    DocumentQuota,
     DocumentsRepository,
     JournalRepository,
     OpenCopies,

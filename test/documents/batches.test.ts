@@ -99,10 +99,10 @@ forEachDatabase((database) => {
     const quota = small.nest.get(DocumentQuota);
     const live = new BatchWriter(small, refOf(bob));
     await live.add({ epoch: 1, version: 1, mark }, Buffer.from('a'), 300_000);
-    await quota.checkGrowth(bob.accountId);
+    await quota.checkGrowth(bob.accountId, 0);
     expectProblem(await putContent(await hold(bob, 'v2'), '0-0', packedLayout()), 403, 'QUOTA_EXCEEDED');
     await live.add({ epoch: 1, version: 2, mark: live.mark }, Buffer.from('b'), 300_001);
-    await expect(quota.checkGrowth(bob.accountId)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    await expect(quota.checkGrowth(bob.accountId, 0)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
   });
 
   test('a new content takes the batches of the epoch before with it, and is told about by If-Match', async () => {

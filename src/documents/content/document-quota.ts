@@ -40,13 +40,13 @@ export class DocumentQuota {
   }
 
   /**
-   * Checks that the account's documents, as they are, take no more than they may: for live changes, which grow a document by
+   * Checks that the account's documents, as they are, may grow by some bytes: for live changes, which grow a document by
    * little and often.
    * @throws AppError QUOTA_EXCEEDED
    */
-  async checkGrowth(accountId: string): Promise<void> {
+  async checkGrowth(accountId: string, bytes: number): Promise<void> {
     if (this.config.maxDocumentBytesPerAccount === 0) return;
-    this.checkBytes((await this.documents.usage(this.database, accountId)).sizeBytes);
+    this.checkBytes((await this.documents.usage(this.database, accountId)).sizeBytes + bytes);
   }
 
   private checkBytes(sizeBytes: number): void {

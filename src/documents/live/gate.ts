@@ -5,6 +5,7 @@ import { Database } from '../../foundation/database/database.js';
 import { AppError } from '../../foundation/errors/app-error.js';
 import { LocksService } from '../../locks/locks.service.js';
 import type { SyncAccepted } from '../../protocol/documents.js';
+import { DocumentQuota } from '../content/document-quota.js';
 import { JournalRepository } from '../content/journal.repository.js';
 import { WorkingCopies } from '../content/working-copies.js';
 import { DocumentsRepository } from '../documents.repository.js';
@@ -42,6 +43,7 @@ export class Gate {
     private readonly documents: DocumentsRepository,
     private readonly journal: JournalRepository,
     private readonly copies: WorkingCopies,
+    private readonly quota: DocumentQuota,
     private readonly owner: DocumentOwner,
     private readonly open: OpenDocuments,
     private readonly telemetry: LiveTelemetry,
@@ -123,15 +125,9 @@ export class Gate {
   /** @throws AppError DISK_FULL, QUOTA_EXCEEDED */
   private async checkRoom(document: LiveDocument, bytes: number): Promise<void> {
     await this.copies.makeRoom(bytes);
-    const limit = this.config.maxDocumentBytesPerAccount;
     const now = performance.now();
-    if (limit === 0 || now - document.quotaAskedAt < QUOTA_EVERY_MS) return;
-    const { sizeBytes } = await this.documents.usage(this.database, document.ref.accountId);
-    if (sizeBytes + bytes > limit) {
-      throw new AppError('QUOTA_EXCEEDED', {
-        detail: `The documents of an account may take ${limit} bytes together.`,
-      });
-    }
+    if (now - document.quotaAskedAt < QUOTA_EVERY_MS) return;
+    await this.quota.checkGrowth(document.ref.accountId, bytes);
     document.quotaAskedAt = now; // an account that is full is asked about with each batch
   }
 
