@@ -53,8 +53,11 @@ describe.each(databasesWithTools)('on %s', (database) => {
     writer.pragma('journal_mode = PERSIST');
     writer.pragma('cache_size = 1');
     writer.exec('BEGIN');
-    writer.exec(`UPDATE scenes SET background = hex(randomblob(30000))`);
+    writer.exec(`UPDATE scenes SET background = 'torn'`);
     writer.exec(`UPDATE crsql_master SET value = 3 WHERE key = 'pre_compact_dbversion'`);
+    // More than the cache holds, so that changed pages are written before the commit.
+    const insert = writer.prepare('INSERT INTO elements (id, thumbnail) VALUES (?, randomblob(1000))');
+    for (let row = 0; row < 3_000; row += 1) insert.run(`element-${row}`);
     for (const suffix of ['', '-journal']) copyFileSync(`${copy}${suffix}`, `${copy}.killed${suffix}`);
     writer.exec('ROLLBACK');
     writer.close();
