@@ -11,7 +11,8 @@ interface Row {
 /** The captions as lines of fields. What is being typed is stored at once, so nothing typed is lost when the tab closes. */
 export class CueList {
   private readonly rows = new Map<string, Row>();
-  private cues = new Map<string, Cue>();
+  /** The newest texts of captions whose text is being stored. */
+  private readonly texts = new Map<string, string>();
 
   constructor(
     private readonly list: HTMLOListElement,
@@ -21,9 +22,9 @@ export class CueList {
 
   /** Shows the captions in their order; a field with the focus keeps what is typed in it. */
   show(cues: Cue[], isEditable: boolean): void {
-    this.cues = new Map(cues.map((cue) => [cue.id, cue]));
+    const ids = new Set(cues.map(({ id }) => id));
     for (const [id, row] of this.rows) {
-      if (this.cues.has(id)) continue;
+      if (ids.has(id)) continue;
       row.item.remove();
       this.rows.delete(id);
     }
@@ -62,7 +63,7 @@ export class CueList {
     row.remove.type = 'button';
     row.remove.textContent = 'Delete';
     item.append(row.start, row.end, row.text, row.remove);
-    row.text.addEventListener('input', () => this.attempt(() => this.captions.setText(id, row.text.value)));
+    row.text.addEventListener('input', () => this.setText(id, row));
     for (const time of [row.start, row.end]) {
       time.addEventListener('input', () => time.setCustomValidity(readTime(time.value) === null ? HINT : ''));
       time.addEventListener('change', () => this.setTimes(id, row));
@@ -71,6 +72,23 @@ export class CueList {
     this.rows.set(id, row);
     this.list.append(item);
     return row;
+  }
+
+  /** Of what is typed while a text is being stored, the newest is stored next. */
+  private setText(id: string, row: Row): void {
+    const isStoring = this.texts.has(id);
+    this.texts.set(id, row.text.value);
+    if (isStoring) return;
+    this.attempt(async () => {
+      try {
+        for (let stored; stored !== this.texts.get(id);) {
+          stored = this.texts.get(id)!;
+          await this.captions.setText(id, stored);
+        }
+      } finally {
+        this.texts.delete(id);
+      }
+    });
   }
 
   private setTimes(id: string, row: Row): void {

@@ -1,10 +1,10 @@
+import { cutNetwork } from './network.js'; // first, see there
 import type { DocumentState } from '../../src/protocol/documents.js';
 import { openDocument, type OpenedDocument, type PendingWay } from '../src/documents/open-document.js';
 import { DocumentsApi, toSyncError } from '../src/index.js';
 import { DemoAccount } from './account.js';
 import { Captions, type Cue } from './captions.js';
 import { CueList } from './cue-list.js';
-import { cutNetwork, makeNetworkCuttable } from './network.js';
 import { notify, part, showHolder, showStatus, showStored } from './panel.js';
 import { Player } from './player.js';
 import { Timeline } from './timeline.js';
@@ -14,7 +14,6 @@ const FOLDER = '/documents/demo';
 const LOOK_EVERY_MS = 2_000;
 const MANY = 200;
 
-makeNetworkCuttable();
 const account = new DemoAccount();
 start().catch((thrown: unknown) => {
   part('state').textContent = `The demo cannot start: ${toSyncError(thrown).message} Reload to try again.`;
@@ -42,7 +41,10 @@ class Demo {
   private readonly list: CueList;
   /** What the server last said of the document; null: it does not answer. */
   private known: DocumentState | null = null;
-  private isBusy = false;
+  /** Whether this tab is asking for the lock. */
+  private isAsking = false;
+  /** What people asked for that has not ended yet. */
+  private running = 0;
   /** Null: there is no copy to read until the first download. */
   private cues: Cue[] | null = null;
 
@@ -82,6 +84,9 @@ class Demo {
     for (const button of part('ways').querySelectorAll('button')) {
       button.addEventListener('click', () => void this.startOver(button.dataset.pending as PendingWay));
     }
+    window.addEventListener('beforeunload', (event) => {
+      if (this.running > 0) event.preventDefault(); // the browser asks
+    });
     setInterval(() => void this.look(), LOOK_EVERY_MS);
     void this.read();
     void this.connect();
@@ -101,11 +106,11 @@ class Demo {
   }
 
   private async hold(takeOver: boolean): Promise<void> {
-    if (this.isBusy) return;
-    this.isBusy = true;
+    if (this.isAsking) return;
+    this.isAsking = true;
     this.show();
     await this.attempt(() => this.live.hold({ takeOver, create: true, reason: 'Captions are edited' }));
-    this.isBusy = false;
+    this.isAsking = false;
     await this.look();
   }
 
@@ -130,12 +135,16 @@ class Demo {
 
   /** Runs what a person asked for, and says why it did not work. */
   private async attempt(work: () => Promise<unknown>): Promise<void> {
+    this.running += 1;
+    part('cues').setAttribute('aria-busy', 'true');
     try {
       await work();
     } catch (thrown) {
       const { reason } = toSyncError(thrown);
       notify(`${reason.message} ${reason.hint}`);
     }
+    this.running -= 1;
+    part('cues').setAttribute('aria-busy', String(this.running > 0));
     this.show();
   }
 
@@ -157,7 +166,7 @@ class Demo {
     const cues = this.cues ?? [];
     const isEditable = isHolder && this.cues !== null;
     showStatus(status.get(), isHolder);
-    showHolder(this.known, isHolder, this.isBusy);
+    showHolder(this.known, isHolder, this.isAsking);
     showStored(this.known);
     this.player.show(cues);
     this.timeline.show(cues, isEditable);

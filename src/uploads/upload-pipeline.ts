@@ -110,7 +110,7 @@ export class UploadPipeline {
    * @returns false when the disk has no room for a copy; a full disk would never empty if uploads needed one
    */
   private async tryCopy(file: string, copy: string, contentBytes: number): Promise<boolean> {
-    const endClaim = await this.copies.claimDisk(contentBytes);
+    const endClaim = await this.copies.room.claimDisk(contentBytes);
     if (!endClaim) return false;
     try {
       await this.workers.copy(file, copy);

@@ -175,7 +175,7 @@ export class UploadsService implements OnModuleDestroy {
     });
     this.copies.noteUploaded(ref, { epoch, mark: upload.contentMark });
     // The object may be on the same disk as the copy, which can be spared now.
-    await this.copies.hasRoom(0).catch(() => undefined);
+    await this.copies.room.has(0).catch(() => undefined);
     this.telemetry.noteUploaded(written.sizeBytes);
     const document = { video_id: ref.videoId, database: ref.kind, epoch, server_version: version, mark };
     this.events.publish('document.changed', { accountId: ref.accountId, document });

@@ -39,6 +39,7 @@ test('two tabs: take over, nothing typed is lost', async () => {
   await second.edit();
   await typing;
   await second.addCaption('Added in the second tab');
+  await second.waitForLight('synced');
   const [typed = ''] = (await first.texts()).filter((text) => text.startsWith('Begun'));
 
   await first.edit();

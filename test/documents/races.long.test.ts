@@ -98,7 +98,7 @@ describe('on sqlite a write that was cut off leaves a file of the next epoch', (
       const copies = world.app.nest.get(WorkingCopies);
       const makesRoom = moment();
       let renamed = { reached: Promise.resolve(), goOn: NOTHING as () => void };
-      atNext(copies, 'makeRoom', (real) => async (bytes) => {
+      atNext(copies.room, 'make', (real) => async (bytes) => {
         makesRoom.come();
         await delay(0);
         await renamed.reached;

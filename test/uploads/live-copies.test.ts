@@ -105,21 +105,21 @@ forEachDatabase((database) => {
     await download(ann, 'v1');
     const document = (await world.app.nest.get(DocumentsRepository).find(refOf(ann)))!;
     const path = join(world.data.env.DATA_DIR!, 'documents', world.workingCopies()[0]!);
-    await expect(copies.makeRoom(1_040_000)).rejects.toThrow();
-    await copies.makeRoom(800_000);
+    await expect(copies.room.make(1_040_000)).rejects.toThrow();
+    await copies.room.make(800_000);
     jest.spyOn(live, 'sizeBytes', 'get').mockReturnValue(900_000);
     await live.paint('blue');
-    await expect(copies.makeRoom(200_000)).rejects.toThrow();
+    await expect(copies.room.make(200_000)).rejects.toThrow();
     expect((await documentState(ann, 'v1')).size_bytes).toBe(900_000);
     await world.pass(10);
-    await expect(copies.makeRoom(200_000)).rejects.toThrow();
+    await expect(copies.room.make(200_000)).rejects.toThrow();
     expect(existsSync(path)).toBe(true);
     await write(ann, 'v1', ['new']);
     expect(existsSync(path)).toBe(true);
     expect(await live.paint('late')).toBe(false);
     expect(document.epoch).toBe(1);
     live[Symbol.dispose]();
-    await copies.makeRoom(800_000);
+    await copies.room.make(800_000);
     while (existsSync(path) || existsSync(`${path}-journal`)) await world.health();
   });
 

@@ -66,7 +66,7 @@ export class ContentImport implements OnModuleInit {
       const onGrowth = async (bytes: number) => {
         share.grow(bytes);
         // What the import makes of the file takes about as much again.
-        await this.copies.makeRoom(bytes);
+        await this.copies.room.make(bytes);
       };
       const limits = { maxBytes, maxRatio: MAX_RATIO, onGrowth };
       const { sizeBytes: receivedBytes } = await inflateTo(body, received, limits);
@@ -102,7 +102,7 @@ export class ContentImport implements OnModuleInit {
     await this.running.acquire();
     let endClaim: (() => void) | undefined;
     try {
-      endClaim = await this.copies.claimRoom(receivedBytes);
+      endClaim = await this.copies.room.claim(receivedBytes);
       const kind = this.kinds.get(ref.kind);
       const { maxDocumentBytes } = this.config;
       const { sizeBytes } = await this.disk.orReclaim(() =>

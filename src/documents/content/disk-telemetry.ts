@@ -50,7 +50,7 @@ export class DiskTelemetry implements OnModuleInit {
       size_bytes: usage?.sizeBytes ?? 0,
       free_bytes: usage?.freeBytes ?? 0,
       reserved_bytes: usage?.reservedBytes ?? 0,
-      removable_bytes: this.copies.removableBytes,
+      removable_bytes: this.copies.room.removableBytes,
     };
   }
 }

@@ -12,13 +12,13 @@ import { AppStartError } from '../../foundation/errors/app-start-error.js';
 import type { DocumentRef } from '../../locks/lock.js';
 import { move, syncFolders } from '../../foundation/files/durable-move.js';
 import { syncToDisk } from '../../foundation/files/sync-to-disk.js';
-import { contentOf, DocumentsRepository, isStored, type StoredDocument } from '../documents.repository.js';
+import { contentOf, DocumentsRepository, type StoredDocument } from '../documents.repository.js';
 import type { Content } from '../version.js';
 import { ContentBase } from './content-base.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
 import { folderOfCopies, parseCopyPath, workingCopyPath } from './copy-files.js';
 import { JournalRepository } from './journal.repository.js';
-import { RoomClaims } from './room-claims.js';
+import { CopyRoom } from './copy-room.js';
 
 const INCOMING = 'incoming';
 
@@ -46,7 +46,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Running fetches by path. */
   private readonly fetching = new Map<string, Promise<void>>();
   private readonly logger = new Logger('WorkingCopies');
-  private readonly claims = new RoomClaims();
+  /** The room that copies and temporary files take. */
+  readonly room: CopyRoom;
   private root = '';
   private lock?: FolderLock;
 
@@ -56,8 +57,10 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     private readonly base: ContentBase,
     private readonly disk: DiskSpace,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(NOW) private readonly now: Now,
-  ) {}
+    @Inject(NOW) now: Now,
+  ) {
+    this.room = new CopyRoom(this.cache, documents, journal, disk, config, now);
+  }
 
   async onModuleInit(): Promise<void> {
     const { folder, lock } = this.takeFolder();
@@ -66,12 +69,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     await rm(this.incomingFolder, { recursive: true, force: true });
     await mkdir(this.incomingFolder, { recursive: true, mode: 0o700 });
     await this.findCopies();
-    this.disk.whenFull(async () => void (await this.spare(async () => false)));
+    this.disk.whenFull(() => this.room.spareAll());
   }
 
   async onModuleDestroy(): Promise<void> {
     // So that the next start finds room, also if it is of a new version that changes the database.
-    await this.hasRoom(0).catch(() => undefined);
+    await this.room.has(0).catch(() => undefined);
     this.lock?.release();
   }
 
@@ -189,78 +192,6 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     for (const copy of this.listCopies(ref)) if (copy.epoch < epoch) await this.cache.retire(copy);
   }
 
-  /**
-   * Makes room for a copy of `bytes` by removing copies that can be spared, the least recently used first.
-   * @throws AppError DISK_FULL
-   */
-  async makeRoom(bytes: number): Promise<void> {
-    const needed = this.claims.totalBytes + bytes;
-    const isAllowed = () => this.cache.totalBytes + needed <= this.config.maxWorkingCopyBytes;
-    if (await this.spare(async () => isAllowed() && !(await this.disk.isShortOf(needed)))) return;
-    // Uploads make room. Make them due now, or other accounts would wait until the account that fills the disk pauses.
-    await this.documents.hasten(this.now());
-    throw new AppError('DISK_FULL', {
-      detail: isAllowed()
-        ? 'The server’s disk is full: what is left of it is reserved for the database.'
-        : 'The room for working copies is taken by documents that are not uploaded yet.',
-      retry_after: 60,
-    });
-  }
-
-  /** Makes room on the disk for a temporary file. @returns false when there is too little that can be spared */
-  hasRoom(bytes: number): Promise<boolean> {
-    const needed = this.claims.totalBytes + bytes;
-    return this.spare(async () => !(await this.disk.isShortOf(needed)));
-  }
-
-  /**
-   * As `makeRoom`, for work that takes the room bit by bit: who asks meanwhile finds so much less.
-   * @returns a function that ends the claim
-   * @throws AppError DISK_FULL
-   */
-  async claimRoom(bytes: number): Promise<() => void> {
-    return (await this.claims.take(bytes, () => this.makeRoom(0).then(() => true)))!;
-  }
-
-  /** As `hasRoom`, for work that takes the room bit by bit. @returns a function that ends the claim; null: there is no room */
-  claimDisk(bytes: number): Promise<(() => void) | null> {
-    return this.claims.take(bytes, () => this.hasRoom(0));
-  }
-
-  /** Size of the copies that can be spared, as far as that is known without asking the database. */
-  get removableBytes(): number {
-    const removable = this.cache.list().filter((copy) => !copy.isPending && !this.cache.isHeld(copy));
-    return removable.reduce((bytes, copy) => bytes + copy.sizeBytes, 0);
-  }
-
-  /** Removes copies that can be spared until there is enough room. @returns whether there is */
-  private async spare(isEnough: () => Promise<boolean>): Promise<boolean> {
-    if (await isEnough()) return true;
-    for (const copy of this.cache.list()) {
-      // Skip pending copies without a query: on a full disk each write would run a query for every document.
-      if (copy.isPending || this.cache.isHeld(copy)) continue;
-      if ((await this.standingOf(copy)) !== 'dispensable') continue;
-      // An upload may have taken hold of the copy during the query.
-      if (this.cache.isHeld(copy)) continue;
-      await this.cache.remove(copy);
-      if (await isEnough()) return true;
-    }
-    return false;
-  }
-
-  /**
-   * Whether a copy can be spared. With a journal it always can, as content that is not uploaded can be fetched from there.
-   * Without one it is needed until object storage has the content (`pending`), and while the database may not know it yet,
-   * or no longer (`unknown`).
-   */
-  private async standingOf({ ref, epoch, mark }: Copy): Promise<'unknown' | 'pending' | 'dispensable'> {
-    if (this.journal.hasContents) return 'dispensable';
-    const document = await this.documents.find(ref);
-    if (document && epoch < document.epoch) return 'dispensable';
-    if (document?.epoch !== epoch || document.contentMark !== mark) return 'unknown';
-    return isStored(document, document) ? 'dispensable' : 'pending';
-  }
-
   private async renew(ref: DocumentRef, content: Content, path: string): Promise<boolean> {
     if (!this.journal.hasContents) return false;
     const stale = this.cache.get(path);
@@ -288,7 +219,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       const detail = `The content of ${ref.videoId}/${ref.kind} at epoch ${epoch} is not what the document has now.`;
       throw new AppError('INTERNAL', { detail });
     }
-    const endClaim = await this.claimRoom(document.sizeBytes);
+    const endClaim = await this.room.claim(document.sizeBytes);
     const file = this.incoming();
     try {
       await this.disk.orReclaim(() => this.base.fetch(ref, document, file));
@@ -328,7 +259,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     found.sort((a, b) => a.usedAt - b.usedAt);
     let unknown = 0;
     for (const { copy } of found) {
-      const standing = await this.standingOf(copy);
+      const standing = await this.room.standingOf(copy);
       const isUnknown = standing === 'unknown';
       // No upload will free its bytes: if they counted, they would keep other documents from being written for ever.
       const sizeBytes = isUnknown ? 0 : copy.sizeBytes;

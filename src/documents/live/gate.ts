@@ -124,7 +124,7 @@ export class Gate {
 
   /** @throws AppError DISK_FULL, QUOTA_EXCEEDED */
   private async checkRoom(document: LiveDocument, bytes: number): Promise<void> {
-    await this.copies.makeRoom(bytes);
+    await this.copies.room.make(bytes);
     const now = performance.now();
     if (now - document.quotaAskedAt < QUOTA_EVERY_MS) return;
     await this.quota.checkGrowth(document.ref.accountId, bytes);
