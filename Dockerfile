@@ -2,7 +2,7 @@
 # Build: docker build -t tidemark .      Run: docker run -p 3000:3000 -v tidemark:/data tidemark
 ARG NODE_VERSION=22
 
-FROM node:${NODE_VERSION}-bookworm-slim AS build
+FROM node:${NODE_VERSION}-bookworm-slim AS dependencies
 # better-sqlite3 compiles here when there is no ready-made binary for this platform.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ make python3 \
@@ -11,6 +11,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY client/package.json client/
 RUN npm ci --include=dev
+
+FROM dependencies AS build
 COPY tsconfig.json tsconfig.build.json tsconfig.types.json nest-cli.json .swcrc ./
 COPY scripts scripts
 COPY bin bin
@@ -18,9 +20,7 @@ COPY src src
 # Without its workspace: the server does not need what the client does.
 RUN npm run build && npm pkg delete workspaces && npm prune --omit=dev
 
-FROM node:${NODE_VERSION}-bookworm-slim AS app
-WORKDIR /app
-COPY package.json ./
+FROM dependencies AS app
 COPY scripts scripts
 COPY src/protocol src/protocol
 COPY client client

@@ -12,7 +12,7 @@ import { Cluster } from '../../src/foundation/sockets/cluster.js';
 import { SocketIoAdapter } from '../../src/foundation/sockets/io.adapter.js';
 import { SocketProblemFilter } from '../../src/foundation/sockets/socket-problem.filter.js';
 
-@UseFilters(SocketProblemFilter)
+@UseFilters(new SocketProblemFilter(['DEVICE_REVOKED']))
 @WebSocketGateway()
 class Clocks {
   @SubscribeMessage('time')

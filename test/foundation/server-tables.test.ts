@@ -87,6 +87,7 @@ const released = {
   DocumentMarks1790021000000: ['3c6eaa80bace62fb', '3c6eaa80bace62fb'],
   VersionMarks1790021000001: ['65e0e9f2be841a16', '65e0e9f2be841a16'],
   PairingCodeMakers1790009000000: ['5de332ca4b1e49cf', 'c7251b9979292aee'],
+  LiveDocuments1790030000000: ['41c63284dac54cd0', 'd88916edcb60e739'],
 };
 
 test('released migrations stay the texts that they were', () => {
