@@ -14,11 +14,20 @@ const store: CredentialStore = {
 export class DemoAccount {
   readonly api = new Api(location.origin, store, fetchTransport);
 
-  /** A token for a document's socket. Registers this browser first if it is new. @throws SyncError */
-  async token(): Promise<string> {
+  /** The token that was answered last. */
+  private answered: string | null = null;
+
+  /**
+   * A token for a document's socket. Registers this browser first if it is new.
+   * @param isRefused whether the server has refused the last one, as when this device's clock is behind
+   * @throws SyncError
+   */
+  async token(isRefused = false): Promise<string> {
     return oneTabAtATime(async () => {
-      if (!(await store.read())) await this.register();
-      return (await this.api.freshCredentials()).accessToken;
+      const known = await store.read();
+      if (!known) await this.register();
+      else if (isRefused && known.accessToken === this.answered) await this.api.refresh(known);
+      return (this.answered = (await this.api.freshCredentials()).accessToken);
     });
   }
 

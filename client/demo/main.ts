@@ -22,7 +22,7 @@ start().catch((thrown: unknown) => {
 async function start(): Promise<void> {
   const live = await openDocument({
     server: location.origin,
-    token: () => account.token(),
+    token: ({ isRefused }) => account.token(isRefused),
     video: REF.video_id,
     database: REF.database,
     account: await account.id(),
@@ -178,9 +178,16 @@ class Demo {
   }
 }
 
+/** JSON has neither large integers nor bytes. */
+function asText(_name: string, value: unknown): unknown {
+  if (value instanceof Uint8Array)
+    return { hex: [...value].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
 /** Offers the cells as a file. */
 function save(cells: unknown): void {
-  const url = URL.createObjectURL(new Blob([JSON.stringify(cells, null, 2)], { type: 'application/json' }));
+  const url = URL.createObjectURL(new Blob([JSON.stringify(cells, asText, 2)], { type: 'application/json' }));
   const link = document.createElement('a');
   link.href = url;
   link.download = 'captions-not-sent.json';

@@ -97,7 +97,7 @@ test('no secret has a built-in value, and .env.example names every variable', ()
 });
 
 test('the image runs the server as an ordinary user and watches its health', () => {
-  expect(dockerfile.match(/^FROM /gm)).toHaveLength(3);
+  expect(dockerfile.match(/^FROM /gm)).toHaveLength(4);
   expect(dockerfile).toMatch(/^USER node$/m);
   expect(dockerfile).toMatch(/^HEALTHCHECK .*\\\n.*\/health\/ready/m);
 });

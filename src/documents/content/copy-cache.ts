@@ -88,12 +88,12 @@ export class CopyCache {
     this.waiting.delete(path);
   }
 
-  /** Notes the size of a copy that grows. */
-  resize(path: string, sizeBytes: number, isPending: boolean): void {
+  /** Notes the size of a copy. */
+  resize(path: string, sizeBytes: number): void {
     const copy = this.copies.get(path);
     if (!copy) return;
     this.bytes += sizeBytes - copy.sizeBytes;
-    Object.assign(copy, { sizeBytes, isPending });
+    copy.sizeBytes = sizeBytes;
   }
 
   /** Whether the file at the copy's path is held. */

@@ -27,7 +27,9 @@ const INCOMING = 'incoming';
  * its file.
  */
 export interface LiveCopy extends HeldCopy {
-  /** Notes the file's size after a batch. */
+  /** Notes the file's size. */
+  measured(sizeBytes: number): void;
+  /** Notes the file's size after a batch, which is not uploaded yet. */
   grew(sizeBytes: number): void;
   /**
    * Replaces the file, which must be closed, by the uploaded or the first version: of an older one the journal may lack
@@ -123,7 +125,12 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       return {
         path,
         renew: () => this.renew(ref, content, path),
-        grew: (sizeBytes) => this.cache.resize(path, sizeBytes, !this.journal.hasContents),
+        measured: (sizeBytes) => this.cache.resize(path, sizeBytes),
+        grew: (sizeBytes) => {
+          this.cache.resize(path, sizeBytes);
+          const grown = this.cache.get(path);
+          if (grown) grown.isPending = !this.journal.hasContents;
+        },
         release: () => {
           this.live.delete(path);
           held.release();

@@ -18,6 +18,8 @@ const RENEW_CHECK_MS = 1_000;
 export class HandOver implements OnModuleInit, OnModuleDestroy {
   private readonly endings: (() => void)[] = [];
   private readonly renewing = new Set<Subscriber>();
+  /** Holders whose last renewal was refused. */
+  private readonly refused = new WeakSet<Subscriber>();
 
   constructor(
     private readonly locks: LocksService,
@@ -68,12 +70,21 @@ export class HandOver implements OnModuleInit, OnModuleDestroy {
       const { ref, sessionId, session } = subscriber.peer;
       const holding = { sessionId, userId: session.deviceId, fencingToken: subscriber.fencingToken! };
       const lock = await this.locks.renew(ref, holding);
+      this.refused.delete(subscriber);
       if (subscriber.fencingToken === holding.fencingToken) subscriber.lockExpiresAt = lock.expiresAt;
     } catch (thrown) {
-      // A lost lock is announced. Anything else passes: the next second tries again.
-      toAppError(thrown);
+      if (toAppError(thrown).code === 'LOCK_REQUIRED') this.noteRefusal(subscriber);
+      // Anything else passes: the next second tries again.
     } finally {
       this.renewing.delete(subscriber);
+    }
+  }
+
+  /** A lost lock is announced, but an announcement may be lost: at the second refusal the holder is told without one. */
+  private noteRefusal(subscriber: Subscriber): void {
+    if (!this.refused.has(subscriber)) this.refused.add(subscriber);
+    else if (subscriber.role === 'holder') {
+      subscriber.loseLock((socket) => socket.emit('lock_lost', { reason: 'expired' }));
     }
   }
 

@@ -54,7 +54,7 @@ export class LiveCopies {
     try {
       database = await this.engine.open(held.path, kind, { maxBytes: this.config.maxDocumentBytes });
       const mark = await this.meet(ref, database, row);
-      held.grew(database.sizeBytes);
+      held.measured(database.sizeBytes);
       const opened = database;
       return {
         database: opened,

@@ -81,7 +81,7 @@ export class LiveHandshake {
     const kind = this.kinds.get(asked.kind);
     if (!(await this.documents.find(ref))) throw noSuchDocument();
     if (asked.schemaVersion !== kind.version) throw schemaMismatch(asked.schemaVersion, kind.version);
-    const document = await this.open.get(ref);
+    const document = await this.openNewest(ref);
     await this.checkVersions(ref, asked);
     if (asked.siteId === document.database.siteId) throw notRekeyed();
     const lock = await this.checkLock(ref, session.deviceId, asked);
@@ -109,6 +109,16 @@ export class LiveHandshake {
         ahead,
       },
     };
+  }
+
+  /** Opens the document at the epoch that it has now. */
+  private async openNewest(ref: DocumentRef): Promise<LiveDocument> {
+    const document = await this.open.get(ref);
+    const row = await this.documents.find(ref);
+    if (!row || row.epoch === document.epoch) return document;
+    // Another process or a command began an epoch, and its announcement did not arrive.
+    this.open.end(document, epochChanged(row));
+    return this.open.get(ref);
   }
 
   /** @throws AppError TOO_MANY_CONNECTIONS */

@@ -176,7 +176,10 @@ export class LiveGateway
     }
     const row = await this.documents.find(document.ref);
     if (!row) throw noSuchDocument();
-    if (row.epoch !== document.epoch) throw epochChanged(row);
+    if (row.epoch !== document.epoch) {
+      this.open.end(document, epochChanged(row)); // for everybody: its announcement did not arrive
+      throw epochChanged(row);
+    }
     // The announcement of what another process took may be lost.
     void this.open.catchUp(document, row.version).catch(toAppError);
     return { n, epoch: row.epoch, server_version: row.version, role: subscriber.role };

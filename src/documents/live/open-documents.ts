@@ -83,12 +83,13 @@ export class OpenDocuments implements LiveCopier {
   }
 
   /**
-   * Applies what other processes have journalled up to a version, and sends it.
+   * Applies what other processes have journalled up to a version, and sends everybody what they lack.
    * @throws AppError OVERLOADED, INTERNAL
    */
   async catchUp(document: LiveDocument, version: number): Promise<void> {
-    if (document.version >= version || document.isClosed) return;
-    await document.run(() => this.replayNow(document));
+    if (document.isClosed) return;
+    if (document.version < version) await document.run(() => this.replayNow(document));
+    // Also without a replay: a version may have been applied where nobody was told, or a read for a client have failed.
     for (const subscriber of document.subscribers) subscriber.catchUp();
   }
 
@@ -140,6 +141,7 @@ export class OpenDocuments implements LiveCopier {
       this.list().map(async (document) => {
         document.isFrozen = true;
         await document.drained();
+        await new Promise(setImmediate); // or the reason would overtake the last answer
         for (const { socket } of document.subscribers) hangUp(socket, shuttingDown());
         await this.close(document);
       }),

@@ -11,6 +11,7 @@ import {
   type RemoteChanges,
 } from './merging-copy.js';
 import type { Batch, OwnRow } from './own-changes.js';
+import { randomId } from '../random-id.js';
 import { rekey } from './rekey.js';
 import { takeSlot, type HeldSlot } from './slots.js';
 import { startWasm, type Vfs, type Wasm, type WasmSource } from './wasm.js';
@@ -76,7 +77,7 @@ export class CopyHost {
    * @throws BrokenDownloadError, CopyError, TypeError or DOMException the download failed
    */
   async download({ url, epoch, version, mark, pending }: Download): Promise<CopyState> {
-    const path = `/${crypto.randomUUID()}.db`;
+    const path = `/${randomId()}.db`;
     const old = { copy: this.copy, path: this.path };
     await writeFile(this.files, path, inflated(get(url)), this.onBytes);
     await rekey(this.wasm, this.vfs, path, { epoch, version, mark });

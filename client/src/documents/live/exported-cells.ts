@@ -22,7 +22,7 @@ export function toCells(rows: readonly OwnRow[]): ExportedCell[] {
     table,
     key: unpackKey(key),
     column: column === '-1' ? null : column,
-    value,
+    value: typeof value === 'bigint' ? toInteger(value) : value,
     isDeleted: cl % 2 === 0,
   }));
 }

@@ -11,6 +11,7 @@ import type { CopyStorage } from '../copy/copy-host.js';
 import type { WasmSource } from '../copy/wasm.js';
 import { DocumentsApi } from '../documents-api.js';
 import { toCells, type ExportedCell } from './exported-cells.js';
+import { randomId } from '../random-id.js';
 import { LiveSession } from './live-session.js';
 import { LocalCopy, type Reader, type TableListener, type Transaction } from './local-copy.js';
 
@@ -18,8 +19,11 @@ import { LocalCopy, type Reader, type TableListener, type Transaction } from './
 export interface OpenDocument {
   /** The server's origin. */
   server: string;
-  /** Answers a valid access token of this device; called for each connection and request. */
-  token: () => Promise<string>;
+  /**
+   * Answers an access token of this device; called for each connection and request.
+   * @param asked `isRefused`: the server has refused the one that was answered last, although it may look valid here
+   */
+  token: (asked: { isRefused: boolean }) => Promise<string>;
   video: string;
   /** The document's kind, such as `captions`. */
   database: string;
@@ -99,7 +103,7 @@ export async function openWith(
   const session = new LiveSession({
     ref,
     server: origin,
-    sessionId: options.sessionId ?? crypto.randomUUID(),
+    sessionId: options.sessionId ?? randomId(),
     token,
     api: new DocumentsApi(new Api(origin, credentialsOf(token), (request) => fetchTransport(request))),
     copy,
@@ -158,12 +162,12 @@ export async function openWith(
 }
 
 /** The app renews its tokens itself. */
-function credentialsOf(token: () => Promise<string>): CredentialStore {
+function credentialsOf(token: OpenDocument['token']): CredentialStore {
   return {
     read: async () => ({
       accountId: '',
       deviceId: '',
-      accessToken: await token(),
+      accessToken: await token({ isRefused: false }),
       refreshToken: '',
       expiresAt: Infinity,
     }),

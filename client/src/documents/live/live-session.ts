@@ -17,7 +17,7 @@ export interface SessionParts {
   server: string;
   sessionId: string;
   /** A valid access token. */
-  token: () => Promise<string>;
+  token: (asked: { isRefused: boolean }) => Promise<string>;
   api: DocumentsApi;
   copy: LocalCopy;
   light: StatusLight;
@@ -157,9 +157,10 @@ export class LiveSession {
     const { copy, light, token } = this.parts;
     light.tell({ type: 'link_connecting' });
     try {
-      if (!copy.state) await this.download('drop');
+      // Another attempt may have downloaded it meanwhile, and something may be written already.
+      if (!copy.state) await this.download('replay');
       if (this.wanted === 'holder') this.grant ??= await this.askAgain();
-      const accessToken = await token();
+      const accessToken = await token({ isRefused: this.wasTokenRefused });
       if (attempt === this.attempt) this.link = this.dial(accessToken);
     } catch (error) {
       if (attempt === this.attempt) this.end(toSyncError(error));
@@ -303,7 +304,7 @@ export class LiveSession {
     const wait = Math.min(Math.max((expiresAt - Date.now()) * RENEW_AT, 1_000), 2 ** 31 - 1);
     this.renewTimer = setTimeout(() => {
       const renew = async (): Promise<void> =>
-        this.renewTokenBefore(await link!.renewToken(await this.parts.token()));
+        this.renewTokenBefore(await link!.renewToken(await this.parts.token({ isRefused: false })));
       // If it fails, the server closes the connection when the token expires, and the next one brings a fresh token.
       if (link === this.link) renew().catch(() => undefined);
     }, wait);
