@@ -1,15 +1,12 @@
-import { copyFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
-import BetterSqlite from 'better-sqlite3';
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
 import { Database } from '../../src/foundation/database/database.js';
 import type { DocumentRef } from '../../src/locks/lock.js';
 import { LiveWriter, openOnDemand } from '../documents/live-writer.js';
+import { tearCopy } from '../documents/torn-copy.js';
 import type { TestApp } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
-import { documentState, download, ignoreChanges, write } from '../support/documents.js';
+import { documentState, download, write } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
-import { filesIn } from '../uploads/world.js';
 import { databasesWithTools, shareRestore } from './backups.js';
 
 /** Writes backgrounds into a document, one batch each, and closes its copy. */
@@ -41,28 +38,7 @@ describe.each(databasesWithTools)('on %s', (database) => {
   shared.beforeRestore(async (server) => {
     await paint(server, refOf('newer'), 'green', 'blue', 'white');
     if (database === 'postgres') return;
-    // A batch half written when the server was killed: its pages are in the file, its journal is hot.
-    const root = join(server.storage.env.DATA_DIR!, 'documents');
-    const folder = Buffer.from('torn').toString('hex');
-    const copy = join(
-      root,
-      filesIn(root).find((file) => file.includes(`/${folder}/`) && file.endsWith('.db'))!,
-    );
-    const writer = new BetterSqlite(copy);
-    ignoreChanges(writer);
-    writer.pragma('journal_mode = PERSIST');
-    writer.pragma('cache_size = 1');
-    writer.exec('BEGIN');
-    writer.exec(`UPDATE scenes SET background = 'torn'`);
-    writer.exec(`UPDATE crsql_master SET value = 3 WHERE key = 'pre_compact_dbversion'`);
-    // More than the cache holds, so that changed pages are written before the commit.
-    const insert = writer.prepare('INSERT INTO elements (id, thumbnail) VALUES (?, randomblob(1000))');
-    for (let row = 0; row < 3_000; row += 1) insert.run(`element-${row}`);
-    for (const suffix of ['', '-journal']) copyFileSync(`${copy}${suffix}`, `${copy}.killed${suffix}`);
-    writer.exec('ROLLBACK');
-    writer.close();
-    renameSync(`${copy}.killed`, copy);
-    renameSync(`${copy}.killed-journal`, `${copy}-journal`);
+    tearCopy(server.storage.env.DATA_DIR!, 'torn');
   });
   beforeAll(() => {
     moveTo(ann, shared.app.url);

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DocumentRef } from '../../locks/lock.js';
 import { NO_CONTENT, type Content } from '../version.js';
@@ -30,6 +30,11 @@ export function parseCopyPath(path: string): { ref: DocumentRef; content: Conten
   const [, account = '', video = '', kind = '', epoch = '', mark = null] = match;
   const ref = { accountId: fromHex(account), videoId: fromHex(video), kind };
   return { ref, content: { epoch: Number(epoch), mark } };
+}
+
+/** Whether a process ended while it wrote the copy: SQLite's journal is left, by which the engine rolls a half batch back. */
+export async function wasLeftOpen(path: string): Promise<boolean> {
+  return (await stat(`${path}-journal`).catch(() => null)) !== null;
 }
 
 /** Removes a working copy. Its journal goes with it, as it would be played back into a later file of that name. */

@@ -16,7 +16,7 @@ import { contentOf, DocumentsRepository, type StoredDocument } from '../document
 import type { Content } from '../version.js';
 import { ContentBase } from './content-base.js';
 import { CopyCache, type Copy, type HeldCopy } from './copy-cache.js';
-import { folderOfCopies, parseCopyPath, workingCopyPath } from './copy-files.js';
+import { folderOfCopies, parseCopyPath, wasLeftOpen, workingCopyPath } from './copy-files.js';
 import { JournalRepository } from './journal.repository.js';
 import { CopyRoom } from './copy-room.js';
 
@@ -89,7 +89,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
    * Holds the working copy of the first version of an epoch, which is a file that does not change; fetches it if this folder
    * does not have it.
    * @param sizeBytes the file's right size: after a power cut the file may be shorter
-   * @returns null when the copy is open for live changes
+   * @returns null when the copy is open for live changes, or was left so by a process that ended: the engine opens it first
    * @throws AppError INTERNAL when the content is nowhere; STORAGE_UNAVAILABLE, DISK_FULL
    */
   async hold(ref: DocumentRef, content: Content, sizeBytes: number): Promise<HeldCopy | null> {
@@ -97,6 +97,7 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     for (;;) {
       if (this.live.has(path)) return null;
       const copy = this.cache.get(path);
+      if (copy && (await wasLeftOpen(path))) return null;
       if (copy?.sizeBytes === sizeBytes) return this.cache.hold(copy);
       await this.fetch(ref, content, path);
     }
@@ -114,7 +115,8 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
     this.live.add(path);
     try {
       // The size of a file that grows is not known; the engine finds out what is missing from its version.
-      const isRight = (copy: Copy) => document.version > 1 || copy.sizeBytes === document.sizeBytes;
+      const isTrusted = document.version > 1 || (await wasLeftOpen(path));
+      const isRight = (copy: Copy) => isTrusted || copy.sizeBytes === document.sizeBytes;
       let copy = this.cache.get(path);
       while (!copy || !isRight(copy)) {
         await this.fetch(ref, content, path);

@@ -3,12 +3,13 @@ import { OpenDocuments } from '../../../src/documents/live/open-documents.js';
 import { Database } from '../../../src/foundation/database/database.js';
 import { AppError } from '../../../src/foundation/errors/app-error.js';
 import { forEachDatabase, startApp } from '../../support/app.js';
-import { documentState } from '../../support/documents.js';
-import { until } from '../../support/exchange.js';
+import { documentState, download, write } from '../../support/documents.js';
+import { moveTo, until } from '../../support/exchange.js';
 import { downloadLive, LiveClient } from '../../support/live-client.js';
 import { captions } from '../../support/live-documents.js';
 import { runTidemark } from '../../support/server-process.js';
 import { createStorage } from '../../support/storage.js';
+import { tearCopy } from '../torn-copy.js';
 import { atNext } from '../../uploads/hold-back.js';
 
 forEachDatabase((database) => {
@@ -31,6 +32,19 @@ forEachDatabase((database) => {
       () => room.removableBytes,
       (bytes) => bytes === size_bytes,
     );
+  });
+
+  test('content that was never uploaded survives a server that is killed in the middle of its first batch', async () => {
+    const storage = await createStorage(database);
+    const before = await startApp(database, { storage });
+    const device = await before.newDevice();
+    await write(device, 'v', ['red']);
+    await before.stop();
+    tearCopy(storage.env.DATA_DIR!, 'v');
+    await using app = await startApp(database, { storage });
+    moveTo(device, app.url);
+    expect(await download(device, 'v')).toEqual(['red']);
+    await storage.dispose();
   });
 
   test('a batch whose commit was not answered reaches the watchers, although nothing follows it', async () => {
