@@ -136,6 +136,9 @@ describe('with a server', () => {
       await tab.db.tx((tx) => tx.run('UPDATE cues SET text = ? WHERE id = ?', ['new', `cue-${i}`]));
     }
     expect(tab.status.get().pending).toBe(5);
+    // They are not on their way: this tab only watches.
+    await state(tab, 'attention');
+    expect(tab.status.get()).toMatchObject({ light: 'amber', reason: { code: 'LOCK_REQUIRED' } });
     await tab.hold();
     await state(tab, 'synced');
     expect(tab.status.get().pending).toBe(0);

@@ -7,6 +7,7 @@ import { endingOf, waitAfter } from './endings.js';
 import { handshakeOf } from './handshake.js';
 import { LiveLink, type LockLoss } from './live-link.js';
 import type { LocalCopy } from './local-copy.js';
+import { anotherEpoch, WATCHING } from './reasons.js';
 import { RunProgress } from './run-progress.js';
 import { Sender } from './sender.js';
 
@@ -82,7 +83,7 @@ export class LiveSession {
     const token = this.grant?.fencing_token;
     this.wanted = 'watcher';
     this.grant = null;
-    this.role = this.role && 'watcher';
+    if (this.role) this.takeRole('watcher');
     this.sender.stop();
     if (token !== undefined) await api.unlock(ref, sessionId, token);
   }
@@ -198,8 +199,7 @@ export class LiveSession {
     if (hello.epoch !== epoch || hello.server_site_id !== serverSiteId) return this.end(anotherEpoch());
     this.failures = 0;
     this.wasTokenRefused = false;
-    this.role = hello.role;
-    if (hello.role === 'holder') light.tell({ type: 'obstacle', reason: null });
+    this.takeRole(hello.role);
     light.tell({ type: 'link_up', timestamp: hello.server_version });
     light.tell({ type: 'pulled', timestamp: copy.state!.since.version });
     this.progress.expect(hello.ahead);
@@ -229,13 +229,23 @@ export class LiveSession {
   private settle(): void {
     const { copy, light } = this.parts;
     const isBehind = light.facts.serverClock > copy.state!.since.version;
-    if (!isBehind && copy.state!.pending === 0) light.tell({ type: 'sync_succeeded', wall: Date.now() });
+    // What is pending does not go while this tab watches, so nothing more is to come of this run.
+    if (!isBehind && (copy.state!.pending === 0 || this.role === 'watcher'))
+      light.tell({ type: 'sync_succeeded', wall: Date.now() });
   }
 
   private async becomeHolder(link: LiveLink, grant: Grant): Promise<void> {
     const role = await link.hold(grant.fencing_token);
-    if (link === this.link) this.role = role;
+    if (link === this.link) this.takeRole(role);
     this.send();
+  }
+
+  /** What is pending cannot go while this tab watches: the light must not say that it is on its way. */
+  private takeRole(role: LiveRole): void {
+    const { light } = this.parts;
+    this.role = role;
+    if (role === 'holder') light.tell({ type: 'obstacle', reason: null });
+    else if (light.facts.obstacle === null) light.tell({ type: 'obstacle', reason: WATCHING });
   }
 
   /** @param how `taken`: by somebody, or given back; `refused`: who has it is told soon */
@@ -245,8 +255,7 @@ export class LiveSession {
     this.role = this.role && 'watcher';
     this.sender.stop();
     if (how === 'taken') this.wanted = 'watcher';
-    const hint = 'What is pending stays here, and is sent when this tab holds the lock again.';
-    light.tell({ type: 'obstacle', reason: { code: 'LOCK_REQUIRED', message, hint } });
+    light.tell({ type: 'obstacle', reason: { ...WATCHING, message } });
     if (how === 'expired' && this.wanted === 'holder') void this.connect();
   }
 
@@ -309,8 +318,4 @@ export class LiveSession {
       if (link === this.link) renew().catch(() => undefined);
     }, wait);
   }
-}
-
-function anotherEpoch(): SyncError {
-  return new SyncError('EPOCH_CHANGED', 'The document has begun anew.', 'Start over from the server.', 409);
 }
