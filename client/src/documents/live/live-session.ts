@@ -250,12 +250,11 @@ export class LiveSession {
 
   /** @param how `taken`: by somebody, or given back; `refused`: who has it is told soon */
   private loseLock(message: string, how: LockLoss): void {
-    const { light } = this.parts;
     this.grant = null;
     this.role = this.role && 'watcher';
     this.sender.stop();
     if (how === 'taken') this.wanted = 'watcher';
-    light.tell({ type: 'obstacle', reason: { ...WATCHING, message } });
+    this.parts.light.tell({ type: 'obstacle', reason: { ...WATCHING, message } });
     if (how === 'expired' && this.wanted === 'holder') void this.connect();
   }
 
