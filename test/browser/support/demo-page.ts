@@ -69,6 +69,8 @@ export class DemoPage extends AppPage {
     const count = await fields.count();
     await this.page.locator('#add').click();
     await fields.nth(count).waitFor({ state: 'attached' });
+    // The page moves the focus into the new field when it has shown it; what is typed before goes nowhere.
+    await this.page.locator('#cues .text:focus').waitFor();
     await this.page.keyboard.type(text);
     // Stored in this tab's copy: a field shows more for an instant.
     await this.page.locator('#cues[aria-busy="false"]').waitFor();
