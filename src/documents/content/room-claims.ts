@@ -1,12 +1,10 @@
-import { KeyedMutex } from '../../foundation/flow/keyed-mutex.js';
-
-const CLAIMS = 'claims';
+import { Mutex } from '../../foundation/flow/mutex.js';
 
 /** Room on the disk that was found for files which are still being made. */
 export class RoomClaims {
   totalBytes = 0;
   /** One claim after another: two at once would count each other, and both be refused where there is room for one. */
-  private readonly mutex = new KeyedMutex();
+  private readonly mutex = new Mutex();
 
   /**
    * Claims bytes, for which `isFound` looks then.
@@ -14,7 +12,7 @@ export class RoomClaims {
    * @throws Error of `isFound`; then nothing is claimed
    */
   take(bytes: number, isFound: () => Promise<boolean>): Promise<(() => void) | null> {
-    return this.mutex.run(CLAIMS, async () => {
+    return this.mutex.run(async () => {
       this.totalBytes += bytes;
       const end = () => void (this.totalBytes -= bytes);
       let isTaken = false;

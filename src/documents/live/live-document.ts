@@ -1,4 +1,5 @@
 import type { EventBus } from '../../foundation/events/event-bus.js';
+import { Mutex } from '../../foundation/flow/mutex.js';
 import { Throttle } from '../../foundation/flow/throttle.js';
 import { keyOf, type DocumentRef } from '../../locks/lock.js';
 import type { DocumentKind } from '../kinds.js';
@@ -45,7 +46,7 @@ export class LiveDocument implements Source {
   quotaAskedAt = -Infinity;
   /** When it was last used, in ms of a monotonic clock. */
   usedAt = performance.now();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Mutex();
   private readonly grew: Throttle;
   private readonly changed: Throttle;
 
@@ -96,9 +97,7 @@ export class LiveDocument implements Source {
   /** Runs `work` after all earlier work has ended. */
   run<T>(work: () => Promise<T>): Promise<T> {
     this.usedAt = performance.now();
-    const result = this.last.then(work);
-    this.last = result.catch(() => undefined);
-    return result;
+    return this.turns.run(work);
   }
 
   async findMark(version: number): Promise<string | null> {
@@ -111,8 +110,8 @@ export class LiveDocument implements Source {
   }
 
   /** Waits for the work asked for so far. */
-  async drained(): Promise<void> {
-    await this.last;
+  drained(): Promise<void> {
+    return this.turns.ended();
   }
 
   /** Notes the mark of the newest version, which another process or an earlier opening made. */

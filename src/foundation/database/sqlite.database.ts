@@ -12,6 +12,7 @@ import {
   type SqlValue,
   type Transaction,
 } from './database.js';
+import { Mutex } from '../flow/mutex.js';
 import { Semaphore } from '../flow/semaphore.js';
 import { isWriteFault, readOnly, silent, sqliteReadFault, sqliteWriteFault } from './write-faults.js';
 
@@ -46,7 +47,7 @@ export class SqliteDatabase extends Database {
   private readonly idle: SqliteConnection[] = [];
   private readonly snapshots: Semaphore;
   private readonly writes = new Batcher((writes: Write[]) => this.writeTogether(writes));
-  private lastWrite: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Mutex();
   /** Whether a write failed because the database takes none, and `checkWritable` has made none since. */
   private hasFailed = false;
 
@@ -80,7 +81,7 @@ export class SqliteDatabase extends Database {
   }
 
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.inTurn(() => this.commitOrReclaim(work));
+    return this.turns.run(() => this.commitOrReclaim(work));
   }
 
   async openSnapshot(): Promise<Snapshot> {
@@ -134,7 +135,7 @@ export class SqliteDatabase extends Database {
 
   async close(): Promise<void> {
     await this.writes.drain();
-    await this.lastWrite;
+    await this.turns.ended();
     for (const connection of [this.reader, ...this.idle]) connection.close();
     await this.dataSource.destroy();
     this.lock.release();
@@ -142,7 +143,7 @@ export class SqliteDatabase extends Database {
 
   /** Runs all writes in one commit, so that they wait for the disk once. */
   private writeTogether(writes: Write[]): Promise<PromiseSettledResult<object[]>[]> {
-    return this.inTurn(() =>
+    return this.turns.run(() =>
       this.commitOrReclaim(async (tx) => {
         // A failing statement rolls back only itself …
         const outcomes = await Promise.allSettled(writes.map(({ sql, params }) => tx.query(sql, params)));
@@ -182,12 +183,6 @@ export class SqliteDatabase extends Database {
       if (this.writer.inTransaction) await this.writer.query('ROLLBACK');
       throw error;
     }
-  }
-
-  private inTurn<T>(write: () => Promise<T>): Promise<T> {
-    const result = this.lastWrite.then(write);
-    this.lastWrite = result.catch(() => undefined);
-    return result;
   }
 
   private openReader(): SqliteConnection {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { postgresOptions } from '../config/postgres-url.js';
+import { Mutex } from '../flow/mutex.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -22,7 +23,8 @@ export class ClusterConnection {
   /** Null: not connected. */
   private client: pg.Client | null = null;
   private newest: pg.Client | null = null;
-  private lastQuery: Promise<unknown> = Promise.resolve(); // never rejects
+  /** The driver requires statements one at a time. */
+  private readonly turns = new Mutex();
   private lastComplaint = '';
   private isClosed = false;
 
@@ -62,7 +64,7 @@ export class ClusterConnection {
     const { client } = this;
     if (!client) throw new Error('Not connected to PostgreSQL.');
     try {
-      return await this.inTurn(() => client.query(text, values));
+      return await this.turns.run(() => client.query(text, values));
     } catch (error) {
       if (this.isClosed) return never();
       // A connection that does not answer may be half open: end it, so that it is replaced.
@@ -72,8 +74,8 @@ export class ClusterConnection {
   }
 
   /** Waits until all statements so far have succeeded or failed. */
-  async flushed(): Promise<void> {
-    await this.lastQuery;
+  flushed(): Promise<void> {
+    return this.turns.ended();
   }
 
   /** Ends the connection for good. */
@@ -99,7 +101,7 @@ export class ClusterConnection {
     });
     const listen = async (text: string): Promise<pg.QueryResult> => {
       try {
-        const result = await this.inTurn(() => client.query(text));
+        const result = await this.turns.run(() => client.query(text));
         if (this.client !== client) throw new Error('The connection has ended.');
         isListening = true;
         this.lastComplaint = '';
@@ -126,13 +128,6 @@ export class ClusterConnection {
   private complain(message: string): void {
     if (message !== this.lastComplaint) this.logger.warn(message);
     this.lastComplaint = message;
-  }
-
-  /** Runs statements one at a time, as the driver requires. */
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.lastQuery.then(work);
-    this.lastQuery = result.catch(() => undefined);
-    return result;
   }
 }
 
