@@ -15,12 +15,12 @@ import { PROVE_EVERY_MS, SESSION_ENDS, SocketSessions, type SocketSession } from
 import { CONFIG, NOW, type Now } from '../foundation/config/config.module.js';
 import type { Config } from '../foundation/config/config.js';
 import { AppError } from '../foundation/errors/app-error.js';
-import { toProblem } from '../foundation/errors/problem.js';
 import { EventBus } from '../foundation/events/event-bus.js';
 import { dropIfDeaf } from '../foundation/sockets/backlog.js';
 import { hangUp, hangUpIfFinal } from '../foundation/sockets/client-socket.js';
 import { DEVICE_LIMITS, PacketAllowance, WATCHER_LIMITS } from '../foundation/sockets/packet-allowance.js';
-import { SocketProblemFilter, toAppError } from '../foundation/sockets/socket-problem.filter.js';
+import { memberOf, wholeNumberOf } from '../foundation/sockets/payload.js';
+import { refusalOf, SocketProblemFilter, toAppError } from '../foundation/sockets/socket-problem.filter.js';
 import type { Hello, Pong, TokenAccepted } from '../protocol/events.js';
 import type { Timestamp } from '../protocol/sync.js';
 import type { Share } from '../shares/shares.repository.js';
@@ -73,7 +73,7 @@ export class RealtimeGateway
       this.met.add(socket.conn);
       this.admit(socket).then(
         () => next(),
-        (thrown) => next(this.refusal(socket, thrown)),
+        (thrown) => next(refusalOf(socket, thrown, this.logger)),
       );
     });
   }
@@ -115,10 +115,7 @@ export class RealtimeGateway
   /** Answers with the account's clock, read after the ping arrived, so that the client knows whether it is up to date. */
   @SubscribeMessage('ping')
   async ping(socket: RealtimeSocket, payload: unknown): Promise<Pong> {
-    const n = memberOf(payload, 'n');
-    if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
-      throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
-    }
+    const n = wholeNumberOf(payload, 'n');
     const { peer } = socket.data;
     if (peer.kind === 'device') {
       const account = await this.sessions.prove(peer.session);
@@ -161,12 +158,6 @@ export class RealtimeGateway
     this.hellos.set(socket, hello);
   }
 
-  private refusal(socket: RealtimeSocket, thrown: unknown): Error {
-    const error = toAppError(thrown);
-    this.logger.log(`Refused socket ${socket.id}: ${error.code}`);
-    return Object.assign(new Error(error.code), { data: toProblem(error, socket.id) });
-  }
-
   private joinDevice(socket: RealtimeSocket, { accountId, deviceId }: SocketSession): void {
     const own = deviceRoom(accountId, deviceId);
     void socket.join([accountRoom(accountId), own]);
@@ -206,9 +197,4 @@ function shuttingDown(): AppError {
 function forgetRequest(socket: RealtimeSocket): void {
   Object.assign(socket.conn, { request: undefined });
   Object.assign(socket, { handshake: undefined });
-}
-
-function memberOf(payload: unknown, name: string): unknown {
-  if (typeof payload !== 'object' || payload === null || !Object.hasOwn(payload, name)) return undefined;
-  return (payload as Record<string, unknown>)[name];
 }

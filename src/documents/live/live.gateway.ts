@@ -12,13 +12,17 @@ import { SESSION_ENDS, SocketSessions } from '../../auth/socket-session.js';
 import { CONFIG } from '../../foundation/config/config.module.js';
 import type { Config } from '../../foundation/config/config.js';
 import { AppError } from '../../foundation/errors/app-error.js';
-import { toProblem } from '../../foundation/errors/problem.js';
 import { EventBus, type Events } from '../../foundation/events/event-bus.js';
 import { dropIfDeaf } from '../../foundation/sockets/backlog.js';
 import { hangUp } from '../../foundation/sockets/client-socket.js';
 import { allowFrames, MAX_FRAME_BYTES, refuseFrame } from '../../foundation/sockets/frame-limit.js';
 import { EDITOR_LIMITS, PacketAllowance } from '../../foundation/sockets/packet-allowance.js';
-import { SocketProblemFilter, toAppError } from '../../foundation/sockets/socket-problem.filter.js';
+import { memberOf, wholeNumberOf } from '../../foundation/sockets/payload.js';
+import {
+  refusalOf,
+  SocketProblemFilter,
+  toAppError,
+} from '../../foundation/sockets/socket-problem.filter.js';
 import { LocksService } from '../../locks/locks.service.js';
 import { Lifecycle } from '../../operations/lifecycle.js';
 import {
@@ -87,7 +91,7 @@ export class LiveGateway
     namespaces.use((socket, next) => {
       this.admit(socket).then(
         () => next(),
-        (thrown) => next(this.refusal(socket, thrown)),
+        (thrown) => next(refusalOf(socket, thrown, this.logger)),
       );
     });
   }
@@ -170,10 +174,7 @@ export class LiveGateway
   @SubscribeMessage('ping')
   async ping(socket: LiveSocket, payload: unknown): Promise<LivePong> {
     const { document, subscriber } = this.connectionOf(socket);
-    const n = memberOf(payload, 'n');
-    if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
-      throw new AppError('BAD_REQUEST', { detail: 'n must be a whole number.' });
-    }
+    const n = wholeNumberOf(payload, 'n');
     const row = await this.documents.find(document.ref);
     if (!row) throw noSuchDocument();
     if (row.epoch !== document.epoch) {
@@ -189,10 +190,7 @@ export class LiveGateway
   @SubscribeMessage('hold')
   async hold(socket: LiveSocket, payload: unknown): Promise<HoldAccepted> {
     const { subscriber } = this.connectionOf(socket);
-    const fencingToken = memberOf(payload, 'fencing_token');
-    if (typeof fencingToken !== 'number' || !Number.isSafeInteger(fencingToken)) {
-      throw new AppError('BAD_REQUEST', { detail: 'fencing_token must be a whole number.' });
-    }
+    const fencingToken = wholeNumberOf(payload, 'fencing_token');
     const { ref, sessionId, session } = subscriber.peer;
     const holding = { sessionId, userId: session.deviceId, fencingToken };
     const { expiresAt } = await this.locks.renew(ref, holding);
@@ -224,12 +222,6 @@ export class LiveGateway
     this.admissions.set(socket, await this.handshake.admit(socket));
     if (this.isStopping) throw shuttingDown();
     allowFrames(socket, LIVE_FRAME_BYTES);
-  }
-
-  private refusal(socket: LiveSocket, thrown: unknown): Error {
-    const error = toAppError(thrown);
-    this.logger.log(`Refused socket ${socket.id}: ${error.code}`);
-    return Object.assign(new Error(error.code), { data: toProblem(error, socket.id) });
   }
 
   private watchPackets(socket: LiveSocket, subscriber: Subscriber): void {
@@ -286,9 +278,4 @@ export class LiveGateway
 
 function rateLimited(detail: string): AppError {
   return new AppError('RATE_LIMITED', { detail, retry_after: RETRY_AFTER_SECONDS });
-}
-
-function memberOf(payload: unknown, name: string): unknown {
-  if (typeof payload !== 'object' || payload === null || !Object.hasOwn(payload, name)) return undefined;
-  return (payload as Record<string, unknown>)[name];
 }

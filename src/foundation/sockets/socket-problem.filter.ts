@@ -20,6 +20,13 @@ export class SocketProblemFilter implements WsExceptionFilter {
   }
 }
 
+/** The error by which a handshake is refused, with its problem; the refusal is logged. */
+export function refusalOf({ id }: Pick<AnySocket, 'id'>, thrown: unknown, log: Logger): Error {
+  const error = toAppError(thrown);
+  log.log(`Refused socket ${id}: ${error.code}`);
+  return Object.assign(new Error(error.code), { data: toProblem(error, id) });
+}
+
 /** The error to send to a client; an unexpected error is logged and becomes INTERNAL, without details. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
