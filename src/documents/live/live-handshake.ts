@@ -13,7 +13,7 @@ import {
   VIDEO_ID_PATTERN,
   type LiveHello,
 } from '../../protocol/documents.js';
-import { DocumentsRepository } from '../documents.repository.js';
+import { DocumentsRepository, type StoredDocument } from '../documents.repository.js';
 import { DocumentKinds } from '../kinds.js';
 import { MARK_PATTERN } from '../version.js';
 import { epochChanged, noSuchDocument } from './live-errors.js';
@@ -81,8 +81,8 @@ export class LiveHandshake {
     const kind = this.kinds.get(asked.kind);
     if (!(await this.documents.find(ref))) throw noSuchDocument();
     if (asked.schemaVersion !== kind.version) throw schemaMismatch(asked.schemaVersion, kind.version);
-    const document = await this.openNewest(ref);
-    await this.checkVersions(ref, asked);
+    const { document, row } = await this.openNewest(ref);
+    await this.checkVersions(ref, row, asked);
     if (asked.siteId === document.database.siteId) throw notRekeyed();
     const lock = await this.checkLock(ref, session.deviceId, asked);
     if (!lock) this.checkWatchers(document);
@@ -111,14 +111,17 @@ export class LiveHandshake {
     };
   }
 
-  /** Opens the document at the epoch that it has now. */
-  private async openNewest(ref: DocumentRef): Promise<LiveDocument> {
-    const document = await this.open.get(ref);
-    const row = await this.documents.find(ref);
-    if (!row || row.epoch === document.epoch) return document;
-    // Another process or a command began an epoch, and its announcement did not arrive.
-    this.open.end(document, epochChanged(row));
-    return this.open.get(ref);
+  /** Opens the document at the epoch that it has now. @returns it with its row, read after it was opened */
+  private async openNewest(ref: DocumentRef): Promise<{ document: LiveDocument; row: StoredDocument }> {
+    for (;;) {
+      // Opening it may begin an epoch.
+      const document = await this.open.get(ref);
+      const row = await this.documents.find(ref);
+      if (!row) throw noSuchDocument();
+      if (row.epoch === document.epoch) return { document, row };
+      // Another process or a command began an epoch, and its announcement did not arrive.
+      this.open.end(document, epochChanged(row));
+    }
   }
 
   /** @throws AppError TOO_MANY_CONNECTIONS */
@@ -132,10 +135,11 @@ export class LiveHandshake {
   }
 
   /** The versions that the client has must be ones that the server gave out, with the same marks. */
-  private async checkVersions(ref: DocumentRef, { epoch, since, answered }: Asked): Promise<void> {
-    // Read after the document was opened, which may have begun an epoch.
-    const row = await this.documents.find(ref);
-    if (!row) throw noSuchDocument();
+  private async checkVersions(
+    ref: DocumentRef,
+    row: StoredDocument,
+    { epoch, since, answered }: Asked,
+  ): Promise<void> {
     if (epoch !== row.epoch) throw epochChanged(row);
     for (const claimed of answered ? [since, answered] : [since]) {
       if (claimed.version > row.version) throw epochChanged(row);
