@@ -4,7 +4,7 @@ import { JournalRepository } from '../../src/documents/content/journal.repositor
 import { OpenCopies } from '../../src/documents/content/open-copies.js';
 import { WorkingCopies, type LiveCopy } from '../../src/documents/content/working-copies.js';
 import { mergingVersion } from '../../src/documents/import/merging-version.js';
-import { DocumentsRepository } from '../../src/documents/documents.repository.js';
+import { contentOf, DocumentsRepository } from '../../src/documents/documents.repository.js';
 import type { Version } from '../../src/documents/version.js';
 import { keyOf, type DocumentRef } from '../../src/locks/lock.js';
 import type { TestApp } from '../support/app.js';
@@ -46,7 +46,8 @@ export class LiveWriter implements Disposable {
   /** Opens the document's copy, and catches up with its row. */
   static async open(app: TestApp, ref: DocumentRef): Promise<LiveWriter> {
     const document = (await app.nest.get(DocumentsRepository).find(ref))!;
-    const copy = await app.nest.get(WorkingCopies).holdLive(ref, document);
+    const copies = app.nest.get(WorkingCopies);
+    let copy = await copies.holdLive(ref, document);
     const { epoch, version, mark } = document;
     const openFile = () =>
       new LiveWriter(app, new BatchWriter(app, ref), copy, new BetterSqlite(copy.path), {
@@ -57,7 +58,10 @@ export class LiveWriter implements Disposable {
     let writer = openFile();
     await writer.catchUp().catch(async (error: unknown) => {
       writer.database.close();
-      if (!(await copy.renew())) throw error;
+      copy.release();
+      if (!app.nest.get(JournalRepository).hasContents) throw error;
+      await copies.discard(ref, contentOf(document));
+      copy = await copies.holdLive(ref, document);
       writer = openFile();
       await writer.catchUp();
     });

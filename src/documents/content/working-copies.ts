@@ -31,12 +31,6 @@ export interface LiveCopy extends HeldCopy {
   measured(sizeBytes: number): void;
   /** Notes the file's size after a batch, which is not uploaded yet. */
   grew(sizeBytes: number): void;
-  /**
-   * Replaces the file, which must be closed, by the uploaded or the first version: of an older one the journal may lack
-   * batches that were uploaded.
-   * @returns false when it may be the only place of what it has; then nothing has changed
-   */
-  renew(): Promise<boolean>;
 }
 
 /** The folder of this process's working copies, one file for each content of a document. */
@@ -126,7 +120,6 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
       await this.cache.whenAlone(path);
       return {
         path,
-        renew: () => this.renew(ref, content, path),
         measured: (sizeBytes) => this.cache.resize(path, sizeBytes),
         grew: (sizeBytes) => {
           this.cache.resize(path, sizeBytes);
@@ -199,14 +192,6 @@ export class WorkingCopies implements OnModuleInit, OnModuleDestroy {
   /** Removes the copies of earlier epochs; a held copy is removed with its last release. */
   async removeBefore(ref: DocumentRef, epoch: number): Promise<void> {
     for (const copy of this.listCopies(ref)) if (copy.epoch < epoch) await this.cache.retire(copy);
-  }
-
-  private async renew(ref: DocumentRef, content: Content, path: string): Promise<boolean> {
-    if (!this.journal.hasContents) return false;
-    const stale = this.cache.get(path);
-    if (stale) await this.cache.remove(stale);
-    await this.fetch(ref, content, path);
-    return true;
   }
 
   private listCopies(ref: DocumentRef): Copy[] {

@@ -128,11 +128,6 @@ export class MergingCopy {
     };
   }
 
-  /** Whether the file is intact, by SQLite's quick check. */
-  async isIntact(): Promise<boolean> {
-    return (await this.db.value('PRAGMA quick_check(1)')) === 'ok';
-  }
-
   /** Runs one statement; outside a transaction only one that reads. @throws SqliteError */
   async all(sql: string, params: readonly SqlValue[]): Promise<Record<string, SqlValue>[]> {
     const wasOpen = !this.db.isAutocommit;
