@@ -1,4 +1,5 @@
 import type { OpenedDocument, SqlValue } from '../src/documents/open-document.js';
+import { randomId } from '../src/index.js';
 
 /** One caption of the video. */
 export interface Cue {
@@ -26,7 +27,7 @@ export class Captions {
   }
 
   async add(atMs: number): Promise<string> {
-    const id = newId();
+    const id = randomId();
     const start = Math.min(Math.round(atMs), VIDEO_MS - NEW_CUE_MS);
     await this.run('INSERT INTO cues (id, start_ms, end_ms) VALUES (?, ?, ?)', [
       id,
@@ -41,7 +42,7 @@ export class Captions {
     await this.database.tx(async (tx) => {
       for (let i = 0; i < count; i += 1) {
         const start = Math.round((i * (VIDEO_MS - NEW_CUE_MS)) / count);
-        const values = [newId(), start, start + SHORTEST_MS * 4, `Wave ${i + 1}`];
+        const values = [randomId(), start, start + SHORTEST_MS * 4, `Wave ${i + 1}`];
         await tx.run('INSERT INTO cues (id, start_ms, end_ms, text) VALUES (?, ?, ?, ?)', values);
       }
     });
@@ -86,10 +87,4 @@ export function readTime(text: string): number | null {
   if (!match) return null;
   const [, minutes = '0', seconds = '0'] = match;
   return Math.round((Number(minutes) * 60 + Number(seconds.replace(',', '.'))) * 1_000);
-}
-
-function newId(): string {
-  // Not randomUUID: browsers do not offer it to pages over plain HTTP.
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

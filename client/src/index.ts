@@ -27,6 +27,7 @@ export { Cell, type Observable } from './light/observable.js';
 export type { Progress, Reason } from './light/reason.js';
 export type { SyncState, SyncStatus } from './light/status.js';
 export { Mutex } from './mutex.js';
+export { randomId } from './random-id.js';
 export type { RecoveryWay } from './records/local-data.js';
 export type { DescribeRow, Notice } from './records/notices.js';
 export type { Synchronize } from './records/records.js';

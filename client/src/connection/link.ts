@@ -1,4 +1,4 @@
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import type {
   ClientEvents,
   DeviceHandshake,
@@ -6,11 +6,11 @@ import type {
   ServerEvents,
   SocketAnswer,
 } from '../../../src/protocol/events.js';
-import type { Problem } from '../../../src/protocol/errors.js';
 import type { Timestamp } from '../../../src/protocol/sync.js';
 import type { Told } from '../light/facts.js';
 import type { DocumentNews } from './document-feed.js';
 import { SyncError } from '../api/sync-error.js';
+import { dial, lost, refusal, silent } from './dial.js';
 
 /** How long the handshake may take, hello included. */
 const HANDSHAKE_MS = 3_000;
@@ -49,16 +49,10 @@ export class Link {
     private readonly stopwatch: () => number,
     private readonly listener: LinkListener,
   ) {
-    this.socket = io(serverUrl, {
-      auth: handshake,
-      transports: ['websocket'],
-      reconnection: false,
-      forceNew: true,
-      timeout: HANDSHAKE_MS,
-    });
+    this.socket = dial(serverUrl, handshake, HANDSHAKE_MS);
     this.handshakeTimer = setTimeout(() => this.end(silent()), HANDSHAKE_MS);
     this.socket.on('connect_error', (error) => this.end(refusal(error)));
-    this.socket.on('disconnect', (_, details) => this.end(lost(details)));
+    this.socket.on('disconnect', (_, details) => this.end(lossOf(details)));
     this.socket.on('hello', (hello) => this.greet(hello));
     this.socket.on('changes', ({ timestamp, device_id }) => {
       if (!this.isOver) listener.onChanges(timestamp, device_id);
@@ -134,19 +128,8 @@ export class Link {
   }
 }
 
-function silent(): SyncError {
-  return SyncError.of('NO_ANSWER', 'The server does not answer.');
-}
-
-/** If the server refused the handshake, the error carries a problem; otherwise the server was not reached. */
-function refusal(error: Error & { data?: Problem }): SyncError {
-  return error.data?.code
-    ? SyncError.from(error.data)
-    : SyncError.of('NO_ANSWER', 'The server could not be reached.');
-}
-
-function lost(details: unknown): SyncError {
+function lossOf(details: unknown): SyncError {
   const { context } = (details ?? {}) as { context?: { code?: number } };
-  if (context?.code !== TOO_LARGE) return SyncError.of('NO_ANSWER', 'The connection was lost.');
+  if (context?.code !== TOO_LARGE) return lost();
   return SyncError.of('FRAME_TOO_LARGE', 'This device sent more at once than the server takes.');
 }

@@ -1,3 +1,4 @@
+import { randomId } from '@tidemark/client';
 import { Platform } from 'react-native';
 
 const KEY = 'tidemark_document_session';
@@ -7,7 +8,7 @@ let mine: string | null = null;
 
 /** The id by which the server knows this tab as a holder of locks; it survives a reload. */
 export function pageSessionId(): string {
-  return (mine ??= newId());
+  return (mine ??= `page-${randomId()}`);
 }
 
 // The id is in the session storage only from the end of one page to the beginning of the next. A duplicated tab gets a copy
@@ -38,10 +39,4 @@ if (Platform.OS === 'web') {
   window.addEventListener('pagehide', tried(keep));
   // Back from the cache of pages: this one lives on with its id.
   window.addEventListener('pageshow', tried(take));
-}
-
-function newId(): string {
-  // Not randomUUID: browsers do not offer it to pages over plain HTTP.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `page-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

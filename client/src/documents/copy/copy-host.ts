@@ -11,7 +11,7 @@ import {
   type RemoteChanges,
 } from './merging-copy.js';
 import type { Batch, OwnRow } from './own-changes.js';
-import { randomId } from '../random-id.js';
+import { randomId } from '../../random-id.js';
 import { rekey } from './rekey.js';
 import { takeSlot, type HeldSlot } from './slots.js';
 import { startWasm, type Vfs, type Wasm, type WasmSource } from './wasm.js';

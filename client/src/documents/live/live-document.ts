@@ -11,7 +11,7 @@ import type { CopyStorage } from '../copy/copy-host.js';
 import type { WasmSource } from '../copy/wasm.js';
 import { DocumentsApi } from '../documents-api.js';
 import { toCells, type ExportedCell } from './exported-cells.js';
-import { randomId } from '../random-id.js';
+import { randomId } from '../../random-id.js';
 import { LiveSession } from './live-session.js';
 import { LocalCopy, type Reader, type TableListener, type Transaction } from './local-copy.js';
 

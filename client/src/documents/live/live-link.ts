@@ -1,4 +1,4 @@
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import {
   LIVE_LIMITS,
   type ChangesApplied,
@@ -13,6 +13,8 @@ import {
 } from '../../../../src/protocol/documents.js';
 import type { Problem } from '../../../../src/protocol/errors.js';
 import { SyncError } from '../../api/sync-error.js';
+import { dial, lost, refusal, silent } from '../../connection/dial.js';
+import { Mutex } from '../../mutex.js';
 
 /** How long the handshake may take, hello included; the server may have to open the document first. */
 const HANDSHAKE_MS = 10_000;
@@ -54,7 +56,7 @@ export class LiveLink {
   private bytesSent = 0;
   /** How many bytes are to come as `changes`. */
   private bytesAhead = 0;
-  private last: Promise<void> = Promise.resolve();
+  private readonly turns = new Mutex();
   private isOver = false;
 
   constructor(
@@ -63,18 +65,10 @@ export class LiveLink {
     private readonly stopwatch: () => number,
     private readonly listener: LiveLinkListener,
   ) {
-    this.socket = io(url, {
-      auth: handshake,
-      transports: ['websocket'],
-      reconnection: false,
-      forceNew: true,
-      timeout: HANDSHAKE_MS,
-    });
+    this.socket = dial(url, handshake, HANDSHAKE_MS);
     this.handshakeTimer = setTimeout(() => this.end(silent()), HANDSHAKE_MS);
-    this.socket.on('connect_error', (error: Error & { data?: Problem }) =>
-      this.end(error.data?.code ? SyncError.from(error.data) : unreachable()),
-    );
-    this.socket.on('disconnect', () => this.end(SyncError.of('NO_ANSWER', 'The connection was lost.')));
+    this.socket.on('connect_error', (error) => this.end(refusal(error)));
+    this.socket.on('disconnect', () => this.end(lost()));
     this.socket.on('hello', (hello) => this.greet(hello));
     this.socket.on('changes', (changes, body, answer) => this.apply(changes, body, answer));
     this.socket.on('session_transferred', () =>
@@ -128,7 +122,7 @@ export class LiveLink {
     emit: (answer: (answer: Answer | { problem: Problem }) => void) => void,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(SyncError.of('NO_ANSWER', 'The connection was lost.'));
+      const giveUp = (): void => reject(lost());
       if (this.isOver) return giveUp();
       this.asked.add(giveUp);
       emit((answer) => {
@@ -155,7 +149,7 @@ export class LiveLink {
     answer: (applied: ChangesApplied | { problem: Problem }) => void,
   ): void {
     this.bytesAhead = changes.bytes_left;
-    this.last = this.last.then(async () => {
+    void this.turns.run(async () => {
       if (this.isOver) return;
       try {
         answer(await this.listener.onChanges(changes, new Uint8Array(body)));
@@ -187,12 +181,4 @@ export class LiveLink {
     this.close();
     this.listener.onEnd(why);
   }
-}
-
-function silent(): SyncError {
-  return SyncError.of('NO_ANSWER', 'The server does not answer.');
-}
-
-function unreachable(): SyncError {
-  return SyncError.of('NO_ANSWER', 'The server could not be reached.');
 }
