@@ -23,8 +23,8 @@ import {
 } from '../support/documents.js';
 import { moveTo } from '../support/exchange.js';
 import { OPERATOR_TOKEN } from '../support/operator.js';
-import { makeScratchDir } from '../support/scratch.js';
-import { createStorage, type Storage } from '../support/storage.js';
+import type { Storage } from '../support/storage.js';
+import { storeForEach } from '../support/store-for-each.js';
 import { around } from '../uploads/hold-back.js';
 import { storeIn, World } from '../uploads/world.js';
 
@@ -46,19 +46,11 @@ async function takeBack(storage: Storage): Promise<void> {
 }
 
 forEachDatabase((database) => {
-  let storage: Storage;
-  let folder: string;
-  beforeEach(async () => {
-    storage = await createStorage(database);
-    folder = makeScratchDir('store');
-  });
-  afterEach(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await storage.dispose();
-  });
+  const store = storeForEach(database);
 
   test('documents of a database from before live documents keep their versions, copies and contents', async () => {
-    const env = storeIn(join(folder, 'objects'));
+    const { storage, objects } = store();
+    const env = storeIn(objects);
     const first = await startApp(database, { storage, env });
     const laptop = await first.newDevice();
     const marked = await write(laptop, 'marked', ['marked']);

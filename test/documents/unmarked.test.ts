@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { hashPairingCode } from '../../src/auth/pairing-code.js';
@@ -13,8 +13,8 @@ import { forEachDatabase, startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
 import { download, hold, lock, packedLayout, pathOf, putContent } from '../support/documents.js';
 import { expectProblem } from '../support/exchange.js';
-import { makeScratchDir } from '../support/scratch.js';
-import { createStorage, type Storage } from '../support/storage.js';
+import type { Storage } from '../support/storage.js';
+import { storeForEach } from '../support/store-for-each.js';
 import { storeIn } from '../uploads/world.js';
 
 const ACCOUNT = 'account-of-before';
@@ -104,20 +104,12 @@ async function makeDatabaseWithoutMarks(storage: Storage, objects: string): Prom
 }
 
 forEachDatabase((database) => {
-  let storage: Storage;
-  let folder: string;
-  beforeEach(async () => {
-    storage = await createStorage(database);
-    folder = makeScratchDir('store');
-  });
-  afterEach(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await storage.dispose();
-  });
+  const store = storeForEach(database);
 
   test('documents from before there were marks are read, uploaded and written as before, and then have marks', async () => {
-    await makeDatabaseWithoutMarks(storage, join(folder, 'objects'));
-    await using app = await startApp(database, { storage, env: storeIn(join(folder, 'objects')) });
+    const { storage, objects } = store();
+    await makeDatabaseWithoutMarks(storage, objects);
+    await using app = await startApp(database, { storage, env: storeIn(objects) });
     const laptop = await TestDevice.register(app.url, { pairing_code: PAIRING_CODE });
 
     for (const [videoId, epoch] of [['uploaded', 2] as const, ['pending', 1] as const]) {

@@ -10,6 +10,7 @@ import {
   instantiateEngine,
   type CrSqlite,
 } from '../../src/documents/live/engine/crsqlite-module.js';
+import type { AppError } from '../../src/foundation/errors/app-error.js';
 import { FileVfs } from '../../src/documents/live/engine/file-vfs.js';
 import { kindTemplate } from '../../src/documents/live/engine/kind-template.js';
 import { MergingDatabase } from '../../src/documents/live/engine/merging-database.js';
@@ -47,6 +48,14 @@ export async function makeCopy(path: string, kind: DocumentKind, rows = ''): Pro
   } finally {
     database.close();
   }
+}
+
+/** Makes a layout with one scene `r` for the table `scenes`, else captions with one cue `r`. @returns its path */
+export async function copyWithRecord(folder: string, table: string): Promise<string> {
+  const path = newPath(folder);
+  const [kind, stored] = table === 'scenes' ? ['layout', 'scenes'] : ['captions', 'cues'];
+  await makeCopy(path, kindNamed(kind!), `INSERT INTO ${stored} (id) VALUES ('r')`);
+  return path;
 }
 
 /** Opens a copy as the server does. */
@@ -217,6 +226,16 @@ export interface NamedRow {
   value: ChangeValue;
   cl?: number;
   colVersion?: number;
+}
+
+/** The error that `work` throws. */
+export function errorOf(work: () => unknown): AppError {
+  try {
+    work();
+  } catch (error) {
+    return error as AppError;
+  }
+  throw new Error('Nothing was thrown.');
 }
 
 /** A key of texts and integers, packed as CR-SQLite does it. */

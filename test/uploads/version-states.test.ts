@@ -1,31 +1,19 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { Database } from '../../src/foundation/database/database.js';
 import { UploadSchedule } from '../../src/uploads/upload-schedule.js';
 import { forEachDatabase, startApp } from '../support/app.js';
 import { TestDevice } from '../support/device.js';
 import { download, packedLayout, pathOf, write } from '../support/documents.js';
-import { makeScratchDir } from '../support/scratch.js';
 import { TestClock } from '../support/shared-app.js';
-import { createStorage, type Storage } from '../support/storage.js';
+import { storeForEach } from '../support/store-for-each.js';
 import { makeDatabaseOfBefore, PAIRING_CODE, sha256Of, UPLOADED_AT } from './database-of-before.js';
 import { MINUTE_MS, objectsIn, storeIn } from './world.js';
 
 forEachDatabase((database) => {
-  let storage: Storage;
-  let folder: string;
-  beforeEach(async () => {
-    storage = await createStorage(database);
-    folder = makeScratchDir('store');
-  });
-  afterEach(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await storage.dispose();
-  });
+  const store = storeForEach(database);
 
   test('versions from before they had a state are listed, downloaded and swept as before', async () => {
     const clock = new TestClock();
-    const objects = join(folder, 'objects');
+    const { storage, objects } = store();
     const [green, blue] = [packedLayout(['green']), packedLayout(['blue'])];
     const minutesAgo = (minutes: number) => clock.ms - minutes * MINUTE_MS;
     await makeDatabaseOfBefore(

@@ -2,10 +2,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { DocumentKinds } from '../../../../src/documents/kinds.js';
-import type { AppError } from '../../../../src/foundation/errors/app-error.js';
 import { decodeChanges } from '../../../../src/protocol/changes-codec.js';
 import {
   bodyOf,
+  copyWithRecord,
+  errorOf,
   kindNamed,
   makeCopy,
   newPath,
@@ -27,27 +28,8 @@ const cell: NamedRow = { table: 'cues', key: KEY, column: 'text', value: 'x' };
 const real: NamedRow = { table: 'scenes', key: KEY, column: 'position', value: 1.5 };
 const sentinel: NamedRow = { table: 'cues', key: KEY, column: '-1', value: null };
 
-async function copyWithRecord(table: string): Promise<string> {
-  const path = newPath(folder);
-  await makeCopy(
-    path,
-    table === 'scenes' ? layout : captions,
-    `INSERT INTO ${table === 'scenes' ? 'scenes' : 'cues'} (id) VALUES ('r')`,
-  );
-  return path;
-}
-
-function errorOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    return error as AppError;
-  }
-  throw new Error('Nothing was thrown.');
-}
-
 test('an integer for a real is stored and compared as a real', async () => {
-  const path = await copyWithRecord('scenes');
+  const path = await copyWithRecord(folder, 'scenes');
   const database = openCopy(await startEngine(), path, layout);
   database.apply(bodyOf(SITE, [{ ...real, value: -(2n ** 53n) }]), SITE);
   database.commit();
@@ -58,7 +40,7 @@ test('an integer for a real is stored and compared as a real', async () => {
 
 test('a version may be far above 2^20 where the stored one is near', async () => {
   const engine = await startEngine();
-  const database = openCopy(engine, await copyWithRecord('cues'), captions);
+  const database = openCopy(engine, await copyWithRecord(folder, 'cues'), captions);
   const step = (colVersion: number) => {
     database.apply(bodyOf(SITE, [{ ...cell, colVersion }]), SITE);
     database.commit();
@@ -73,7 +55,7 @@ test('a version may be far above 2^20 where the stored one is near', async () =>
 });
 
 test('values and keys of a megabyte pass, larger ones do not', async () => {
-  const database = openCopy(await startEngine(), await copyWithRecord('cues'), captions);
+  const database = openCopy(await startEngine(), await copyWithRecord(folder, 'cues'), captions);
   const apply = (row: NamedRow) => database.apply(bodyOf(SITE, [row]), SITE);
   const tooLarge = { rule: 'too_large', row: 0 };
   expect(errorOf(() => apply({ ...cell, value: 'ä'.repeat(500_001) })).details).toMatchObject(tooLarge);
@@ -88,7 +70,7 @@ test('values and keys of a megabyte pass, larger ones do not', async () => {
 });
 
 test('4,000 rows are a batch, one more is too many, but not of the journal', async () => {
-  const database = openCopy(await startEngine(), await copyWithRecord('cues'), captions);
+  const database = openCopy(await startEngine(), await copyWithRecord(folder, 'cues'), captions);
   const rows = (count: number) =>
     bodyOf(
       SITE,

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
-import type { AppError } from '../../../../src/foundation/errors/app-error.js';
 import { decodeChanges, encodeChanges } from '../../../../src/protocol/changes-codec.js';
 import {
   bodyOf,
+  copyWithRecord,
+  errorOf,
   kindNamed,
-  makeCopy,
   newPath,
   openCopy,
   packedKey,
@@ -214,25 +214,6 @@ const bad: [string, string, NamedRow, Harm][] = [
   ],
 ];
 
-async function copyWithRecord(table: string): Promise<string> {
-  const path = newPath(folder);
-  await makeCopy(
-    path,
-    table === 'scenes' ? layout : captions,
-    `INSERT INTO ${table === 'scenes' ? 'scenes' : 'cues'} (id) VALUES ('r')`,
-  );
-  return path;
-}
-
-function errorOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    return error as AppError;
-  }
-  throw new Error('Nothing was thrown.');
-}
-
 describe.each(bad)('%s: %s', (rule, _name, row, harm) => {
   let engine: Engine;
   beforeAll(async () => {
@@ -241,7 +222,7 @@ describe.each(bad)('%s: %s', (rule, _name, row, harm) => {
   const kind = row.table === 'scenes' ? layout : captions;
 
   test('is refused, with nothing of its batch', async () => {
-    const path = await copyWithRecord(row.table);
+    const path = await copyWithRecord(folder, row.table);
     const database = openCopy(engine, path, kind);
     const good = { ...(kind === layout ? real : cell), key: packedKey('good') };
     const error = errorOf(() => database.apply(bodyOf(SITE, [good, row]), SITE));
@@ -256,14 +237,14 @@ describe.each(bad)('%s: %s', (rule, _name, row, harm) => {
   });
 
   test('does harm to the engine alone', async () => {
-    const replica = new Replica(engine, kind, await copyWithRecord(row.table), newPath(folder));
+    const replica = new Replica(engine, kind, await copyWithRecord(folder, row.table), newPath(folder));
     harm(replica, row);
   });
 });
 
 test('changes of another site, or of several, are refused: they would hide changes from their author', async () => {
   const engine = await startEngine();
-  const database = openCopy(engine, await copyWithRecord('cues'), captions);
+  const database = openCopy(engine, await copyWithRecord(folder, 'cues'), captions);
   expect(errorOf(() => database.apply(bodyOf(OTHER, [cell]), SITE)).details).toMatchObject({
     rule: 'site',
     row: null,
