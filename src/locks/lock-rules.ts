@@ -55,10 +55,9 @@ interface Holding {
 /** Decides on a release at `now` (epoch ms). */
 export function decideRelease(row: LockRow, holding: Holding, now: number): Release {
   const { lock } = row;
-  const { sessionId, userId, fencingToken } = holding;
-  const isHolder = lock?.holder.sessionId === sessionId && lock.holder.userId === userId;
+  const { fencingToken } = holding;
   const isMeant = fencingToken === null || fencingToken === lock?.fencingToken;
-  return isHolder && isMeant
+  return isHeldIn(lock, holding) && isMeant
     ? { outcome: 'free', lock: null, from: lock }
     : { outcome: 'refuse', held: heldAt(now, row) };
 }
@@ -72,12 +71,16 @@ export interface WriterOf {
 }
 
 /** Whether a lock is the one that the writer was granted. */
-export function isHeldBy(lock: Lock | null, { sessionId, userId, fencingToken }: WriterOf): lock is Lock {
-  return (
-    lock?.fencingToken === fencingToken &&
-    lock.holder.sessionId === sessionId &&
-    lock.holder.userId === userId
-  );
+export function isHeldBy(lock: Lock | null, writer: WriterOf): lock is Lock {
+  return isHeldIn(lock, writer) && lock.fencingToken === writer.fencingToken;
+}
+
+/** Whether a user's session holds a lock. Compares the user too, because clients choose their session ids. */
+export function isHeldIn(
+  lock: Lock | null,
+  { sessionId, userId }: Pick<WriterOf, 'sessionId' | 'userId'>,
+): lock is Lock {
+  return lock?.holder.sessionId === sessionId && lock.holder.userId === userId;
 }
 
 /** Decides on a renewal at `now` (epoch ms) for a lease of `ttlMs`. */
@@ -87,11 +90,8 @@ export function decideRenewal(row: LockRow, writer: WriterOf, now: number, ttlMs
   return { outcome: 'renew', lock: { ...held, expiresAt: Math.max(held.expiresAt, now + ttlMs) } };
 }
 
-/** Compares the user too, because clients choose their session ids. */
-function isHolder({ type, holder }: Lock, request: LockRequest): boolean {
-  return (
-    holder.sessionId === request.session.sessionId && isOfSameUser(holder, request) && type === request.type
-  );
+function isHolder(lock: Lock, { session, type }: LockRequest): boolean {
+  return isHeldIn(lock, session) && lock.type === type;
 }
 
 function isOfSameUser(holder: Session, { session }: LockRequest): boolean {

@@ -12,6 +12,7 @@ import {
   decideRenewal,
   heldAt,
   isHeldBy,
+  isHeldIn,
   mustWait,
   NEVER_LOCKED,
   type Decision,
@@ -242,9 +243,8 @@ function heldBy(lock: Lock, request: LockRequest): AppError {
 }
 
 function lost(held: Lock | null, writer: WriterOf): AppError {
-  const isHolder = held?.holder.sessionId === writer.sessionId && held.holder.userId === writer.userId;
   return new AppError('LOCK_REQUIRED', {
-    detail: describeLoss(held, isHolder),
+    detail: describeLoss(held, isHeldIn(held, writer)),
     lock: held && toDocumentLock(held),
   });
 }
