@@ -1,6 +1,7 @@
 import { cutNetwork } from './network.js'; // first, see there
 import type { DocumentState } from '../../src/protocol/documents.js';
 import { openDocument, type OpenedDocument, type PendingWay } from '../src/documents/open-document.js';
+import { hex } from '../src/hex.js';
 import { DocumentsApi, toSyncError } from '../src/index.js';
 import { DemoAccount } from './account.js';
 import { Captions, type Cue } from './captions.js';
@@ -180,8 +181,7 @@ class Demo {
 
 /** JSON has neither large integers nor bytes. */
 function asText(_name: string, value: unknown): unknown {
-  if (value instanceof Uint8Array)
-    return { hex: [...value].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
+  if (value instanceof Uint8Array) return { hex: hex(value) };
   return typeof value === 'bigint' ? String(value) : value;
 }
 

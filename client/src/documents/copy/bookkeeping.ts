@@ -52,13 +52,3 @@ export async function closeConnection(db: Connection): Promise<void> {
   await db.value('SELECT crsql_finalize()').catch(() => undefined);
   await db.close();
 }
-
-/** The bytes of hexadecimal digits. */
-export function unhex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
-/** 32 hex digits of a site id. */
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

@@ -6,14 +6,13 @@ import {
   RECEIVED,
   clockOf,
   closeConnection,
-  hex,
   mergingTables,
   note,
   track,
-  unhex,
   type MarkedVersion,
   type Noted,
 } from './bookkeeping.js';
+import { hex, unhex } from '../../hex.js';
 import { Connection, type SqlValue } from './connection.js';
 import { CopyError } from './copy-error.js';
 import { ownChanges, ownRows, type Batch, type OwnRow } from './own-changes.js';

@@ -1,6 +1,7 @@
 import { ChangesWriter } from '../../../../src/protocol/changes-codec.js';
 import { LIVE_LIMITS } from '../../../../src/protocol/documents.js';
-import { clockOf, unhex } from './bookkeeping.js';
+import { clockOf } from './bookkeeping.js';
+import { unhex } from '../../hex.js';
 import type { Connection, SqlValue } from './connection.js';
 import { cutBodies } from './cut-bodies.js';
 

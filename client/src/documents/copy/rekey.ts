@@ -3,13 +3,13 @@ import {
   RECEIVED,
   clockOf,
   closeConnection,
-  hex,
   mergingTables,
   note,
   track,
   type MarkedVersion,
   type Noted,
 } from './bookkeeping.js';
+import { hex } from '../../hex.js';
 import { Connection } from './connection.js';
 import { CopyError } from './copy-error.js';
 import type { Vfs, Wasm } from './wasm.js';
