@@ -1,20 +1,16 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import BetterSqlite from 'better-sqlite3';
 import { mergingVersion } from '../../src/documents/import/merging-version.js';
 import { DocumentsRepository } from '../../src/documents/documents.repository.js';
 import { forEachDatabase } from '../support/app.js';
 import type { TestDevice } from '../support/device.js';
-import { backgroundsIn, hold, packedLayout, pathOf, putContent } from '../support/documents.js';
+import { backgroundsIn, hold, packedLayout, putContent } from '../support/documents.js';
+import { downloadLive } from '../support/live-client.js';
 import { shareApp } from '../support/shared-app.js';
 
-/** The bytes of a document's download. */
-async function downloaded(device: TestDevice, videoId: string): Promise<Buffer> {
-  const reply = await device.request('GET', `${pathOf(videoId)}/download-url`);
-  expect(reply.status).toBe(200);
-  const answer = await fetch((reply.body as { url: string }).url);
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  return bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
-}
+/** The bytes of a layout's download. */
+const downloaded = async (device: TestDevice, videoId: string): Promise<Buffer> =>
+  (await downloadLive(device, videoId, 'layout')).database;
 
 function siteOf(database: BetterSqlite.Database): string {
   return database.prepare('SELECT hex(site_id) FROM crsql_site_id WHERE ordinal = 0').pluck().get() as string;

@@ -36,10 +36,15 @@ export function packedLayout(backgrounds: string[] = ['blue'], thumbnailBytes = 
   }
 }
 
+/** A file's bytes, inflated if they are gzipped. */
+export function unpacked(bytes: Uint8Array): Buffer {
+  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return isPacked ? gunzipSync(bytes) : Buffer.from(bytes);
+}
+
 /** The backgrounds of a layout's scenes; checks the database's integrity. @param packed gzipped, or not */
 export function backgroundsIn(packed: Uint8Array): string[] {
-  const isPacked = packed[0] === 0x1f && packed[1] === 0x8b;
-  const database = new BetterSqlite(isPacked ? gunzipSync(packed) : Buffer.from(packed));
+  const database = new BetterSqlite(unpacked(packed));
   try {
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
     return database.prepare('SELECT background FROM scenes ORDER BY position').pluck().all() as string[];

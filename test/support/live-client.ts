@@ -1,4 +1,3 @@
-import { gunzipSync } from 'node:zlib';
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import {
   LIVE_PROTOCOL_VERSION,
@@ -9,7 +8,7 @@ import {
 } from '../../src/protocol/documents.js';
 import type { Problem } from '../../src/protocol/errors.js';
 import type { TestDevice } from './device.js';
-import { pathOf } from './documents.js';
+import { pathOf, unpacked } from './documents.js';
 import { until } from './exchange.js';
 import { LiveReplica } from './live-replica.js';
 
@@ -36,9 +35,7 @@ export async function downloadLive(
   if (reply.status !== 200) throw new Error(`No address: ${reply.status} ${JSON.stringify(reply.body)}`);
   const { url, epoch, version } = reply.body as { url: string; epoch: number; version: number };
   const answer = await fetch(url);
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return { epoch, version, database: isPacked ? gunzipSync(bytes) : bytes };
+  return { epoch, version, database: unpacked(new Uint8Array(await answer.arrayBuffer())) };
 }
 
 /** What a client sends in its handshake. */
